@@ -1,0 +1,60 @@
+/** What people ask of a conversation. Times and ids come with the command: the domain has no clock and no dice. */
+import type { Body } from '../body.ts'
+import type { ConversationKind, Role } from '../events.ts'
+import type { DeviceId, MessageId, Millis, Seq, UserId } from '../ids.ts'
+import type { KnownMessage } from './state.ts'
+
+interface Asked {
+  /** Now, by the server's clock. */
+  readonly at: Millis
+  readonly by: UserId
+}
+
+export interface Start extends Asked {
+  readonly type: 'start'
+  readonly kind: ConversationKind
+  /** The other members; `by` is always one too. */
+  readonly members: readonly UserId[]
+  readonly title?: string
+}
+
+/** `found` is what a look-up by `messageId` gave: the message, or `null` for "there is none". */
+interface MayNeedMessage {
+  readonly messageId: MessageId
+  readonly found?: KnownMessage | null
+}
+
+export interface Send extends Asked, MayNeedMessage {
+  readonly type: 'send'
+  readonly deviceId: DeviceId
+  readonly nonce: string
+  readonly clientAt: Millis
+  readonly body: Body
+}
+
+export interface Delete extends Asked, MayNeedMessage {
+  readonly type: 'delete'
+}
+
+export interface AddMembers extends Asked {
+  readonly type: 'add-members'
+  readonly userIds: readonly UserId[]
+}
+
+export interface RemoveMember extends Asked {
+  readonly type: 'remove-member'
+  readonly userId: UserId
+}
+
+export type ConversationCommand = Start | Send | Delete | AddMembers | RemoveMember
+
+/** The answers, by command. */
+export interface ConversationResults {
+  start: { readonly created: boolean }
+  send: { readonly seq: Seq; readonly at: Millis }
+  delete: { readonly seq: Seq }
+  'add-members': { readonly added: readonly { readonly userId: UserId; readonly role: Role }[] }
+  'remove-member': { readonly removed: boolean }
+}
+
+export type ConversationResult = ConversationResults[ConversationCommand['type']]

@@ -1,0 +1,116 @@
+/** What a conversation's decider knows, folded from `conversation-<id>`. Plain data, so that a snapshot is its JSON. */
+import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
+import {
+  type ConversationId,
+  type DeviceId,
+  type MessageId,
+  type Millis,
+  NO_SEQ,
+  type Seq,
+  type UserId,
+} from '../ids.ts'
+
+export interface Member {
+  readonly role: Role
+  /** Messages up to here were before this person's time. */
+  readonly joinedSeq: Seq
+}
+
+/** A message as far as a decision may need it. */
+export interface KnownMessage {
+  readonly seq: Seq
+  readonly messageId: MessageId
+  readonly senderId: UserId
+  readonly deviceId: DeviceId
+  readonly at: Millis
+  readonly deleted: boolean
+}
+
+interface RecentMessage extends KnownMessage {
+  readonly clientAt: Millis
+}
+
+export interface ConversationState {
+  readonly conversationId: ConversationId
+  /** Absent: the conversation does not exist. */
+  kind?: ConversationKind
+  title?: string
+  startedAt: Millis
+  /** Current members only. Entries are replaced, never changed. */
+  members: Map<UserId, Member>
+  lastSeq: Seq
+  /** Time of the newest fact; no later fact is given an earlier one. */
+  lastAt: Millis
+  /** The newest messages, at most `RECENT_MESSAGES`, oldest first. */
+  recent: readonly RecentMessage[]
+  /**
+   * Per sender, the latest `clientAt` among their messages that are no longer in `recent`. A message id covers its
+   * `clientAt`, so a message with a later one cannot be a resend of a forgotten message, whatever the sender's clock.
+   */
+  forgotten: Map<UserId, Millis>
+}
+
+/** Long enough for the sends in flight of a lively group and for the read models' usual lag; 64 × ~0.3 KB per conversation. */
+export const RECENT_MESSAGES = 64
+
+/** Changes whenever the fold or the shape of the state does: snapshots of another version are ignored. */
+export const CONVERSATION_STATE_VERSION = 1
+
+export const initialConversation = (conversationId: ConversationId): ConversationState => ({
+  conversationId,
+  startedAt: 0 as Millis,
+  members: new Map(),
+  lastSeq: NO_SEQ,
+  lastAt: 0 as Millis,
+  recent: [],
+  forgotten: new Map(),
+})
+
+/** A copy to fold into while the original stays as it is: one shallow copy a batch instead of one an event. */
+export const draftConversation = (state: ConversationState): ConversationState => ({
+  ...state,
+  members: new Map(state.members),
+  forgotten: new Map(state.forgotten),
+})
+
+/** Folds one fact into the state, in place, and returns it. */
+export function evolveConversation(
+  state: ConversationState,
+  event: ConversationEvent<unknown>,
+): ConversationState {
+  state.lastAt = event.at
+  switch (event.type) {
+    case 'ConversationStarted':
+      state.kind = event.kind
+      state.startedAt = event.at
+      if (event.title !== undefined) state.title = event.title
+      for (const { userId, role } of event.members) state.members.set(userId, { role, joinedSeq: NO_SEQ })
+      return state
+    case 'MemberAdded':
+      state.members.set(event.userId, { role: event.role, joinedSeq: event.afterSeq })
+      return state
+    case 'MemberRemoved':
+      state.members.delete(event.userId)
+      return state
+    case 'MessageSent': {
+      state.lastSeq = event.seq
+      const { seq, messageId, senderId, deviceId, clientAt, at } = event
+      const kept = [...state.recent, { seq, messageId, senderId, deviceId, clientAt, at, deleted: false }]
+      if (kept.length > RECENT_MESSAGES) forget(state, kept.shift() as RecentMessage)
+      state.recent = kept
+      return state
+    }
+    case 'MessageDeleted':
+      state.recent = state.recent.map((message) =>
+        message.seq === event.seq ? { ...message, deleted: true } : message,
+      )
+      return state
+    default:
+      return event satisfies never
+  }
+}
+
+function forget(state: ConversationState, message: RecentMessage): void {
+  const before = state.forgotten.get(message.senderId) ?? 0
+  if (message.clientAt > before) state.forgotten.set(message.senderId, message.clientAt)
+}

@@ -1,0 +1,134 @@
+/** The rules of receipts: `0 ≤ read ≤ delivered ≤ lastSeq`, forwards only, and reading implies delivered. Pure. */
+import type { ConversationState } from '../conversation/state.ts'
+import { accepted, alreadyDone, type Decision, rejected } from '../decision.ts'
+import type { DeliveryEvent } from '../events.ts'
+import { type Millis, NO_SEQ, type Seq } from '../ids.ts'
+import type {
+  Acknowledge,
+  DeliveryCommand,
+  DeliveryResult,
+  DeliveryResults,
+  RecordAttempt,
+  RecordExhausted,
+} from './commands.ts'
+import { type DeliveryState, watermarksOf } from './state.ts'
+
+type Decided<Name extends keyof DeliveryResults> = Decision<DeliveryEvent, DeliveryResults[Name]>
+
+/** `conversation` is the state as far as it is durable: nobody can hold a message that is not in the ledger yet. */
+export function decideDelivery(
+  command: DeliveryCommand,
+  state: DeliveryState,
+  conversation: ConversationState,
+): Decision<DeliveryEvent, DeliveryResult> {
+  switch (command.type) {
+    case 'acknowledge':
+      return acknowledge(command, state, conversation)
+    case 'record-attempt':
+      return recordAttempt(command, state, conversation)
+    case 'record-exhausted':
+      return recordExhausted(command, state, conversation)
+    default:
+      return command satisfies never
+  }
+}
+
+function acknowledge(
+  command: Acknowledge,
+  state: DeliveryState,
+  conversation: ConversationState,
+): Decided<'acknowledge'> {
+  const { userId, deviceId, kind, upTo } = command
+  if (conversation.kind === undefined) return rejected('not_found', 'no such conversation')
+  const member = conversation.members.get(userId)
+  if (!member) return rejected('not_member', 'you are not a member of this conversation')
+  if (upTo > conversation.lastSeq) {
+    return rejected('conflict', `upTo is ${upTo}, but the last message is ${conversation.lastSeq}`)
+  }
+  const before = watermarksOf(state, userId)
+  const deviceHas = atLeast(before.devices.get(deviceId), member.joinedSeq)
+  const stands = kind === 'delivered' ? deviceHas : atLeast(before.read, member.joinedSeq)
+  if (upTo < stands)
+    return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${stands}`)
+
+  const at = notBefore(state, command.at)
+  const fact = { conversationId: state.conversationId, at, userId, deviceId, toSeq: upTo }
+  const events: DeliveryEvent[] = []
+  if (upTo > deviceHas) events.push({ type: 'MessageDelivered', ...fact, fromSeq: next(deviceHas) })
+  if (kind === 'read' && upTo > stands) events.push({ type: 'MessageRead', ...fact, fromSeq: next(stands) })
+  return events.length > 0 ? accepted(events, { upTo, at }) : alreadyDone({ upTo, at: state.lastAt })
+}
+
+function recordAttempt(
+  command: RecordAttempt,
+  state: DeliveryState,
+  conversation: ConversationState,
+): Decided<'record-attempt'> {
+  const pending = pendingFor(command, state, conversation)
+  const { attempts } = watermarksOf(state, command.userId)
+  if (!pending) return alreadyDone({ attempt: attempts })
+  const attempt = attempts + 1
+  return accepted(
+    [
+      {
+        type: 'DeliveryAttempted',
+        conversationId: state.conversationId,
+        at: notBefore(state, command.at),
+        userId: command.userId,
+        ...pending,
+        channel: command.channel,
+        attempt,
+        outcome: command.outcome,
+        ...(command.error === undefined ? {} : { error: command.error }),
+      },
+    ],
+    { attempt, pending },
+  )
+}
+
+function recordExhausted(
+  command: RecordExhausted,
+  state: DeliveryState,
+  conversation: ConversationState,
+): Decided<'record-exhausted'> {
+  const pending = pendingFor(command, state, conversation)
+  if (!pending) return alreadyDone({ recorded: false })
+  const { attempts } = watermarksOf(state, command.userId)
+  return accepted(
+    [
+      {
+        type: 'DeliveryExhausted',
+        conversationId: state.conversationId,
+        at: notBefore(state, command.at),
+        userId: command.userId,
+        ...pending,
+        attempts,
+      },
+    ],
+    { recorded: true },
+  )
+}
+
+/**
+ * What a member has on no device yet. Someone who is no member waits for nothing, and nobody waits for their own
+ * messages; beyond the messages that the state remembers there may be others', so those count as missing.
+ */
+function pendingFor(
+  { userId }: { readonly userId: Acknowledge['userId'] },
+  state: DeliveryState,
+  conversation: ConversationState,
+): { readonly fromSeq: Seq; readonly toSeq: Seq } | undefined {
+  const member = conversation.members.get(userId)
+  if (!member) return undefined
+  const has = atLeast(watermarksOf(state, userId).delivered, member.joinedSeq)
+  if (has >= conversation.lastSeq) return undefined
+  const remembered = conversation.recent[0]?.seq ?? next(conversation.lastSeq)
+  const waits =
+    next(has) < remembered ||
+    conversation.recent.some(({ seq, senderId }) => seq > has && senderId !== userId)
+  return waits ? { fromSeq: next(has), toSeq: conversation.lastSeq } : undefined
+}
+
+const atLeast = (watermark: Seq = NO_SEQ, base: Seq): Seq => (watermark > base ? watermark : base)
+const next = (seq: Seq): Seq => (seq + 1) as Seq
+const notBefore = (state: DeliveryState, at: Millis): Millis => (at > state.lastAt ? at : state.lastAt)

@@ -1,0 +1,127 @@
+/**
+ * The facts of a conversation. A fact never changes its meaning: a new meaning is a new type or a new schema version.
+ * `docs/events.md` describes every field; `test/fixtures/events` keeps a golden file of each type and version.
+ */
+import type { Body, SealedBody } from './body.ts'
+import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from './ids.ts'
+
+export type ConversationKind = 'direct' | 'group'
+export type Role = 'admin' | 'member'
+
+export interface StartingMember {
+  readonly userId: UserId
+  readonly role: Role
+}
+
+interface Fact {
+  readonly conversationId: ConversationId
+  /** When the fact was recorded: server's clock, never before an earlier fact of the same stream. */
+  readonly at: Millis
+}
+
+export interface ConversationStarted extends Fact {
+  readonly type: 'ConversationStarted'
+  readonly kind: ConversationKind
+  readonly members: readonly StartingMember[]
+  readonly title?: string
+  readonly by: UserId
+}
+
+export interface MemberAdded extends Fact {
+  readonly type: 'MemberAdded'
+  readonly userId: UserId
+  readonly role: Role
+  readonly by: UserId
+  /** Last seq before this person came: messages up to here do not concern them. */
+  readonly afterSeq: Seq
+}
+
+export interface MemberRemoved extends Fact {
+  readonly type: 'MemberRemoved'
+  readonly userId: UserId
+  /** The person themself, when they left. */
+  readonly by: UserId
+  /** Last seq that this person was a member for. */
+  readonly afterSeq: Seq
+}
+
+/** `B` is `Body` when decided and `SealedBody` when read back from the ledger. */
+export interface MessageSent<B = SealedBody> extends Fact {
+  readonly type: 'MessageSent'
+  readonly seq: Seq
+  readonly messageId: MessageId
+  readonly senderId: UserId
+  readonly deviceId: DeviceId
+  readonly nonce: string
+  /** The sender's clock: part of the message's id, otherwise informative. */
+  readonly clientAt: Millis
+  readonly body: B
+}
+
+export interface MessageDeleted extends Fact {
+  readonly type: 'MessageDeleted'
+  readonly seq: Seq
+  readonly messageId: MessageId
+  readonly by: UserId
+}
+
+interface ReceiptRange extends Fact {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  /** First seq that this receipt adds, inclusive. */
+  readonly fromSeq: Seq
+  /** The new watermark, inclusive. */
+  readonly toSeq: Seq
+}
+
+/** This device has everything up to `toSeq`. */
+export interface MessageDelivered extends ReceiptRange {
+  readonly type: 'MessageDelivered'
+}
+
+/** The person has read everything up to `toSeq`, on this device. */
+export interface MessageRead extends ReceiptRange {
+  readonly type: 'MessageRead'
+}
+
+export type DeliveryChannel = 'socket' | 'web-push'
+export type AttemptOutcome = 'pushed' | 'offline' | 'failed'
+
+/** One try of the delivery worker to reach a person who did not acknowledge. */
+export interface DeliveryAttempted extends Fact {
+  readonly type: 'DeliveryAttempted'
+  readonly userId: UserId
+  readonly deviceId?: DeviceId
+  readonly fromSeq: Seq
+  readonly toSeq: Seq
+  readonly channel: DeliveryChannel
+  /** 1 for the first try since the person last acknowledged. */
+  readonly attempt: number
+  readonly outcome: AttemptOutcome
+  readonly error?: string
+}
+
+/** The delivery worker gives up until something new happens; the messages still wait for the person's return. */
+export interface DeliveryExhausted extends Fact {
+  readonly type: 'DeliveryExhausted'
+  readonly userId: UserId
+  readonly fromSeq: Seq
+  readonly toSeq: Seq
+  readonly attempts: number
+}
+
+/** Facts of the stream `conversation-<id>`. */
+export type ConversationEvent<B = SealedBody> =
+  | ConversationStarted
+  | MemberAdded
+  | MemberRemoved
+  | MessageSent<B>
+  | MessageDeleted
+
+/** Facts of the stream `delivery-<id>`. */
+export type DeliveryEvent = MessageDelivered | MessageRead | DeliveryAttempted | DeliveryExhausted
+
+export type DomainEvent<B = SealedBody> = ConversationEvent<B> | DeliveryEvent
+
+/** The body of a message as the sender wrote it, before sealing. */
+export type UnsealedEvent = DomainEvent<Body>

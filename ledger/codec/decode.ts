@@ -1,0 +1,41 @@
+/** From a recorded event to a domain event: JSON → upcast chain → schema → domain event. Trusts nothing it reads. */
+import type { z } from 'zod'
+import type { DomainEvent } from '../../domain/events.ts'
+import type { RecordedEvent } from '../ledger.ts'
+import { EVENT_SCHEMAS } from './schemas.ts'
+import { upcast } from './upcast.ts'
+
+/** The event cannot be understood by this program. Readers park it; nobody skips it silently. */
+export class UndecodableEvent extends Error {
+  override readonly name = 'UndecodableEvent'
+  readonly reason: 'unknown-type' | 'unknown-version' | 'bad-metadata' | 'bad-data'
+
+  constructor(recorded: RecordedEvent, reason: UndecodableEvent['reason'], detail: string) {
+    super(
+      `${recorded.type} at ${recorded.stream}@${recorded.revision} (position ${recorded.position}): ${detail}`,
+    )
+    this.reason = reason
+  }
+}
+
+const isKnown = (type: string): type is DomainEvent['type'] => Object.hasOwn(EVENT_SCHEMAS, type)
+
+/** @throws UndecodableEvent; its message names fields, never their values. */
+export function decode(recorded: RecordedEvent): DomainEvent {
+  const { type, metadata } = recorded
+  if (!isKnown(type)) throw new UndecodableEvent(recorded, 'unknown-type', 'unknown type')
+  const at = Number(metadata.recordedAt)
+  const stored = Number(metadata.schemaVersion)
+  if (!Number.isSafeInteger(at) || !Number.isSafeInteger(stored)) {
+    throw new UndecodableEvent(recorded, 'bad-metadata', 'recordedAt or schemaVersion is missing')
+  }
+  const schema = EVENT_SCHEMAS[type]
+  const current = upcast(type, stored, schema.version, recorded.data)
+  if (!current) throw new UndecodableEvent(recorded, 'unknown-version', `unknown version ${stored}`)
+  const parsed = schema.data.safeParse(current.data)
+  if (!parsed.success) throw new UndecodableEvent(recorded, 'bad-data', describe(parsed.error))
+  return { type, at, ...(parsed.data as object) } as unknown as DomainEvent
+}
+
+const describe = (error: z.ZodError): string =>
+  error.issues.map((issue) => `${issue.path.join('.') || 'data'}: ${issue.code}`).join('; ')

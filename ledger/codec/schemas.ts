@@ -1,0 +1,74 @@
+/** The stored shape of each event type in its newest version. A change of shape is a new version with an upcast from the old. */
+import { z } from 'zod'
+import type { DomainEvent } from '../../domain/events.ts'
+import { conversationId, deviceId, messageId, millis, nonce, seq, userId } from '../../domain/fields.ts'
+
+const role = z.enum(['admin', 'member'])
+const range = { conversationId, userId, deviceId, fromSeq: seq, toSeq: seq }
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+
+/** Bodies are stored flat (`bodyHash`, `body`), so that the hash chain can leave `body` out. */
+const messageSent = z
+  .object({
+    conversationId,
+    seq,
+    messageId,
+    senderId: userId,
+    deviceId,
+    nonce,
+    clientAt: millis,
+    bodyHash: hash,
+    body: z.string().optional(),
+  })
+  .transform(({ bodyHash, body, ...rest }) => ({
+    ...rest,
+    body: body === undefined ? { hash: bodyHash } : { hash: bodyHash, bytes: body },
+  }))
+
+interface EventSchema {
+  readonly version: number
+  readonly data: z.ZodType
+}
+
+export const EVENT_SCHEMAS: Readonly<Record<DomainEvent['type'], EventSchema>> = {
+  ConversationStarted: {
+    version: 1,
+    data: z.object({
+      conversationId,
+      kind: z.enum(['direct', 'group']),
+      members: z.array(z.object({ userId, role })),
+      title: z.string().optional(),
+      by: userId,
+    }),
+  },
+  MemberAdded: {
+    version: 1,
+    data: z.object({ conversationId, userId, role, by: userId, afterSeq: seq }),
+  },
+  MemberRemoved: {
+    version: 1,
+    data: z.object({ conversationId, userId, by: userId, afterSeq: seq }),
+  },
+  MessageSent: { version: 1, data: messageSent },
+  MessageDeleted: { version: 1, data: z.object({ conversationId, seq, messageId, by: userId }) },
+  MessageDelivered: { version: 1, data: z.object(range) },
+  MessageRead: { version: 1, data: z.object(range) },
+  DeliveryAttempted: {
+    version: 1,
+    data: z.object({
+      conversationId,
+      userId,
+      deviceId: deviceId.optional(),
+      fromSeq: seq,
+      toSeq: seq,
+      channel: z.enum(['socket', 'web-push']),
+      attempt: z.int().min(1),
+      outcome: z.enum(['pushed', 'offline', 'failed']),
+      error: z.string().optional(),
+    }),
+  },
+  DeliveryExhausted: {
+    version: 1,
+    data: z.object({ conversationId, userId, fromSeq: seq, toSeq: seq, attempts: z.int().min(0) }),
+  },
+}

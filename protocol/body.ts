@@ -1,0 +1,62 @@
+/**
+ * The schema of message bodies, and the one limit that has its own error code. Fields that are unknown here are kept:
+ * the sender's messageId covers them.
+ */
+import { z } from 'zod'
+import type { Body } from '../domain/body.ts'
+import { messageId } from '../domain/fields.ts'
+import { longerThan, wellFormed } from './fields.ts'
+import { LIMITS } from './limits.ts'
+
+const replyTo = messageId.optional()
+const name = wellFormed.min(1).max(255)
+
+const text = z.looseObject({ kind: z.literal('text'), text: wellFormed.min(1), replyTo })
+
+const media = z.looseObject({
+  kind: z.literal('media'),
+  mediaId: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
+  name,
+  mime: z.string().regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}$/),
+  size: z.int().min(0),
+  caption: wellFormed.optional(),
+  width: z.int().min(1).optional(),
+  height: z.int().min(1).optional(),
+  replyTo,
+})
+
+const sealed = z.looseObject({
+  kind: z.literal('sealed'),
+  suite: z.string().regex(/^[\x20-\x7e]{1,64}$/),
+  data: z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/),
+  replyTo,
+})
+
+/** Deep enough for anything sensible, shallow enough that no recursion over a body can exhaust the stack. */
+const MAX_DEPTH = 8
+
+export const body = z
+  .discriminatedUnion('kind', [text, media, sealed])
+  .refine(
+    (content) => isShallow(content, MAX_DEPTH),
+    `nested deeper than ${MAX_DEPTH}`,
+  ) as unknown as z.ZodType<Body>
+
+/** Whether a well-formed body is over its limit (`too_large` rather than `bad_frame`). */
+export function isTooLarge(content: Body): boolean {
+  switch (content.kind) {
+    case 'text':
+      return longerThan(content.text, LIMITS.textCharacters)
+    case 'media':
+      return content.caption !== undefined && longerThan(content.caption, LIMITS.textCharacters)
+    case 'sealed':
+      return content.data.length > LIMITS.sealedCharacters
+    default:
+      return content satisfies never
+  }
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
+}

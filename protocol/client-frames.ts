@@ -1,0 +1,28 @@
+/** What clients send over the WebSocket. Unknown fields are dropped, unknown types are a `bad_frame`. */
+import { z } from 'zod'
+import { conversationId, messageId, millis, nonce } from '../domain/fields.ts'
+import { body } from './body.ts'
+import { position, ref, upTo } from './fields.ts'
+
+const send = z.object({
+  t: z.literal('send'),
+  ref,
+  conversationId,
+  messageId,
+  nonce,
+  clientAt: millis,
+  body,
+})
+const delivered = z.object({ t: z.literal('delivered'), conversationId, upTo, ref: ref.optional() })
+const read = z.object({ t: z.literal('read'), conversationId, upTo, ref: ref.optional() })
+const deleteMessage = z.object({ t: z.literal('delete'), ref, conversationId, messageId })
+const ack = z.object({ t: z.literal('ack'), position })
+const ping = z.object({ t: z.literal('ping') })
+
+export const clientFrame = z.discriminatedUnion('t', [send, delivered, read, deleteMessage, ack, ping])
+
+export type SendFrame = z.infer<typeof send>
+export type AcknowledgeFrame = z.infer<typeof delivered> | z.infer<typeof read>
+export type DeleteFrame = z.infer<typeof deleteMessage>
+export type AckFrame = z.infer<typeof ack>
+export type ClientFrame = z.infer<typeof clientFrame>

@@ -1,0 +1,28 @@
+/** The fields that frames and HTTP bodies share, beside the identifiers of `domain/fields.ts`. */
+import { z } from 'zod'
+import type { Seq } from '../domain/ids.ts'
+import { LIMITS } from './limits.ts'
+
+export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
+/** The client's own mark for an answer. */
+export const ref = z.union([z.number(), z.string().max(64)])
+/** Opaque to clients: a place in the ledger. */
+export const position = z.string().regex(/^[0-9]{1,20}$/)
+
+/** Text that survives UTF-8 and Postgres: no lone surrogates, and no NUL where it is stored in a column. */
+export const wellFormed = z.string().refine(isWellFormed, 'contains a lone surrogate')
+export const title = wellFormed.min(1).refine((text) => !text.includes('\0'), 'contains NUL')
+
+/** Code points; counted only when the cheap bound of UTF-16 units is passed. */
+export function longerThan(text: string, codePoints: number): boolean {
+  if (text.length <= codePoints) return false
+  let count = 0
+  for (const _ of text) if (++count > codePoints) return true
+  return false
+}
+
+export const titleTooLong = (text: string): boolean => longerThan(text, LIMITS.titleCharacters)
+
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed()
+}

@@ -1,0 +1,19 @@
+/** Every limit of the wire in one place; `welcome.limits` and `docs/errors.md` say the same numbers. */
+
+export const LIMITS = {
+  /** Bytes of one WebSocket frame; above it the connection is closed with 1009. */
+  frameBytes: 64 * 1024,
+  /** Frames in one array frame. */
+  framesPerArray: 1000,
+  /** Unicode code points of a text. */
+  textCharacters: 8192,
+  /** Base64 characters of a sealed body. */
+  sealedCharacters: 48 * 1024,
+  groupMembers: 1024,
+  /** People added by one request. */
+  membersPerRequest: 500,
+  /** Code points of a conversation's title. */
+  titleCharacters: 256,
+  /** Rows of one page of an inbox or a history. */
+  pageSize: 200,
+} as const
