@@ -6,7 +6,7 @@ CREATE SCHEMA gateway;
 CREATE TABLE gateway.devices (
   user_id   text COLLATE "C" NOT NULL,
   device_id text COLLATE "C" NOT NULL,
-  position  numeric(20) NOT NULL,
+  position  bigint NOT NULL,
   PRIMARY KEY (user_id, device_id)
 );
 
