@@ -1,0 +1,39 @@
+/** Makes connection pools to Postgres. Runs no query of ours and never decides how many connections a caller may have. */
+import pg from 'pg'
+import type { Logger } from './logging.ts'
+
+export interface PoolOptions {
+  readonly url: string
+  /** Shown in pg_stat_activity: `triptick-api`, `triptick-projections` … */
+  readonly name: string
+  readonly log: Logger
+  /** Default 10. */
+  readonly max?: number
+  /** Longest a statement may take; 0 for no limit (rebuilds, exports). Default 30 s. */
+  readonly statementTimeoutMs?: number
+}
+
+export function createPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.name,
+    max: options.max ?? 10,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    // A transaction that somebody forgot would hold back vacuum and every migration.
+    idle_in_transaction_session_timeout: 60_000,
+    keepAlive: true,
+  })
+  // Without a listener, an idle connection that the server closes (57P01 at a restart) would end the process.
+  pool.on('error', (error) =>
+    options.log.warn({ err: error, pool: options.name }, 'an idle connection broke'),
+  )
+  return pool
+}
+
+/** Host, port and database of a URL for people to read: no user, no password. */
+export function describeDatabase(url: string): string {
+  const { host, port, database } = new pg.Client({ connectionString: url })
+  return `${host.includes('/') ? host : `${host}:${port}`}/${database ?? ''}`
+}

@@ -1,0 +1,145 @@
+/**
+ * Every setting there is, in one table: its name, its schema, its default and what it means. `docs/configuration.md` is
+ * tested against it. Reads no environment; `config.ts` does. To add a setting, add one entry here.
+ */
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { z } from 'zod'
+
+export interface Setting<S extends z.ZodType = z.ZodType> {
+  readonly env: string
+  /** Parses the text of the variable. An absent or empty variable is `undefined`. */
+  readonly schema: S
+  /** What must be written there, as the end of "must be …". */
+  readonly expected: string
+  /** Text that stands in for an absent variable, or in words what its absence means. */
+  readonly absent: { readonly value: string | (() => string) } | { readonly means: string }
+  readonly meaning: string
+  /** Never echoed, neither in problems nor in logs. */
+  readonly secret?: true
+}
+
+function setting<S extends z.ZodType>(entry: Setting<S>): Setting<S> {
+  return entry
+}
+
+const wholeNumber = (min: number, max: number) =>
+  z.string().regex(/^\d+$/).transform(Number).pipe(z.number().int().min(min).max(max))
+
+const urlOf = (...protocols: readonly string[]) =>
+  z
+    .string()
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
+    .optional()
+
+/** Accepts a Postgres URL as node-postgres does, including one without a host (`postgres://user@/db?host=/socket/folder`). */
+const postgresUrl = z
+  .string()
+  .refine((text) => /^postgres(ql)?:\/\//.test(text))
+  .optional()
+
+const base64Of32Bytes = z
+  .string()
+  .transform((text) => Buffer.from(text, 'base64'))
+  .refine((bytes) => bytes.length === 32)
+  .optional()
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+export const SETTINGS = {
+  port: setting({
+    env: 'PORT',
+    schema: wholeNumber(0, 65_535),
+    expected: 'a port number from 0 to 65535 (0: any free port)',
+    absent: { value: '8080' },
+    meaning: 'Port of the HTTP and WebSocket server.',
+  }),
+  host: setting({
+    env: 'HOST',
+    schema: z.string().regex(/^[\w.:%-]+$/),
+    expected: 'an address or host name of this machine',
+    absent: { value: '127.0.0.1' },
+    meaning: 'Address the server listens on. `0.0.0.0` opens it to other machines.',
+  }),
+  dataFolder: setting({
+    env: 'TRIPTICK_DATA',
+    schema: z.string(),
+    expected: 'a folder',
+    absent: { value: './.triptick' },
+    meaning: 'Folder of the embedded Postgres and of the secrets that were generated.',
+  }),
+  databaseUrl: setting({
+    env: 'DATABASE_URL',
+    schema: postgresUrl,
+    expected: 'postgres://user:password@host:port/database',
+    absent: { means: 'an embedded PostgreSQL 18 in the data folder' },
+    meaning: 'Postgres for the read models (and for the ledger, unless LEDGER_URL is set).',
+    secret: true,
+  }),
+  ledgerUrl: setting({
+    env: 'LEDGER_URL',
+    schema: urlOf('esdb:', 'esdb+discover:'),
+    expected: 'esdb://… or esdb+discover://…',
+    absent: { means: 'the ledger is kept in Postgres' },
+    meaning: 'EventStoreDB that keeps the ledger.',
+    secret: true,
+  }),
+  redisUrl: setting({
+    env: 'REDIS_URL',
+    schema: urlOf('redis:', 'rediss:'),
+    expected: 'redis://host:port or rediss://host:port',
+    absent: { means: 'jobs in Postgres, sessions within this machine' },
+    meaning: 'Redis for jobs, sessions and the push between nodes.',
+    secret: true,
+  }),
+  jwtSecret: setting({
+    env: 'TRIPTICK_JWT_SECRET',
+    schema: z
+      .string()
+      .refine((text) => Buffer.byteLength(text) >= 32)
+      .optional(),
+    expected: 'at least 32 bytes long',
+    absent: { means: 'generated once and kept in the data folder' },
+    meaning: 'Secret that signs and checks HS256 tokens.',
+    secret: true,
+  }),
+  jwksUrl: setting({
+    env: 'TRIPTICK_JWKS_URL',
+    schema: urlOf('https:', 'http:'),
+    expected: 'an http(s) URL',
+    absent: { means: 'only tokens signed with TRIPTICK_JWT_SECRET' },
+    meaning: 'Key set of an identity provider whose RS256, ES256 and EdDSA tokens are accepted too.',
+  }),
+  masterKey: setting({
+    env: 'TRIPTICK_MASTER_KEY',
+    schema: base64Of32Bytes,
+    expected: '32 bytes in base64 (`openssl rand -base64 32`)',
+    absent: { means: 'generated once and kept in the data folder' },
+    meaning: 'Key that wraps the data keys of message bodies. Whoever loses it loses the bodies.',
+    secret: true,
+  }),
+  node: setting({
+    env: 'TRIPTICK_NODE',
+    schema: z.string().regex(/^[\w.-]{1,64}$/),
+    expected: '1 to 64 letters, digits, `.`, `_` or `-`',
+    // The random part: containers often share both host name pattern and pid 1.
+    absent: { value: () => `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}` },
+    meaning: 'Name of this node in sessions, logs and the metadata of events; unique among running nodes.',
+  }),
+  logLevel: setting({
+    env: 'TRIPTICK_LOG_LEVEL',
+    schema: z.enum(LOG_LEVELS),
+    expected: `one of ${LOG_LEVELS.join(', ')}`,
+    absent: { value: 'info' },
+    meaning: 'How much is logged (JSON, on standard error).',
+  }),
+  deliveryGraceMs: setting({
+    env: 'TRIPTICK_DELIVERY_GRACE_MS',
+    schema: wholeNumber(0, 3_600_000),
+    expected: 'milliseconds, from 0 to 3600000',
+    absent: { value: '2000' },
+    meaning: 'How long a recipient may take to acknowledge before delivery is retried by a job.',
+  }),
+} as const
+
+export type SettingKey = keyof typeof SETTINGS

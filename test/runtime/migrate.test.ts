@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { createLogger } from '../../runtime/logging.ts'
+import { migrate } from '../../runtime/migrate.ts'
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
+
+const log = createLogger({ level: 'silent', process: 'test' })
+const folder = join(import.meta.dirname, 'fixtures', 'migrations')
+let database: TestDatabase
+
+beforeEach(async () => {
+  database = await createTestDatabase('empty')
+})
+afterEach(() => database.drop())
+
+test('all migrations run once, in the order of their numbers', async () => {
+  expect(await migrate({ url: database.url, log, folder })).toEqual(['0001_first', '0002_second'])
+  expect(await migrate({ url: database.url, log, folder })).toEqual([])
+})
+
+test('processes that start together migrate one after another', async () => {
+  const runs = await Promise.all([1, 2, 3].map(() => migrate({ url: database.url, log, folder })))
+  expect(runs.map((names) => names.length).sort()).toEqual([0, 0, 2])
+})
+
+test('a database that is not there is named without its password, with what to do', async () => {
+  const url = new URL('postgres://someone:hidden@127.0.0.1:1/nothing')
+  const error = await migrate({ url: url.href, log, folder }).catch((reason: unknown) => reason)
+  expect(String(error)).toContain('Postgres at 127.0.0.1:1/nothing does not let us in')
+  expect(String(error)).toContain('Check DATABASE_URL')
+  expect(String(error)).not.toContain('hidden')
+})
+
+test('the test database itself carries the migrations of the product', async () => {
+  const migrated = await createTestDatabase()
+  const client = new pg.Client({ connectionString: migrated.url })
+  await client.connect()
+  const { rows } = await client.query('SELECT count(*)::int AS n FROM triptick_meta.migrations')
+  expect(rows).toEqual([{ n: expect.any(Number) }])
+  await client.end()
+  await migrated.drop()
+})
