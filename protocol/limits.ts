@@ -11,7 +11,7 @@ export const LIMITS = {
   sealedCharacters: 48 * 1024,
   groupMembers: 1024,
   /** People added by one request. */
-  membersPerRequest: 500,
+  membersPerRequest: 256,
   /** Code points of a conversation's title. */
   titleCharacters: 256,
   /** Rows of one page of an inbox or a history. */

@@ -1,0 +1,96 @@
+/**
+ * Command handling: the one way by which facts come into being. A mailbox per conversation holds two lanes, one for each of
+ * its streams, so that receipts neither wait for sends nor the other way round.
+ *
+ *   1. submit    the command queues in its lane                             (mailbox/lane.ts)
+ *   2. load      the state: in memory, or from a snapshot plus the tail     (mailbox/stream-fold.ts)
+ *   3. decide    purely, one command after another                          (domain/…/decide.ts)
+ *   4. seal      bodies under the key of conversation and sender            (sealing/)
+ *   5. append    all events together, on the expected revision; durable     (mailbox/append-surely.ts)
+ *   6. push      whoever listens hears of the committed facts               (`onCommitted`)
+ *   7. answer    each caller, only now
+ */
+import { LRUCache } from 'lru-cache'
+import type { ConversationCommand, ConversationResults } from '../domain/conversation/commands.ts'
+import type { ConversationState } from '../domain/conversation/state.ts'
+import type { DeliveryCommand, DeliveryResults } from '../domain/delivery/commands.ts'
+import type { ConversationId, MessageId } from '../domain/ids.ts'
+import type { Addressed, Answer, CommandHandlerDeps } from './mailbox/contract.ts'
+import { type ConversationLane, createConversationLane } from './mailbox/conversation-lane.ts'
+import { createDeliveryLane, type DeliveryLane } from './mailbox/delivery-lane.ts'
+import type { Handled } from './mailbox/lane.ts'
+
+export interface CommandHandler {
+  converse<C extends ConversationCommand>(
+    conversationId: ConversationId,
+    command: Addressed<C>,
+  ): Promise<Answer<ConversationResults[C['type']]>>
+  deliver<C extends DeliveryCommand>(
+    conversationId: ConversationId,
+    command: Addressed<C>,
+  ): Promise<Answer<DeliveryResults[C['type']]>>
+  /** The conversation as it is durable; `fresh` asks the ledger, otherwise it may lag behind other processes. */
+  conversation(conversationId: ConversationId, fresh?: boolean): Promise<ConversationState>
+  /** Resolves when no command is under way. Callers stop submitting first. */
+  drained(): Promise<void>
+}
+
+interface Mailbox {
+  readonly conversation: ConversationLane
+  readonly delivery: DeliveryLane
+}
+
+/** Conversations kept in memory; a two-person one takes about 25 KB with its recent messages, a full group about 250 KB. */
+const CONVERSATIONS_IN_MEMORY = 20_000
+
+export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
+  const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })
+  const underWay = new Set<Promise<unknown>>()
+
+  function mailbox(conversationId: ConversationId): Mailbox {
+    const known = mailboxes.get(conversationId)
+    if (known) return known
+    const conversation = createConversationLane(deps, conversationId)
+    const made = { conversation, delivery: createDeliveryLane(deps, conversationId, conversation) }
+    mailboxes.set(conversationId, made)
+    return made
+  }
+
+  function track<T>(work: Promise<T>): Promise<T> {
+    underWay.add(work)
+    return work.finally(() => underWay.delete(work))
+  }
+
+  /** A message that the state has forgotten is looked up, and the command decided again with what was found. */
+  async function converse(
+    conversationId: ConversationId,
+    command: Addressed<ConversationCommand>,
+  ): Promise<Answer<unknown>> {
+    const handled = await mailbox(conversationId).conversation.submit(command)
+    if (handled.kind !== 'needs-message') return handled
+    const { messageId } = command as Addressed<Extract<ConversationCommand, { messageId: MessageId }>>
+    try {
+      const found = await deps.findMessage(conversationId, messageId, handled.upTo)
+      const again = { ...command, found } as Addressed<ConversationCommand>
+      return settled(await mailbox(conversationId).conversation.submit(again))
+    } catch (cause) {
+      return { kind: 'unavailable', cause }
+    }
+  }
+
+  return {
+    converse: (conversationId, command) => track(converse(conversationId, command)) as Promise<never>,
+    deliver: (conversationId, command) =>
+      track(mailbox(conversationId).delivery.submit(command).then(settled)) as Promise<never>,
+    conversation: async (conversationId, fresh = false) =>
+      (await mailbox(conversationId).conversation.current(fresh)).state,
+    drained: async () => {
+      await Promise.allSettled(underWay)
+    },
+  }
+}
+
+function settled(handled: Handled<unknown>): Answer<unknown> {
+  if (handled.kind !== 'needs-message') return handled
+  return { kind: 'unavailable', cause: new Error('a message was looked up and is still needed') }
+}

@@ -1,0 +1,90 @@
+/** The lane of `conversation-<id>`: sends, deletions and membership; seals bodies on their way into the ledger. */
+import type { Body, SealedBody } from '../../domain/body.ts'
+import type { ConversationCommand, ConversationResult } from '../../domain/conversation/commands.ts'
+import { decideConversation } from '../../domain/conversation/decide.ts'
+import {
+  CONVERSATION_STATE_VERSION,
+  type ConversationState,
+  draftConversation,
+  evolveConversation,
+  initialConversation,
+} from '../../domain/conversation/state.ts'
+import type { ConversationEvent } from '../../domain/events.ts'
+import type { ConversationId } from '../../domain/ids.ts'
+import { encode } from '../codec/encode.ts'
+import type { EventToAppend } from '../ledger.ts'
+import { seal } from '../sealing/seal.ts'
+import { conversationStream } from '../streams.ts'
+import type { Addressed, CommandHandlerDeps } from './contract.ts'
+import { createLane, type Lane } from './lane.ts'
+
+export type ConversationLane = Lane<ConversationState, Addressed<ConversationCommand>, ConversationResult>
+
+export function createConversationLane(
+  deps: CommandHandlerDeps,
+  conversationId: ConversationId,
+): ConversationLane {
+  const { contentKeys, node } = deps
+  const stream = conversationStream(conversationId)
+
+  function encodeSealed(
+    event: ConversationEvent<Body>,
+    command: Addressed<ConversationCommand>,
+    index: number,
+  ): EventToAppend | Promise<EventToAppend> {
+    if (event.type !== 'MessageSent') return encode(event, stream, command.envelope, index, node)
+    const sealedWith = (key: Buffer): EventToAppend => {
+      const body: SealedBody = seal(key, event.messageId, event.body)
+      return encode({ ...event, body }, stream, command.envelope, index, node)
+    }
+    const key = contentKeys.cached(conversationId, event.senderId)
+    return key ? sealedWith(key) : contentKeys.ensure(conversationId, event.senderId).then(sealedWith)
+  }
+
+  return createLane({
+    ledger: deps.ledger,
+    snapshots: deps.snapshots,
+    stream,
+    fold: {
+      stateVersion: CONVERSATION_STATE_VERSION,
+      initial: () => initialConversation(conversationId),
+      draft: draftConversation,
+      evolve: (state: ConversationState, event: ConversationEvent) => evolveConversation(state, event),
+    },
+    prepare: async () => decideConversation,
+    merge: (commands) => commands.map((_, index) => [index]),
+    weigh,
+    encode: encodeSealed,
+    committed: (events, before, after) =>
+      deps.onCommitted?.({
+        conversationId,
+        events,
+        position: after.position,
+        before: before.state,
+        after: after.state,
+        previousPosition: before.position,
+      }),
+    report: deps.report,
+  })
+}
+
+/** Bytes of envelope and ids of one event, generously. */
+const EVENT_BYTES = 1200
+/** UTF-8 of one UTF-16 unit (at most 3 bytes), in base64. */
+const SEALED_BYTES_PER_UNIT = 4.2
+
+function weigh(command: ConversationCommand): number {
+  switch (command.type) {
+    case 'send':
+      return EVENT_BYTES + JSON.stringify(command.body).length * SEALED_BYTES_PER_UNIT
+    case 'add-members':
+      return command.userIds.length * EVENT_BYTES
+    case 'start':
+      return EVENT_BYTES + command.members.length * 180
+    case 'delete':
+    case 'remove-member':
+      return EVENT_BYTES
+    default:
+      return command satisfies never
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The commands of one stream, one after another: decided on the state in memory, appended together, then answered. Under
+ * load the batches grow by themselves, because whatever arrives during an append waits for the next.
+ *
+ *   idle ──submit──▶ running: take → load → decide → seal → append ──written──▶ answer ──queue empty──▶ idle
+ *                                    ▲                  │
+ *                                    └─read the tail──conflict (at most MAX_CONFLICTS times)
+ *
+ * The state in memory changes only when the append is durable. A rejection may come of a state that another process has
+ * left behind, so the tail is read once before anybody is refused.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Decision, Rejected } from '../../domain/decision.ts'
+import { chain } from '../hash-chain.ts'
+import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
+import { appendSurely } from './append-surely.ts'
+import {
+  type Fold,
+  type FoldDeps,
+  type Folded,
+  loadFold,
+  readTail,
+  SNAPSHOT_EVERY,
+  snapshotOf,
+} from './stream-fold.ts'
+
+export type Handled<Result> =
+  | { readonly kind: 'done'; readonly result: Result }
+  | Rejected
+  | { readonly kind: 'needs-message'; readonly upTo: Position }
+  /** Nobody knows yet whether it was written, or it could not be; sending it again is safe. */
+  | { readonly kind: 'unavailable'; readonly cause: unknown }
+
+export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldDeps {
+  readonly stream: StreamName
+  readonly fold: Fold<State, Event>
+  /** Decides on the draft state of this lane; `fresh` asks it to bring whatever else it looks at up to date. */
+  prepare(fresh: boolean): Promise<(command: Command, draft: State) => Decision<Unsealed, Result>>
+  /** Commands that one event answers are merged before they are decided. */
+  merge(commands: readonly Command[]): readonly (readonly number[])[]
+  /** Estimated bytes of the events that this command may cause. */
+  weigh(command: Command): number
+  /** Bodies sealed, envelope made; the chain is added here. */
+  encode(event: Unsealed, command: Command, index: number): EventToAppend | Promise<EventToAppend>
+  /** Called once the events are durable, before the callers are answered. Must not throw. */
+  committed(events: readonly Unsealed[], before: Folded<State>, after: Folded<State>): void
+  /** Called with what cannot be answered to a caller. */
+  report(error: unknown): void
+}
+
+export interface Lane<State, Command, Result> {
+  submit(command: Command): Promise<Handled<Result>>
+  /** The durable state; `fresh` reads the tail first. */
+  current(fresh: boolean): Promise<Folded<State>>
+}
+
+interface Waiting<Command, Result> {
+  readonly command: Command
+  answer(handled: Handled<Result>): void
+}
+
+const MAX_CONFLICTS = 5
+const CONFLICT_PAUSE_MS = 10
+/** Below the ledger's limits of 500 events and 512 KiB an append, with room for the estimate to be wrong. */
+const MAX_BATCH_COMMANDS = 240
+const MAX_BATCH_BYTES = 400 * 1024
+
+export function createLane<State, Event, Unsealed, Command, Result>(
+  deps: LaneDeps<State, Event, Unsealed, Command, Result>,
+): Lane<State, Command, Result> {
+  const { ledger, snapshots, stream, fold } = deps
+  let folded: Folded<State> | undefined
+  let loading: ReturnType<typeof loadFold<State, Event>> | undefined
+  let snapshotAt = NO_STREAM
+  let queue: Waiting<Command, Result>[] = []
+  let running = false
+
+  async function load(): Promise<Folded<State>> {
+    if (folded) return folded
+    loading ??= loadFold(deps, stream, fold).finally(() => {
+      loading = undefined
+    })
+    const loaded = await loading
+    if (!folded) ({ folded, snapshotAt } = loaded)
+    return folded
+  }
+
+  /** Whether the tail held anything new. */
+  async function refresh(): Promise<boolean> {
+    const before = await load()
+    const now = await readTail(ledger, stream, fold, before)
+    // An append that finished meanwhile knows more than this read.
+    if (folded === before) folded = now
+    return folded !== before
+  }
+
+  async function run(): Promise<void> {
+    // The commands of this tick join the first batch.
+    await Promise.resolve()
+    while (queue.length > 0) {
+      const batch = take()
+      try {
+        await handle(batch)
+      } catch (cause) {
+        deps.report(cause)
+        folded = undefined
+        for (const { answer } of batch) answer({ kind: 'unavailable', cause })
+      }
+    }
+    running = false
+  }
+
+  function take(): Waiting<Command, Result>[] {
+    let bytes = 0
+    let count = 0
+    for (const { command } of queue) {
+      bytes += deps.weigh(command)
+      if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_COMMANDS)) break
+      count++
+    }
+    const batch = queue.slice(0, count)
+    queue = queue.slice(count)
+    return batch
+  }
+
+  async function handle(batch: readonly Waiting<Command, Result>[]): Promise<void> {
+    const groups = deps.merge(batch.map(({ command }) => command))
+    let refreshed = false
+    for (let conflicts = 0; ; ) {
+      // 1. The state as it is durable, and a draft to decide on.
+      const durable = await load()
+      const draft = fold.draft(durable.state)
+
+      // 2. Decide one after another.
+      const decide = await deps.prepare(refreshed)
+      const decideGroup = (group: readonly number[]) => {
+        // The last of a group stands for all: it reaches furthest.
+        const { command } = batch[group.at(-1) as number] as Waiting<Command, Result>
+        const decision = decide(command, draft)
+        if (decision.kind === 'accepted') for (const event of decision.events) evolve(draft, event)
+        return { group, command, decision }
+      }
+      const decided = groups.flatMap((group) => {
+        const together = decideGroup(group)
+        const alone = together.decision.kind === 'rejected' && group.length > 1
+        return alone ? group.map((index) => decideGroup([index])) : [together]
+      })
+      if (!refreshed && decided.some(({ decision }) => decision.kind === 'rejected')) {
+        refreshed = true
+        await refresh()
+        continue
+      }
+
+      // 3. Append what was accepted, and wait until it is durable.
+      const events: Unsealed[] = []
+      const encoded: (EventToAppend | Promise<EventToAppend>)[] = []
+      for (const { command, decision } of decided) {
+        if (decision.kind !== 'accepted') continue
+        for (const [index, event] of decision.events.entries()) {
+          events.push(event)
+          encoded.push(deps.encode(event, command, index))
+        }
+      }
+      if (events.length > 0) {
+        const chained = chainAll(durable, await Promise.all(encoded))
+        const outcome = await appendSurely(ledger, stream, chained.events, durable.revision)
+        if (outcome.kind === 'conflict') {
+          if (++conflicts > MAX_CONFLICTS) throw new Error(`${MAX_CONFLICTS} conflicts in a row`)
+          if (conflicts > 1) await sleep(Math.random() * CONFLICT_PAUSE_MS * conflicts)
+          await refresh()
+          continue
+        }
+        if (outcome.kind !== 'written') throw outcome.cause
+        const { revision, position } = outcome
+        folded = { state: draft, revision, hash: chained.hash, position }
+        deps.committed(events, durable, folded)
+        snapshotIfDue(folded)
+      }
+
+      // 4. Answer.
+      for (const { group, decision } of decided) {
+        const handled = toHandled(decision, (folded ?? durable).position)
+        for (const index of group) batch[index]?.answer(handled)
+      }
+      return
+    }
+  }
+
+  /** Deciders produce what the fold reads, but for the body, which no fold looks at. */
+  const evolve = (draft: State, event: Unsealed) => fold.evolve(draft, event as unknown as Event)
+
+  function chainAll(durable: Folded<State>, events: readonly EventToAppend[]) {
+    let { revision, hash } = durable
+    const chained = events.map((event) => {
+      revision = (revision + 1) as Revision
+      const link = chain(stream, revision, hash, event)
+      hash = link.hash
+      return link.event
+    })
+    return { events: chained, hash }
+  }
+
+  function snapshotIfDue(now: Folded<State>): void {
+    if (now.revision - snapshotAt < SNAPSHOT_EVERY) return
+    snapshotAt = now.revision
+    snapshots.save(stream, fold.stateVersion, snapshotOf(now)).catch(deps.report)
+  }
+
+  return {
+    submit: (command) =>
+      new Promise((answer) => {
+        queue.push({ command, answer })
+        if (running) return
+        running = true
+        run()
+      }),
+    current: async (fresh) => {
+      if (fresh) await refresh()
+      return load()
+    },
+  }
+}
+
+function toHandled<Result>(decision: Decision<unknown, Result>, upTo: Position): Handled<Result> {
+  switch (decision.kind) {
+    case 'accepted':
+    case 'already-done':
+      return { kind: 'done', result: decision.result }
+    case 'rejected':
+      return decision
+    case 'needs-message':
+      return { kind: 'needs-message', upTo }
+    default:
+      return decision satisfies never
+  }
+}

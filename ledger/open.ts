@@ -1,0 +1,17 @@
+/** Opens the ledger that the configuration names: EventStoreDB with a `LEDGER_URL`, else Postgres. */
+import type pg from 'pg'
+import type { Ledger } from './ledger.ts'
+import { createPostgresLedger } from './postgres/ledger.ts'
+
+export interface OpenLedgerOptions {
+  readonly ledgerUrl: string | undefined
+  readonly databaseUrl: string
+  readonly pool: pg.Pool
+}
+
+export async function openLedger({ ledgerUrl, databaseUrl, pool }: OpenLedgerOptions): Promise<Ledger> {
+  if (ledgerUrl === undefined) return createPostgresLedger({ databaseUrl, pool })
+  // The client package loads gRPC; who stays on Postgres does not pay for it.
+  const { createEventStoreLedger } = await import('./eventstoredb/ledger.ts')
+  return createEventStoreLedger({ url: ledgerUrl })
+}

@@ -1,0 +1,68 @@
+/**
+ * Wakes followers when the ledger grew: LISTEN on one connection for all subscriptions of a process. A hint only: a
+ * follower also looks by itself every `POLL_MS`, so that a lost notification costs time, never an event.
+ */
+import pg from 'pg'
+
+const CHANNEL = 'triptick_ledger'
+const POLL_MS = 1000
+
+export interface Doorbell {
+  /** Resolves at the next ring, after `POLL_MS`, or when the signal aborts. Arm it before looking, so that no ring is missed. */
+  next(signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+export function createDoorbell(connectionString: string): Doorbell {
+  let waiting = new Set<() => void>()
+  let listening: Promise<pg.Client> | undefined
+  let closed = false
+
+  const ring = () => {
+    const woken = waiting
+    waiting = new Set()
+    for (const wake of woken) wake()
+  }
+
+  async function listen(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString, application_name: 'triptick ledger doorbell' })
+    const forget = () => {
+      listening = undefined
+    }
+    client.on('error', forget)
+    client.on('end', forget)
+    client.on('notification', ring)
+    await client.connect()
+    await client.query(`LISTEN ${CHANNEL}`)
+    return client
+  }
+
+  return {
+    next: (signal) => {
+      if (!closed && listening === undefined) {
+        listening = listen()
+        // Whoever waits polls meanwhile; the next wait tries to listen again.
+        listening.catch(() => {
+          listening = undefined
+        })
+      }
+      return new Promise((resolve) => {
+        const done = () => {
+          clearTimeout(timer)
+          waiting.delete(done)
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        const timer = setTimeout(done, POLL_MS)
+        waiting.add(done)
+        signal.addEventListener('abort', done)
+        if (signal.aborted || closed) done()
+      })
+    },
+    close: async () => {
+      closed = true
+      ring()
+      await listening?.then((client) => client.end()).catch(() => {})
+    },
+  }
+}

@@ -1,0 +1,49 @@
+/** The connection that writes the ledger: opened on first use, and anew after it broke. Never shared with readers. */
+import pg from 'pg'
+import type { Writer } from './append-queue.ts'
+
+export interface ClosableWriter extends Writer {
+  close(): Promise<void>
+}
+
+export function createWriter(connectionString: string): ClosableWriter {
+  let connecting: Promise<pg.Client> | undefined
+
+  async function open(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString, application_name: 'triptick ledger writer' })
+    const forget = () => {
+      connecting = undefined
+    }
+    client.on('error', forget)
+    client.on('end', forget)
+    try {
+      await client.connect()
+      // Durability is the ledger's promise, whatever the database's default is.
+      await client.query('SET synchronous_commit = on')
+      return client
+    } catch (error) {
+      forget()
+      throw error
+    }
+  }
+
+  const client = (): Promise<pg.Client> => {
+    connecting ??= open()
+    return connecting
+  }
+
+  return {
+    query: async (query) => (await client()).query(query),
+    discard: () => {
+      const broken = connecting
+      connecting = undefined
+      // `end` waits for the query that hangs; nobody waits for it here.
+      broken?.then((connection) => connection.end()).catch(() => {})
+    },
+    close: async () => {
+      const last = connecting
+      connecting = undefined
+      await last?.then((connection) => connection.end()).catch(() => {})
+    },
+  }
+}
