@@ -1,0 +1,18 @@
+/** Opens the bus that the configuration asks for. Knows no message. */
+import type { Logger } from '../logging.ts'
+import type { Bus } from './bus.ts'
+import { createMemoryBus } from './memory.ts'
+import { createPostgresBus } from './postgres.ts'
+
+export interface OpenBusOptions {
+  readonly databaseUrl?: string | undefined
+  /** Shown in the lists of connections of Postgres and Redis. */
+  readonly node: string
+  readonly log: Logger
+}
+
+/** Redis if there is one, else Postgres, else within this process only. Rejects if it can't be reached. */
+export async function openBus({ databaseUrl, node, log }: OpenBusOptions): Promise<Bus> {
+  if (databaseUrl !== undefined) return createPostgresBus({ url: databaseUrl, node, log })
+  return createMemoryBus({ log })
+}

@@ -1,0 +1,105 @@
+/** The bus over Postgres: LISTEN and NOTIFY on one dedicated connection. Writes no table. */
+import { createHash } from 'node:crypto'
+import type { Logger } from '../logging.ts'
+import type { Bus } from './bus.ts'
+import { coalesce } from './coalesce.ts'
+import { openDedicatedConnection } from './dedicated-connection.ts'
+import { createSubscriptions, refuseOversized } from './subscriptions.ts'
+
+/** Postgres refuses 8,000 bytes and more; the difference holds the number in front (`numbered`). */
+const MAX_PAYLOAD = 7_900
+/** Longer batches would hold the global lock that committing a NOTIFY takes for too long. */
+const MAX_BATCH = 500
+/** Beyond this the server does not keep up, and what waits is stale anyway. */
+const MAX_PENDING = 20_000
+
+const PUBLISH =
+  'SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS batch (channel, payload)'
+
+export interface PostgresBusOptions {
+  readonly url: string
+  readonly node: string
+  readonly log: Logger
+  /** How often an idle connection is asked whether it is still there. Default 10 s. */
+  readonly checkMs?: number
+}
+
+export async function createPostgresBus({ url, node, log, checkMs }: PostgresBusOptions): Promise<Bus> {
+  const subscriptions = createSubscriptions(log)
+  const names = new Map<string, string>()
+  let closed = false
+  let dropped = 0
+
+  const connection = await openDedicatedConnection({
+    url,
+    name: `triptick-bus-${node}`.slice(0, 63),
+    log,
+    prepare: () => subscriptions.channels().map((channel) => `LISTEN ${pgChannel(channel)}`),
+    onNotification(name, payload) {
+      const channel = names.get(name)
+      if (channel !== undefined) subscriptions.deliver(channel, withoutNumber(payload))
+    },
+    onReturn() {
+      if (dropped > 0) log.warn({ dropped }, 'messages of the bus were dropped while Postgres was away')
+      dropped = 0
+      subscriptions.gap()
+    },
+    ...(checkMs === undefined ? {} : { checkMs }),
+  })
+
+  const outgoing = coalesce<{ channel: string; payload: string }, void>(MAX_BATCH, async (messages) => {
+    const channels = messages.map(({ channel }) => pgChannel(channel))
+    const payloads = messages.map(({ payload }, i) => numbered(payload, i))
+    await connection.query(PUBLISH, [channels, payloads]).catch(() => {
+      dropped += messages.length
+    })
+  })
+
+  /** Until it has worked: a connection that breaks in between is replaced by one that may have been prepared too early. */
+  async function listen(channel: string): Promise<void> {
+    for (;;) {
+      await connection.whenUp()
+      const done = await connection.query(`LISTEN ${pgChannel(channel)}`).then(
+        () => true,
+        () => false,
+      )
+      if (done) return
+    }
+  }
+
+  return {
+    kind: 'postgres',
+    maxPayload: MAX_PAYLOAD,
+    publish(channel, payload) {
+      refuseOversized(payload, MAX_PAYLOAD)
+      if (closed) return
+      if (connection.isUp && outgoing.pending < MAX_PENDING) void outgoing.add({ channel, payload })
+      else dropped += 1
+    },
+    async subscribe(channel, handler) {
+      names.set(pgChannel(channel), channel)
+      const remove = subscriptions.add(channel, handler)
+      await listen(channel)
+      return async () => {
+        if (!remove()) return
+        names.delete(pgChannel(channel))
+        await connection.query(`UNLISTEN ${pgChannel(channel)}`).catch(() => {})
+      }
+    },
+    onGap: subscriptions.onGap,
+    async close() {
+      closed = true
+      await outgoing.idle()
+      subscriptions.clear()
+      await connection.close()
+    },
+  }
+}
+
+/** Postgres cuts channel names at 63 bytes, which a node's name can fill alone: so a hash of fixed length. */
+const pgChannel = (channel: string): string =>
+  `triptick_bus_${createHash('sha256').update(channel).digest('hex').slice(0, 32)}`
+
+/** Postgres sends equal messages of a transaction only once, which would turn "on, off, on" into "on, off". */
+const numbered = (payload: string, i: number): string => `${i.toString(36)}:${payload}`
+const withoutNumber = (payload: string): string => payload.slice(payload.indexOf(':') + 1)

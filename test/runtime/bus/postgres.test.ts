@@ -1,0 +1,57 @@
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createPostgresBus } from '../../../runtime/bus/postgres.ts'
+import { createLogger } from '../../../runtime/logging.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { busContract } from './contract.ts'
+
+const log = createLogger({ level: 'silent', process: 'test' })
+
+let database: TestDatabase
+let admin: pg.Client
+beforeAll(async () => {
+  database = await createTestDatabase('empty')
+  admin = new pg.Client({ connectionString: database.url })
+  await admin.connect()
+})
+afterAll(async () => {
+  await admin.end()
+  await database.drop()
+})
+
+const cut = async () => {
+  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'triptick-bus-%'`)
+}
+
+busContract('Postgres', async () => ({
+  open: (node) => createPostgresBus({ url: database.url, node, log }),
+  cut,
+  stop: async () => {},
+}))
+
+test('a thousand messages published together are few statements', async () => {
+  await admin.query('CREATE TABLE IF NOT EXISTS counted (n integer)')
+  const before = await transactions()
+  const bus = await createPostgresBus({ url: database.url, node: 'a', log })
+  const got: string[] = []
+  await bus.subscribe('c', (payload) => got.push(payload))
+  for (let i = 0; i < 1_000; i++) bus.publish('c', `${i}`)
+  await vi.waitFor(() => expect(got).toHaveLength(1_000))
+  await bus.close()
+  await vi.waitFor(async () => expect(await transactions()).toBeGreaterThan(before), { timeout: 10_000 })
+  expect((await transactions()) - before).toBeLessThan(100)
+})
+
+async function transactions(): Promise<number> {
+  await admin.query('SELECT pg_stat_force_next_flush()')
+  const { rows } = await admin.query<{ n: string }>(
+    'SELECT xact_commit AS n FROM pg_stat_database WHERE datname = current_database()',
+  )
+  return Number(rows[0]?.n)
+}
+
+test('a bus without a server fails at once, so that the start can say why', async () => {
+  const nowhere = 'postgres://nobody@127.0.0.1:1/nothing'
+  await expect(createPostgresBus({ url: nowhere, node: 'a', log })).rejects.toThrow('ECONNREFUSED')
+})
