@@ -1,0 +1,92 @@
+/** The session directory on top of any store: heartbeats, peers, batching. Knows no database. */
+import type { UserId } from '../../domain/ids.ts'
+import type { Bus } from '../bus/bus.ts'
+import { coalesce } from '../bus/coalesce.ts'
+import type { Logger } from '../logging.ts'
+import { DEFAULT_TIMING, type NodeName, type SessionDirectory, type Timing } from './directory.ts'
+import { createOwnSessions } from './own-sessions.ts'
+import { createPeers } from './peers.ts'
+import type { Holding, SessionStore } from './store.ts'
+
+export interface DirectoryDeps {
+  readonly store: SessionStore
+  readonly bus: Bus
+  readonly log: Logger
+  /** Absent: an observer, which has no sessions of its own and is nobody's peer. */
+  readonly node?: NodeName | undefined
+  readonly timing?: Timing | undefined
+}
+
+/** Lookups that wait for the store; each is one message's members. */
+const MAX_LOOKUPS = 200
+
+export async function createSessionDirectory(deps: DirectoryDeps): Promise<SessionDirectory> {
+  const { store, bus, log, node, timing = DEFAULT_TIMING } = deps
+  const own = node === undefined ? undefined : store.node(node)
+  const sessions =
+    own && createOwnSessions(own, (error) => log.warn({ err: error }, 'sessions not written yet'))
+  const peers = await createPeers({ bus, self: node, settleMs: timing.heartbeatMs })
+
+  async function beat(): Promise<void> {
+    try {
+      if (own && sessions && (await own.beat()) === 'forgotten') {
+        if (sessions.count > 0)
+          log.warn({ sessions: sessions.count }, 'the session store had forgotten this node')
+        sessions.forgotten()
+      }
+      await sessions?.flush()
+      peers.seen(await store.liveNodes())
+    } catch (error) {
+      log.warn({ err: error }, 'no heartbeat: the session store does not answer')
+    }
+  }
+
+  const lookups = coalesce<readonly UserId[], readonly Holding[]>(MAX_LOOKUPS, (asked) =>
+    store.find([...new Set(asked.flat())], peers.names()),
+  )
+
+  // 1. What an earlier process of this name left behind is gone. 2. The store knows this node. 3. The peers hear of it.
+  await own?.withdraw()
+  await own?.beat()
+  peers.seen(await store.liveNodes())
+  peers.announce('up')
+
+  let beating: Promise<void> = Promise.resolve()
+  let underWay = false
+  const timer = setInterval(() => {
+    // A slow store must not pile heartbeats up.
+    if (underWay) return
+    underWay = true
+    beating = beat().finally(() => {
+      underWay = false
+    })
+  }, timing.heartbeatMs)
+
+  return {
+    add: async (userId, deviceId) => sessions?.add(userId, deviceId),
+    remove: async (userId, deviceId) => sessions?.remove(userId, deviceId),
+    async nodesOf(userIds) {
+      const found = new Map<NodeName, UserId[]>()
+      // Alone in the world: no need to ask, and that is the usual case.
+      if (userIds.length === 0 || peers.names().length === 0) return found
+      const asked = new Set(userIds)
+      for (const { node: holder, userId } of await lookups.add(userIds)) {
+        if (holder === node || !asked.has(userId)) continue
+        const people = found.get(holder)
+        if (people) people.push(userId)
+        else found.set(holder, [userId])
+      }
+      return found
+    },
+    peers: peers.names,
+    async close() {
+      clearInterval(timer)
+      await beating
+      await sessions?.flush()
+      await own?.withdraw().catch((error: unknown) => log.warn({ err: error }, 'sessions not withdrawn'))
+      peers.announce('down')
+      await peers.close()
+      await store.close()
+    },
+  }
+}

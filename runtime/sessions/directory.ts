@@ -1,0 +1,39 @@
+/**
+ * The contract of the session directory: who is connected to which api node. Knows no socket, and is never the truth about a
+ * message: a session that is missing here costs the time until the delivery worker looks, nothing else.
+ *
+ * Glossary
+ * - session: one connected device of a person on one node.
+ * - node: an api process. It is live while its heartbeat is younger than 30 s; a dead node's sessions do not count.
+ * - peer: another live node.
+ * - observer: a process without sessions of its own (a worker) that looks nodes up.
+ *
+ * Three stores (memory, Postgres, Redis), one contract suite (`test/runtime/sessions/contract.ts`).
+ */
+import type { DeviceId, UserId } from '../../domain/ids.ts'
+
+export type NodeName = string
+
+export interface SessionDirectory {
+  /**
+   * Resolves when the peers can find the session (or the store failed: then it is written as soon as the store is back).
+   * Calls are batched. Adding a device that is there counts twice, so that a device that reconnects before its old
+   * connection is removed stays findable.
+   */
+  add(userId: UserId, deviceId: DeviceId): Promise<void>
+  remove(userId: UserId, deviceId: DeviceId): Promise<void>
+  /** The live nodes, other than this one, that hold a session of these people. Batched; rejects if the store does not answer. */
+  nodesOf(userIds: readonly UserId[]): Promise<Map<NodeName, UserId[]>>
+  /** From memory: kept by heartbeats, and at once when a node starts or stops. */
+  peers(): readonly NodeName[]
+  /** Withdraws this node and its sessions. */
+  close(): Promise<void>
+}
+
+export interface Timing {
+  readonly heartbeatMs: number
+  readonly deadAfterMs: number
+}
+
+/** Six heartbeats may be lost before a node is given up: a long garbage collection is no death. */
+export const DEFAULT_TIMING: Timing = { heartbeatMs: 5_000, deadAfterMs: 30_000 }

@@ -1,0 +1,160 @@
+/** The contract suite of `runtime/sessions/directory.ts`: every promise, proved on any store. */
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import type { SessionDirectory, Timing } from '../../../runtime/sessions/directory.ts'
+
+/** Thirty times as fast as in production. */
+export const QUICK: Timing = { heartbeatMs: 150, deadAfterMs: 1_000 }
+
+export interface DirectoriesUnderTest {
+  /** As a process would; without a name, an observer. The suite closes it. */
+  open(node?: string): Promise<SessionDirectory>
+  /** From now on this directory reaches neither the store nor the bus, as when its process is killed. */
+  kill(directory: SessionDirectory): Promise<void>
+  /** The store forgets everything (FLUSHALL, a crash of Postgres). */
+  forget(): Promise<void>
+  stop(): Promise<void>
+}
+
+const user = (name: string) => name as UserId
+const device = (name: string) => name as DeviceId
+
+export function sessionContract(name: string, start: () => Promise<DirectoriesUnderTest>): void {
+  describe(`the session directory on ${name}`, () => {
+    let under: DirectoriesUnderTest
+    let opened: SessionDirectory[] = []
+    beforeAll(async () => {
+      under = await start()
+    })
+    afterEach(async () => {
+      await Promise.all(opened.map((directory) => directory.close()))
+      opened = []
+    })
+    afterAll(() => under?.stop())
+
+    async function open(node?: string): Promise<SessionDirectory> {
+      const directory = await under.open(node)
+      opened.push(directory)
+      return directory
+    }
+    const found = async (directory: SessionDirectory, ...names: string[]) =>
+      Object.fromEntries(
+        [...(await directory.nodesOf(names.map(user)))].map(([node, users]) => [node, users.toSorted()]),
+      )
+
+    test('a session is found from every other node as soon as adding it has resolved', async () => {
+      const [a, b, c] = [await open('a'), await open('b'), await open('c')]
+      await a.add(user('ann'), device('phone'))
+      await b.add(user('ann'), device('laptop'))
+      await b.add(user('bob@x:y.z-1_2'), device('phone'))
+      expect(await found(c, 'ann', 'bob@x:y.z-1_2', 'nobody')).toEqual({
+        a: ['ann'],
+        b: ['ann', 'bob@x:y.z-1_2'],
+      })
+      // A node need not be told about itself.
+      expect(await found(b, 'ann', 'bob@x:y.z-1_2')).toEqual({ a: ['ann'] })
+      expect(await found(c)).toEqual({})
+    })
+
+    test('a person is found until the last device has gone', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      await a.add(user('ann'), device('laptop'))
+      await a.remove(user('ann'), device('phone'))
+      expect(await found(b, 'ann')).toEqual({ a: ['ann'] })
+      await a.remove(user('ann'), device('laptop'))
+      expect(await found(b, 'ann')).toEqual({})
+    })
+
+    test('a device that connects again before its old connection ends stays findable', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      await a.add(user('ann'), device('phone'))
+      await a.remove(user('ann'), device('phone'))
+      expect(await found(b, 'ann')).toEqual({ a: ['ann'] })
+      await a.remove(user('ann'), device('phone'))
+      await a.remove(user('ann'), device('phone'))
+      expect(await found(b, 'ann')).toEqual({})
+    })
+
+    test('the last of many quick changes stands', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      const changes: Promise<void>[] = []
+      for (let i = 0; i < 50; i++) {
+        changes.push(a.add(user('ann'), device('phone')), a.remove(user('ann'), device('phone')))
+        changes.push(a.remove(user('bob'), device('phone')), a.add(user('bob'), device('phone')))
+        if (i % 7 === 0) await new Promise(setImmediate)
+      }
+      await Promise.all(changes)
+      expect(await found(b, 'ann', 'bob')).toEqual({ a: ['bob'] })
+    })
+
+    test('nodes know each other at once when they start, and forget each other at once when they stop', async () => {
+      const a = await open('a')
+      expect(a.peers()).toEqual([])
+      const b = await open('b')
+      expect(b.peers()).toEqual(['a'])
+      await vi.waitFor(() => expect(a.peers()).toEqual(['b']), { timeout: QUICK.heartbeatMs - 50 })
+      await b.add(user('ann'), device('phone'))
+      expect(await found(a, 'ann')).toEqual({ b: ['ann'] })
+      await b.close()
+      await vi.waitFor(() => expect(a.peers()).toEqual([]), { timeout: QUICK.heartbeatMs - 50 })
+      expect(await found(a, 'ann')).toEqual({})
+    })
+
+    test('an observer sees all nodes and is seen by none', async () => {
+      const observer = await open()
+      const a = await open('a')
+      await a.add(user('ann'), device('phone'))
+      await vi.waitFor(() => expect(observer.peers()).toEqual(['a']))
+      expect(await found(observer, 'ann')).toEqual({ a: ['ann'] })
+      expect(a.peers()).toEqual([])
+    })
+
+    test('a node that falls silent is dead after a while, with its sessions', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      await under.kill(a)
+      expect(await found(b, 'ann')).toEqual({ a: ['ann'] })
+      await vi.waitFor(() => expect(b.peers()).toEqual([]), { timeout: 5 * QUICK.deadAfterMs })
+      expect(await found(b, 'ann')).toEqual({})
+    })
+
+    test('a node that starts again under its name has none of its old sessions', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      await under.kill(a)
+      const again = await open('a')
+      expect(await found(b, 'ann')).toEqual({})
+      await again.add(user('bob'), device('phone'))
+      expect(await found(b, 'ann', 'bob')).toEqual({ a: ['bob'] })
+    })
+
+    test('a store that has forgotten everything knows all sessions again after a heartbeat', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await Promise.all(Array.from({ length: 50 }, (_, i) => a.add(user(`u${i}`), device('phone'))))
+      await under.forget()
+      // A session that is written into the emptied store must not hide that the others are missing.
+      await a.add(user('ann'), device('phone'))
+      const everybody = ['ann', ...Array.from({ length: 50 }, (_, i) => `u${i}`)].toSorted()
+      await vi.waitFor(async () => expect(await found(b, ...everybody)).toEqual({ a: everybody }), {
+        timeout: 10 * QUICK.heartbeatMs,
+      })
+    })
+
+    test('ten thousand people who connect at once are all found, within seconds', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      const people = Array.from({ length: 10_000 }, (_, i) => user(`u${i}`))
+      await Promise.all(people.map((person) => a.add(person, device('phone'))))
+      expect((await b.nodesOf(people)).get('a')).toHaveLength(10_000)
+    })
+
+    test('lookups that are made together get each their own answer', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await Promise.all(['u1', 'u2', 'u3'].map((person) => a.add(user(person), device('phone'))))
+      const asked = [['u1'], ['u2', 'nobody'], ['nobody'], ['u1', 'u3']]
+      const answers = await Promise.all(asked.map((names) => found(b, ...names)))
+      expect(answers).toEqual([{ a: ['u1'] }, { a: ['u2'] }, {}, { a: ['u1', 'u3'] }])
+    })
+  })
+}

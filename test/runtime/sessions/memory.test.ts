@@ -1,0 +1,39 @@
+import { createMemoryBus, createMemoryHub } from '../../../runtime/bus/memory.ts'
+import { createLogger } from '../../../runtime/logging.ts'
+import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
+import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
+import { createMemoryStore, createSharedSessions } from '../../../runtime/sessions/memory-store.ts'
+import { QUICK, sessionContract } from './contract.ts'
+
+const log = createLogger({ level: 'silent', process: 'test' })
+
+sessionContract('memory', async () => {
+  const [hub, shared] = [createMemoryHub(), createSharedSessions()]
+  const kills = new Map<SessionDirectory, () => void>()
+  return {
+    async open(node) {
+      const store = createMemoryStore(QUICK.deadAfterMs, shared)
+      let dead = false
+      const mortal = {
+        ...store,
+        node: (name: string) => {
+          const own = store.node(name)
+          const alive = <Args extends unknown[], T>(call: (...args: Args) => Promise<T>) => {
+            return async (...args: Args) => (dead ? Promise.reject(new Error('dead')) : call(...args))
+          }
+          return { beat: alive(own.beat), write: alive(own.write), withdraw: alive(own.withdraw) }
+        },
+      }
+      const bus = createMemoryBus({ log, hub })
+      const directory = await createSessionDirectory({ store: mortal, bus, log, node, timing: QUICK })
+      kills.set(directory, () => {
+        dead = true
+        void bus.close()
+      })
+      return directory
+    },
+    kill: async (directory) => kills.get(directory)?.(),
+    forget: async () => shared.clear(),
+    stop: async () => {},
+  }
+})

@@ -1,0 +1,86 @@
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import { createPostgresBus } from '../../../runtime/bus/postgres.ts'
+import { createLogger } from '../../../runtime/logging.ts'
+import { createPool } from '../../../runtime/postgres.ts'
+import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
+import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
+import { createPostgresStore } from '../../../runtime/sessions/postgres-store.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+import { QUICK, sessionContract } from './contract.ts'
+
+const log = createLogger({ level: 'silent', process: 'test' })
+
+let database: TestDatabase
+let admin: pg.Pool
+beforeAll(async () => {
+  database = await createTestDatabase()
+  admin = createPool({ url: database.url, name: 'test', log, max: 1 })
+})
+afterAll(async () => {
+  await admin.end()
+  await database.drop()
+})
+
+async function open(node?: string) {
+  const bus = await createPostgresBus({ url: database.url, node: node ?? 'observer', log })
+  const pool = createPool({ url: database.url, name: `sessions-${node}`, log, max: 2 })
+  let statements = 0
+  pool.on('connect', (client) => {
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown
+    Object.assign(client, {
+      query: (...args: unknown[]) => {
+        statements += 1
+        return query(...args)
+      },
+    })
+  })
+  const store = createPostgresStore({ pool, deadAfterMs: QUICK.deadAfterMs, onClose: async () => {} })
+  const directory = await createSessionDirectory({ store, bus, log, node, timing: QUICK })
+  const end = async () => {
+    await bus.close()
+    if (!pool.ended) await pool.end()
+  }
+  return { directory, end, statements: () => statements }
+}
+
+sessionContract('Postgres', async () => {
+  const ends = new Map<SessionDirectory, () => Promise<void>>()
+  return {
+    async open(node) {
+      const { directory, end } = await open(node)
+      ends.set(directory, end)
+      return directory
+    },
+    kill: async (directory) => ends.get(directory)?.(),
+    async forget() {
+      await admin.query('TRUNCATE gateway.nodes, gateway.sessions')
+    },
+    async stop() {
+      for (const end of ends.values()) await end()
+    },
+  }
+})
+
+test('a storm of ten thousand connects is a handful of statements', async () => {
+  const { directory, end, statements } = await open('stormy')
+  const before = statements()
+  const people = Array.from({ length: 10_000 }, (_, i) => `u${i}` as UserId)
+  await Promise.all(people.map((person) => directory.add(person, 'phone' as DeviceId)))
+  expect(statements() - before).toBeLessThan(60)
+  await directory.close()
+  await end()
+})
+
+test('what a dead node left behind is tidied away by the others', async () => {
+  await admin.query(`INSERT INTO gateway.nodes VALUES ('gone', now() - interval '1 hour')`)
+  await admin.query(`INSERT INTO gateway.sessions (user_id, device_id, node) VALUES ('ann', 'phone', 'gone')`)
+  await admin.query(`INSERT INTO gateway.sessions (user_id, device_id, node, connected_at)
+    VALUES ('ann', 'phone', 'never-there', now() - interval '1 hour')`)
+  const { directory, end } = await open('tidy')
+  const { rows } = await admin.query('SELECT * FROM gateway.sessions')
+  expect(rows).toEqual([])
+  await directory.close()
+  await end()
+})
