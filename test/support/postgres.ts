@@ -9,11 +9,11 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** With all of `runtime/migrations` applied, or empty. Takes some 30 ms. */
+/** With all of `runtime/migrations` applied, or empty. Takes some 100 ms (a third of what the default strategy takes). */
 export async function createTestDatabase(kind: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`
   const template = kind === 'migrated' ? 'triptick_template' : 'template0'
-  await query(`CREATE DATABASE ${name} TEMPLATE ${template}`)
+  await query(`CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY file_copy`)
   const url = new URL(inject('postgresUrl'))
   url.pathname = `/${name}`
   return {

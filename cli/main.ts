@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+/** The `triptick` command. To add a command: a file `cli/<name>.ts` that exports `register<Name>`, and a line here. */
+import { createProgram, run } from './program.ts'
+import { registerStart } from './start.ts'
+import { registerToken } from './token.ts'
+
+const program = createProgram([
+  registerStart, //
+  registerToken,
+])
+
+await run(program, process.argv)

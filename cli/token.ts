@@ -1,0 +1,69 @@
+/** `triptick token <user>`: a token of one's own making, to try things out. Talks to no server and registers nobody. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { SignJWT } from 'jose'
+import { findJwtSecret } from '../runtime/secrets.ts'
+import { settings } from './settings.ts'
+
+const ROLES = ['user', 'analyst', 'support', 'admin'] as const
+const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+
+interface TokenOptions {
+  readonly roles?: readonly string[]
+  readonly name?: string
+  readonly ttl: number
+  readonly json?: true
+}
+
+export function registerToken(program: Command): void {
+  program
+    .command('token')
+    .description(
+      'print a token that lets <user> in, signed with TRIPTICK_JWT_SECRET or the secret of the data folder',
+    )
+    .argument('<user>', 'user id: 1 to 128 of letters, digits and . _ : @ -', parseUser)
+    .option('--roles <names>', `comma-separated: ${ROLES.join(', ')} (default: user)`, parseRoles)
+    .option('--name <name>', 'how the user is shown to others')
+    .option('--ttl <duration>', 'how long it is valid: 90s, 15m, 12h, 7d', parseDuration, 12 * SECONDS.h)
+    .option('--json', 'print an object with the token and when it expires')
+    .addHelpText(
+      'after',
+      '\nExample:\n  curl -H "Authorization: Bearer $(npx triptick token alice)" http://127.0.0.1:8080/v1/conversations',
+    )
+    .action(async (user: string, options: TokenOptions) => {
+      const expires = Math.floor(Date.now() / 1000) + options.ttl
+      const token = await sign(user, options, expires)
+      console.log(
+        options.json
+          ? JSON.stringify({ token, user, expiresAt: new Date(expires * 1000).toISOString() })
+          : token,
+      )
+    })
+}
+
+/** Claims: protocol, "Identity". */
+function sign(user: string, { name, roles }: TokenOptions, expires: number): Promise<string> {
+  return new SignJWT({ ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(user)
+    .setIssuedAt()
+    .setExpirationTime(expires)
+    .sign(Buffer.from(findJwtSecret(settings())))
+}
+
+function parseUser(text: string): string {
+  if (/^[\w.:@-]{1,128}$/.test(text)) return text
+  throw new InvalidArgumentError('It must be 1 to 128 of letters, digits and . _ : @ -')
+}
+
+function parseRoles(text: string): readonly string[] {
+  const roles = text.split(',').map((role) => role.trim())
+  if (roles.every((role) => (ROLES as readonly string[]).includes(role))) return roles
+  throw new InvalidArgumentError(`It must be one or more of ${ROLES.join(', ')}.`)
+}
+
+function parseDuration(text: string): number {
+  const [, amount, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(text) ?? []
+  if (amount === undefined || unit === undefined)
+    throw new InvalidArgumentError('It must be like 90s, 15m, 12h or 7d.')
+  return Number(amount) * SECONDS[unit as keyof typeof SECONDS]
+}

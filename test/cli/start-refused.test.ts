@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { buildProgram } from '../support/built-program.ts'
+import { createTestDatabase } from '../support/postgres.ts'
+import { createScene, freePort, type Scene } from './started.ts'
+
+let scene: Scene
+beforeAll(buildProgram)
+beforeEach(async () => {
+  scene = await createScene()
+})
+afterEach(() => scene.end())
+
+const SHARED = {
+  TRIPTICK_JWT_SECRET: 'x'.repeat(32),
+  TRIPTICK_MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+}
+
+test('a wrong setting is named before anything starts', async () => {
+  const triptick = scene.start(['start'], { PORT: '80a', TRIPTICK_LOGLEVEL: 'debug' })
+  expect(await triptick.ended()).toBe(2)
+  expect(triptick.output()).toContain('PORT: "80a" is wrong: it must be a port number from 0 to 65535')
+  expect(triptick.output()).toContain('Did you mean TRIPTICK_LOG_LEVEL?')
+  expect(existsSync(scene.data)).toBe(false)
+})
+
+test('a port in use is named, with what to do about it', async () => {
+  const other: Server = createServer()
+  const port = await freePort()
+  await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve))
+  const triptick = scene.start(['start'], { PORT: String(port) })
+  expect(await triptick.ended()).toBe(1)
+  expect(triptick.output()).toContain(`PORT: something else already listens on port ${port}`)
+  expect(triptick.output()).toContain(`PORT=${port + 1}`)
+  other.close()
+})
+
+test('a data folder in use is named, with the process that has it', async () => {
+  const first = scene.start()
+  const address = await first.ready()
+  const second = scene.start(['start'], { PORT: '0' })
+  expect(await second.ended()).toBe(1)
+  expect(second.output()).toContain(
+    `another Triptick is running on the data folder ${scene.data} (process ${first.process.pid}, at ${address})`,
+  )
+  expect(second.output()).toContain('TRIPTICK_DATA')
+  expect((await fetch(address)).ok).toBe(true)
+})
+
+test('a single role says what all processes of a deployment must have in common', async () => {
+  const triptick = scene.start(['start', '--role', 'api'])
+  expect(await triptick.ended()).toBe(2)
+  for (const name of ['DATABASE_URL', 'TRIPTICK_MASTER_KEY', 'TRIPTICK_JWT_SECRET']) {
+    expect(triptick.output()).toContain(`${name}: is needed with --role`)
+  }
+})
+
+test('a single role runs in its own process on the database it is given, and stops on SIGTERM', async () => {
+  const database = await createTestDatabase()
+  const triptick = scene.start(['start', '--role', 'api,projections'], {
+    DATABASE_URL: database.url,
+    ...SHARED,
+  })
+  const address = await triptick.ready()
+  expect(await (await fetch(address)).json()).toMatchObject({ pid: triptick.process.pid })
+  triptick.process.kill('SIGTERM')
+  expect(await triptick.ended()).toBe(0)
+  expect(scene.journal().slice(-2)).toEqual(['api down', 'projections down'])
+  await database.drop()
+})
+
+test('a role that finds its port taken says so', async () => {
+  const database = await createTestDatabase()
+  const port = await freePort()
+  const other: Server = createServer()
+  await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve))
+  const env = { DATABASE_URL: database.url, PORT: String(port), ...SHARED }
+  const triptick = scene.start(['start', '--role', 'api'], env)
+  expect(await triptick.ended()).toBe(1)
+  expect(triptick.output()).toContain(`something else already listens on port ${port}`)
+  other.close()
+  await database.drop()
+})
+
+test('with DATABASE_URL no Postgres of our own is started', async () => {
+  const database = await createTestDatabase()
+  const triptick = scene.start(['start'], { DATABASE_URL: database.url })
+  await triptick.ready()
+  expect(existsSync(`${scene.data}/postgres`)).toBe(false)
+  triptick.process.kill('SIGTERM')
+  expect(await triptick.ended()).toBe(0)
+  await database.drop()
+})
+
+test('an unknown command or option is wrong usage', async () => {
+  expect(await scene.start(['strat']).ended()).toBe(2)
+  expect(await scene.start(['start', '--role', 'apy']).ended()).toBe(2)
+  expect(await scene.start(['--help']).ended()).toBe(0)
+})
