@@ -1,0 +1,15 @@
+/** The simulator as a process of its own: prints its URL, obeys faults sent over IPC, ends with its parent. */
+
+import { startSimulator } from './simulator.ts'
+
+const simulator = await startSimulator({ port: Number(process.argv[2] ?? 0) })
+console.log(simulator.url)
+
+if (process.send !== undefined) {
+  process.send({ url: simulator.url })
+  process.on('disconnect', () => process.exit(0))
+  process.on('message', (message: { fault: keyof typeof simulator.faults; args: unknown[] }) => {
+    const apply = simulator.faults[message.fault] as (...args: unknown[]) => void
+    apply(...message.args)
+  })
+}
