@@ -1,0 +1,37 @@
+/** Where a device that comes back has something to catch up on. */
+import type { ConversationId, DeviceId, Seq, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import { ask, type Database, type Statement } from './statement.ts'
+
+export interface ConversationToCatchUp {
+  readonly conversationId: ConversationId
+  /** What this device has acknowledged as delivered here, or its person where this device never did. */
+  readonly startAfterSeq: Seq
+  /** The last one that concerns this person: of the conversation, or of their membership if they have left. */
+  readonly lastSeq: Seq
+}
+
+/** Quiet conversations cost one index look-up each, and no row of the answer. */
+const CONVERSATIONS_TO_CATCH_UP: Statement = {
+  name: 'conversations to catch up on',
+  text: `
+    SELECT me.conversation_id AS "conversationId",
+           greatest(coalesce(d.delivered_seq, me.delivered_seq), me.joined_seq) AS "startAfterSeq",
+           coalesce(me.left_seq, c.last_seq) AS "lastSeq"
+    FROM read.members me
+    JOIN read.conversations c USING (conversation_id)
+    LEFT JOIN read.device_watermarks d
+      ON d.conversation_id = me.conversation_id AND d.user_id = me.user_id AND d.device_id = $2
+    WHERE me.user_id = $1 AND c.last_position > $3 AND coalesce(me.left_position, c.last_position) > $3
+    ORDER BY c.last_position`,
+}
+
+/** Those in which anything happened after `since` (a message, a receipt, a change), least recently moved first. */
+export function conversationsToCatchUp(
+  db: Database,
+  userId: UserId,
+  deviceId: DeviceId,
+  since: Position,
+): Promise<readonly ConversationToCatchUp[]> {
+  return ask<ConversationToCatchUp>(db, CONVERSATIONS_TO_CATCH_UP, [userId, deviceId, since])
+}

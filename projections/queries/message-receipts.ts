@@ -1,0 +1,80 @@
+/** "Message info": to whom one message went, when it arrived on each device, and when it was read. */
+import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import { millis, millisOrNull } from './columns.ts'
+import { ask, type Database, type Statement } from './statement.ts'
+
+export interface MessageReceipt {
+  readonly userId: UserId
+  /** False when this person has left since. */
+  readonly member: boolean
+  /** On the first device that had it. */
+  readonly deliveredAt: Millis | null
+  /** Every device that has it, earliest first. */
+  readonly devices: readonly { readonly deviceId: DeviceId; readonly deliveredAt: Millis }[]
+  readonly readAt: Millis | null
+  readonly readDeviceId: DeviceId | null
+}
+
+/** Ranges of one device never overlap, so the first one that does not end before the seq is the only one that may hold it. */
+const receiptHolding = (kind: 'delivered' | 'read'): string => `
+  LEFT JOIN LATERAL (
+    SELECT r.from_seq, r.at FROM read.receipts r
+    WHERE r.conversation_id = $1 AND r.user_id = o.user_id AND r.device_id = d.device_id AND r.kind = '${kind}'
+      AND r.to_seq >= $2
+    ORDER BY r.to_seq LIMIT 1
+  ) ${kind}_range ON ${kind}_range.from_seq <= $2`
+
+const MESSAGE_RECEIPTS: Statement = {
+  name: 'receipts of a message',
+  text: `
+    SELECT o.user_id AS "userId", o.left_seq IS NULL AS member, d.device_id AS "deviceId",
+           delivered_range.at AS delivered_at, read_range.at AS read_at
+    FROM read.members o
+    LEFT JOIN read.device_watermarks d
+      ON d.conversation_id = $1 AND d.user_id = o.user_id AND d.delivered_seq >= $2
+    ${receiptHolding('delivered')}
+    ${receiptHolding('read')}
+    WHERE o.conversation_id = $1 AND o.history @> $2::int
+      AND o.user_id <> (SELECT sender_id FROM read.messages WHERE conversation_id = $1 AND seq = $2)
+    ORDER BY o.user_id, delivered_range.at, d.device_id`,
+}
+
+interface Row {
+  readonly userId: UserId
+  readonly member: boolean
+  readonly deviceId: DeviceId | null
+  readonly delivered_at: string | null
+  readonly read_at: string | null
+}
+
+/** One entry for everybody but the sender who was a member at this seq, by user id. Empty when there is no such message. */
+export async function messageReceipts(
+  db: Database,
+  conversationId: ConversationId,
+  seq: Seq,
+): Promise<readonly MessageReceipt[]> {
+  const rows = await ask<Row>(db, MESSAGE_RECEIPTS, [conversationId, seq])
+  const people = new Map<UserId, Row[]>()
+  for (const row of rows) {
+    const devices = people.get(row.userId)
+    if (devices) devices.push(row)
+    else people.set(row.userId, [row])
+  }
+  return [...people.values()].map(toReceipt)
+}
+
+/** `rows`: at least one, earliest delivery first. */
+function toReceipt(rows: readonly Row[]): MessageReceipt {
+  const [first] = rows as [Row, ...Row[]]
+  const read = rows.find(({ read_at }) => read_at !== null)
+  return {
+    userId: first.userId,
+    member: first.member,
+    deliveredAt: millisOrNull(first.delivered_at),
+    devices: rows.flatMap(({ deviceId, delivered_at }) =>
+      deviceId === null || delivered_at === null ? [] : [{ deviceId, deliveredAt: millis(delivered_at) }],
+    ),
+    readAt: millisOrNull(read?.read_at ?? null),
+    readDeviceId: read?.deviceId ?? null,
+  }
+}

@@ -1,0 +1,103 @@
+/** What else a device missed: conversations begun or joined, people who came and went, messages that were deleted. */
+import type { ConversationKind, Role } from '../../domain/events.ts'
+import type { ConversationId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import { millis, position } from './columns.ts'
+import { ask, type Database, type Statement } from './statement.ts'
+
+export interface JoinedConversation {
+  readonly conversationId: ConversationId
+  readonly kind: ConversationKind
+  readonly title: string | null
+  readonly members: readonly { readonly userId: UserId; readonly role: Role }[]
+  readonly lastSeq: Seq
+  /** When this person joined it. */
+  readonly at: Millis
+  readonly position: Position
+}
+
+export interface MemberChange {
+  readonly conversationId: ConversationId
+  readonly userId: UserId
+  readonly change: 'added' | 'removed'
+  readonly by: UserId
+  readonly at: Millis
+  readonly position: Position
+}
+
+export interface DeletedMessage {
+  readonly conversationId: ConversationId
+  readonly seq: Seq
+  readonly messageId: MessageId
+  readonly at: Millis
+  readonly position: Position
+}
+
+/** Each in the order it happened. Of somebody who came and went several times, only where they are now. */
+export interface MissedChanges {
+  /** Their member lists are complete, so nobody in them is in `members` too. */
+  readonly joined: readonly JoinedConversation[]
+  readonly members: readonly MemberChange[]
+  readonly deleted: readonly DeletedMessage[]
+}
+
+const JOINED_SINCE: Statement = {
+  name: 'conversations joined since',
+  text: `
+    SELECT c.conversation_id AS "conversationId", c.kind, c.title, c.last_seq AS "lastSeq",
+           me.joined_at AS at, me.joined_position AS position, everyone.members
+    FROM read.members me
+    JOIN read.conversations c USING (conversation_id)
+    CROSS JOIN LATERAL (
+      SELECT json_agg(json_build_object('userId', m.user_id, 'role', m.role) ORDER BY m.user_id) AS members
+      FROM read.members m WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
+    ) everyone
+    WHERE me.user_id = $1 AND me.joined_position > $2 AND me.left_seq IS NULL
+    ORDER BY me.joined_position`,
+}
+
+/** Of conversations that this person knew before, up to their own leaving and with it. */
+const MEMBERS_CHANGED_SINCE: Statement = {
+  name: 'members added or removed since',
+  text: `
+    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", changed.change, changed.by, changed.at, changed.position
+    FROM read.members me
+    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
+    JOIN read.members o ON o.conversation_id = me.conversation_id
+    CROSS JOIN LATERAL (
+      SELECT 'added' AS change, o.joined_by AS by, o.joined_at AS at, o.joined_position AS position WHERE o.left_seq IS NULL
+      UNION ALL
+      SELECT 'removed', o.left_by, o.left_at, o.left_position WHERE o.left_seq IS NOT NULL
+    ) changed
+    WHERE me.user_id = $1 AND me.joined_position <= $2 AND changed.position > $2
+      AND changed.position <= coalesce(me.left_position, changed.position)
+    ORDER BY changed.position, o.user_id`,
+}
+
+const DELETED_SINCE: Statement = {
+  name: 'messages deleted since',
+  text: `
+    SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
+           x.deleted_at AS at, x.deleted_position AS position
+    FROM read.members me
+    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
+    JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.deleted_position > $2
+    WHERE me.user_id = $1 AND me.history @> x.seq
+      AND x.deleted_position <= coalesce(me.left_position, x.deleted_position)
+    ORDER BY x.deleted_position`,
+}
+
+type Raw<T> = Omit<T, 'at' | 'position'> & { readonly at: string; readonly position: string }
+
+export async function missedChanges(db: Database, userId: UserId, since: Position): Promise<MissedChanges> {
+  const read = async <T extends object>(statement: Statement): Promise<readonly T[]> => {
+    const rows = await ask<Raw<T>>(db, statement, [userId, since])
+    return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }) as T)
+  }
+  const [joined, members, deleted] = await Promise.all([
+    read<JoinedConversation>(JOINED_SINCE),
+    read<MemberChange>(MEMBERS_CHANGED_SINCE),
+    read<DeletedMessage>(DELETED_SINCE),
+  ])
+  return { joined, members, deleted }
+}

@@ -1,0 +1,47 @@
+/** The receipts that a device missed: watermarks as they stand now, not the steps they took. */
+import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import { millis, position } from './columns.ts'
+import { ask, type Database, type Statement } from './statement.ts'
+
+export interface MissedReceipt {
+  readonly conversationId: ConversationId
+  readonly userId: UserId
+  readonly kind: 'delivered' | 'read'
+  readonly upTo: Seq
+  readonly at: Millis
+  readonly position: Position
+}
+
+/**
+ * Of others: where a watermark covers at least one of this person's messages and that other was a member for one of them.
+ * Of this person themself: where another of their devices moved it.
+ */
+const MISSED_RECEIPTS: Statement = {
+  name: 'receipts that a device missed',
+  text: `
+    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", moved.kind, moved.up_to AS "upTo", moved.at, moved.position
+    FROM read.members me
+    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $3
+    JOIN read.members o ON o.conversation_id = me.conversation_id AND o.left_seq IS NULL
+    CROSS JOIN LATERAL (VALUES
+      ('delivered', o.delivered_seq, o.delivered_at, o.delivered_position, o.delivered_device_id),
+      ('read', o.read_seq, o.read_at, o.read_position, o.read_device_id)
+    ) moved (kind, up_to, at, position, device_id)
+    WHERE me.user_id = $1 AND me.left_seq IS NULL AND moved.position > $3
+      AND CASE WHEN o.user_id = $1 THEN moved.device_id <> $2
+               ELSE me.first_sent_seq <= moved.up_to AND me.last_sent_seq > o.joined_seq END
+    ORDER BY moved.position, o.user_id, moved.kind`,
+}
+
+type Row = Omit<MissedReceipt, 'at' | 'position'> & { readonly at: string; readonly position: string }
+
+export async function missedReceipts(
+  db: Database,
+  userId: UserId,
+  deviceId: DeviceId,
+  since: Position,
+): Promise<readonly MissedReceipt[]> {
+  const rows = await ask<Row>(db, MISSED_RECEIPTS, [userId, deviceId, since])
+  return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }))
+}

@@ -1,0 +1,84 @@
+/** Who waits for messages that are on none of their devices. For the delivery worker and its reconciler. */
+import type { ConversationId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import { ask, type Database, type Statement } from './statement.ts'
+
+export interface UndeliveredRange {
+  readonly conversationId: ConversationId
+  readonly fromSeq: Seq
+  readonly toSeq: Seq
+}
+
+export interface UndeliveredPerson {
+  readonly userId: UserId
+  readonly conversations: readonly UndeliveredRange[]
+}
+
+/** Beyond the delivered watermark there are messages that are not this person's own. Counters only, no row of `messages`. */
+const WAITING = 'm.left_seq IS NULL AND c.last_seq - m.delivered_seq - m.own_after_delivered > 0'
+
+/** The oldest of those messages; behind the watermark, where it is followed by own messages only: behind those. */
+const OLDEST_WAITING = `
+  (SELECT x.at FROM read.messages x
+   WHERE x.conversation_id = m.conversation_id AND x.sender_id <> m.user_id
+     AND x.seq > CASE WHEN m.own_after_delivered = m.last_sent_seq - m.delivered_seq
+                      THEN m.last_sent_seq ELSE m.delivered_seq END
+   ORDER BY x.seq LIMIT 1)`
+
+const RANGES = `
+  json_agg(json_build_object('conversationId', m.conversation_id, 'fromSeq', m.delivered_seq + 1, 'toSeq', c.last_seq)
+           ORDER BY m.conversation_id) AS conversations`
+
+const UNDELIVERED_PEOPLE: Statement = {
+  name: 'people with undelivered messages',
+  text: `
+    SELECT m.user_id AS "userId", ${RANGES}
+    FROM read.members m JOIN read.conversations c USING (conversation_id)
+    WHERE m.user_id > $1 AND ${WAITING} AND ${OLDEST_WAITING} < $2
+    GROUP BY m.user_id ORDER BY m.user_id LIMIT $3`,
+}
+
+const UNDELIVERED_IN: Statement = {
+  name: 'people with undelivered messages in some conversations',
+  text: `
+    SELECT m.user_id AS "userId", ${RANGES}
+    FROM read.members m JOIN read.conversations c USING (conversation_id)
+    WHERE m.conversation_id = ANY ($1::uuid[]) AND ${WAITING} AND ${OLDEST_WAITING} < $2
+    GROUP BY m.user_id ORDER BY m.user_id`,
+}
+
+const UNDELIVERED_OF: Statement = {
+  name: 'undelivered messages of a person',
+  text: `
+    SELECT m.conversation_id AS "conversationId", m.delivered_seq + 1 AS "fromSeq", c.last_seq AS "toSeq"
+    FROM read.members m JOIN read.conversations c USING (conversation_id)
+    WHERE m.user_id = $1 AND ${WAITING}
+    ORDER BY m.conversation_id`,
+}
+
+/** A page of people, by user id, for whom a message from before `olderThan` waits. The next page begins after the last one. */
+export function undeliveredPeople(
+  db: Database,
+  { olderThan, limit, afterUserId }: UndeliveredPage,
+): Promise<readonly UndeliveredPerson[]> {
+  return ask<UndeliveredPerson>(db, UNDELIVERED_PEOPLE, [afterUserId ?? '', olderThan, limit])
+}
+
+export interface UndeliveredPage {
+  readonly olderThan: Millis
+  readonly limit: number
+  readonly afterUserId?: UserId
+}
+
+/** The same, everybody at once, in these conversations only. */
+export function undeliveredIn(
+  db: Database,
+  conversationIds: readonly ConversationId[],
+  olderThan: Millis,
+): Promise<readonly UndeliveredPerson[]> {
+  return ask<UndeliveredPerson>(db, UNDELIVERED_IN, [conversationIds, olderThan])
+}
+
+/** What waits for one person, however young. */
+export function undeliveredOf(db: Database, userId: UserId): Promise<readonly UndeliveredRange[]> {
+  return ask<UndeliveredRange>(db, UNDELIVERED_OF, [userId])
+}
