@@ -3,8 +3,10 @@ import type { Logger } from '../logging.ts'
 import type { Bus } from './bus.ts'
 import { createMemoryBus } from './memory.ts'
 import { createPostgresBus } from './postgres.ts'
+import { createRedisBus } from './redis.ts'
 
 export interface OpenBusOptions {
+  readonly redisUrl?: string | undefined
   readonly databaseUrl?: string | undefined
   /** Shown in the lists of connections of Postgres and Redis. */
   readonly node: string
@@ -12,7 +14,8 @@ export interface OpenBusOptions {
 }
 
 /** Redis if there is one, else Postgres, else within this process only. Rejects if it can't be reached. */
-export async function openBus({ databaseUrl, node, log }: OpenBusOptions): Promise<Bus> {
+export async function openBus({ redisUrl, databaseUrl, node, log }: OpenBusOptions): Promise<Bus> {
+  if (redisUrl !== undefined) return createRedisBus({ url: redisUrl, node, log })
   if (databaseUrl !== undefined) return createPostgresBus({ url: databaseUrl, node, log })
   return createMemoryBus({ log })
 }

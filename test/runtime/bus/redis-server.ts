@@ -1,0 +1,65 @@
+/** A Redis of the test's own on a free port, when there is a `redis-server` on this machine. Keeps nothing on disk. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { Redis } from 'ioredis'
+import { describe, test } from 'vitest'
+
+export interface RedisServer {
+  readonly url: string
+  /** For what a test does to the server itself. */
+  readonly admin: Redis
+  stop(): Promise<void>
+}
+
+const isThere = spawnSync('redis-server', ['--version']).status === 0
+
+/** Registers the suite, or one skipped test whose name says why. */
+export function onRedis(name: string, suite: () => void): void {
+  if (isThere) suite()
+  else describe(name, () => test.skip('skipped: there is no redis-server on this machine', () => {}))
+}
+
+export async function startRedisServer(): Promise<RedisServer> {
+  const port = await freePort()
+  const child = spawn(
+    'redis-server',
+    ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()],
+    { stdio: 'ignore' },
+  )
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  const url = `redis://127.0.0.1:${port}`
+  const admin = new Redis(url, { retryStrategy: () => 20 })
+  admin.on('error', () => {})
+  await Promise.race([
+    admin.ping(),
+    once(child, 'exit').then(() => Promise.reject(new Error('redis-server did not start'))),
+  ])
+  return {
+    url,
+    admin,
+    async stop() {
+      process.removeListener('exit', kill)
+      admin.disconnect()
+      await ended(child)
+    },
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exit
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}

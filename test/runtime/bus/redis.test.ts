@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createRedisBus } from '../../../runtime/bus/redis.ts'
+import { createLogger } from '../../../runtime/logging.ts'
+import { busContract } from './contract.ts'
+import { onRedis, type RedisServer, startRedisServer } from './redis-server.ts'
+
+const log = createLogger({ level: 'silent', process: 'test' })
+
+onRedis('the bus contract on Redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedisServer()
+  })
+  afterAll(() => server?.stop())
+
+  busContract('Redis', async () => ({
+    open: (node) => createRedisBus({ url: server.url, node, log }),
+    async cut() {
+      await server.admin.client('KILL', 'TYPE', 'NORMAL')
+      await server.admin.client('KILL', 'TYPE', 'PUBSUB')
+    },
+    stop: async () => {},
+  }))
+
+  test('deployments in different databases of one Redis do not hear each other', async () => {
+    const one = await createRedisBus({ url: server.url, node: 'a', log })
+    const other = await createRedisBus({ url: `${server.url}/1`, node: 'a', log })
+    const got: string[] = []
+    await one.subscribe('c', (payload) => got.push(`one ${payload}`))
+    await other.subscribe('c', (payload) => got.push(`other ${payload}`))
+    one.publish('c', '1')
+    other.publish('c', '2')
+    await vi.waitFor(() => expect(got.toSorted()).toEqual(['one 1', 'other 2']))
+    await one.close()
+    await other.close()
+    expect(got).toHaveLength(2)
+  })
+})
+
+test('a bus without a server fails at once, and says what to do without showing the password', async () => {
+  const failing = createRedisBus({ url: 'redis://:hidden@127.0.0.1:1', node: 'a', log })
+  const error = await failing.catch((reason: unknown) => reason)
+  expect(String(error)).toContain('Redis at 127.0.0.1:1 does not let us in')
+  expect(String(error)).not.toContain('hidden')
+})
