@@ -1,0 +1,60 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import { createRedisBus } from '../../../runtime/bus/redis.ts'
+import { connectRedis } from '../../../runtime/bus/redis-connection.ts'
+import { createLogger } from '../../../runtime/logging.ts'
+import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
+import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
+import { createRedisStore } from '../../../runtime/sessions/redis-store.ts'
+import { onRedis, type RedisServer, startRedisServer } from '../bus/redis-server.ts'
+import { QUICK, sessionContract } from './contract.ts'
+
+const log = createLogger({ level: 'silent', process: 'test' })
+
+onRedis('the session directory on Redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedisServer()
+  })
+  afterAll(() => server?.stop())
+
+  async function open(node?: string) {
+    const bus = await createRedisBus({ url: server.url, node: node ?? 'observer', log })
+    const redis = await connectRedis({ url: server.url, name: `test-${node}`, log })
+    const store = createRedisStore({ redis, deadAfterMs: QUICK.deadAfterMs })
+    const directory = await createSessionDirectory({ store, bus, log, node, timing: QUICK })
+    const end = async () => {
+      redis.disconnect()
+      await bus.close()
+    }
+    return { directory, end }
+  }
+
+  sessionContract('Redis', async () => {
+    const ends = new Map<SessionDirectory, () => Promise<void>>()
+    return {
+      async open(node) {
+        const { directory, end } = await open(node)
+        ends.set(directory, end)
+        return directory
+      },
+      kill: async (directory) => ends.get(directory)?.(),
+      async forget() {
+        await server.admin.flushall()
+      },
+      async stop() {
+        for (const end of ends.values()) await end()
+      },
+    }
+  })
+
+  test('a dead node leaves no key behind, even without anybody to tidy up', async () => {
+    const { directory, end } = await open('lonely')
+    await directory.add('ann' as UserId, 'phone' as DeviceId)
+    await end()
+    await new Promise((resolve) => setTimeout(resolve, QUICK.deadAfterMs + 200))
+    const keys = await server.admin.keys('*lonely*')
+    expect(keys).toEqual([])
+    await directory.close()
+  })
+})
