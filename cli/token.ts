@@ -1,5 +1,5 @@
 /** `triptick token <user>`: a token of one's own making, to try things out. Talks to no server and registers nobody. */
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { SignJWT } from 'jose'
 import { findJwtSecret } from '../runtime/secrets.ts'
 import { settings } from './settings.ts'
@@ -23,7 +23,11 @@ export function registerToken(program: Command): void {
     .argument('<user>', 'user id: 1 to 128 of letters, digits and . _ : @ -', parseUser)
     .option('--roles <names>', `comma-separated: ${ROLES.join(', ')} (default: user)`, parseRoles)
     .option('--name <name>', 'how the user is shown to others')
-    .option('--ttl <duration>', 'how long it is valid: 90s, 15m, 12h, 7d', parseDuration, 12 * SECONDS.h)
+    .addOption(
+      new Option('--ttl <duration>', 'how long it is valid: 90s, 15m, 12h, 7d')
+        .argParser(parseDuration)
+        .default(12 * SECONDS.h, '12h'),
+    )
     .option('--json', 'print an object with the token and when it expires')
     .addHelpText(
       'after',

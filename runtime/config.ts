@@ -43,11 +43,11 @@ function standIn(entry: Setting): string | undefined {
 
 function wrongValue(entry: Setting, text: string | undefined): Problem & { setting: string } {
   const shown = entry.secret || text === undefined ? 'its value' : JSON.stringify(text)
-  const absence = 'value' in entry.absent ? 'the default' : entry.absent.means
+  const absence = 'value' in entry.absent ? 'the default is used' : entry.absent.means
   return {
     setting: entry.env,
     problem: `${shown} is wrong: it must be ${entry.expected}`,
-    fix: `Correct ${entry.env}, or unset it for ${absence}.`,
+    fix: `Correct ${entry.env}, or unset it (then: ${absence}).`,
   }
 }
 

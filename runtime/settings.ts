@@ -32,11 +32,17 @@ const urlOf = (...protocols: readonly string[]) =>
     .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
     .optional()
 
-/** Accepts a Postgres URL as node-postgres does, including one without a host (`postgres://user@/db?host=/socket/folder`). */
-const postgresUrl = z
-  .string()
-  .refine((text) => /^postgres(ql)?:\/\//.test(text))
-  .optional()
+/**
+ * For URLs that only their own client can read: several hosts (`esdb://a:1,b:2`), or none and a socket's folder instead
+ * (`postgres://user@/db?host=/run/postgresql`).
+ */
+const startingWith = (...beginnings: readonly string[]) =>
+  z
+    .string()
+    .refine((text) =>
+      beginnings.some((beginning) => text.startsWith(beginning) && text.length > beginning.length),
+    )
+    .optional()
 
 const base64Of32Bytes = z
   .string()
@@ -70,7 +76,7 @@ export const SETTINGS = {
   }),
   databaseUrl: setting({
     env: 'DATABASE_URL',
-    schema: postgresUrl,
+    schema: startingWith('postgres://', 'postgresql://'),
     expected: 'postgres://user:password@host:port/database',
     absent: { means: 'an embedded PostgreSQL 18 in the data folder' },
     meaning: 'Postgres for the read models (and for the ledger, unless LEDGER_URL is set).',
@@ -78,7 +84,7 @@ export const SETTINGS = {
   }),
   ledgerUrl: setting({
     env: 'LEDGER_URL',
-    schema: urlOf('esdb:', 'esdb+discover:'),
+    schema: startingWith('esdb://', 'esdb+discover://'),
     expected: 'esdb://… or esdb+discover://…',
     absent: { means: 'the ledger is kept in Postgres' },
     meaning: 'EventStoreDB that keeps the ledger.',

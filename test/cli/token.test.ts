@@ -1,0 +1,43 @@
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { jwtVerify } from 'jose'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { buildProgram } from '../support/built-program.ts'
+import { createScene, type Scene } from './started.ts'
+
+let scene: Scene
+beforeAll(buildProgram)
+beforeEach(async () => {
+  scene = await createScene()
+})
+afterEach(() => scene.end())
+
+async function run(...args: string[]): Promise<{ code: number | string; output: string }> {
+  const started = scene.start(['token', ...args])
+  return { code: await started.ended(), output: started.output().trim() }
+}
+const kept = () => Buffer.from(readFileSync(join(scene.data, 'jwt-secret'), 'utf8').trim())
+
+test('a token is good for the server of this data folder, even before its first start', async () => {
+  const { code, output } = await run('alice', '--roles', 'support,analyst', '--name', 'Alice', '--ttl', '15m')
+  expect(code).toBe(0)
+  const { payload } = await jwtVerify(output, kept(), { algorithms: ['HS256'] })
+  expect(payload).toMatchObject({ sub: 'alice', roles: ['support', 'analyst'], name: 'Alice' })
+  expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(900)
+  expect(statSync(join(scene.data, 'jwt-secret')).mode & 0o777).toBe(0o600)
+})
+
+test('--json says when it expires', async () => {
+  const { output } = await run('bob', '--json')
+  expect(JSON.parse(output)).toEqual({
+    user: 'bob',
+    token: expect.any(String),
+    expiresAt: expect.stringMatching(/Z$/),
+  })
+})
+
+test('users, roles and durations that the server would not understand are wrong usage', async () => {
+  for (const args of [['not a user'], ['bob', '--roles', 'king'], ['bob', '--ttl', 'soon'], []]) {
+    expect((await run(...args)).code).toBe(2)
+  }
+})
