@@ -23,7 +23,7 @@ const SECRET_KEYS = [
   'text',
 ]
 
-export const REDACTED_PATHS: readonly string[] = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`])
+const REDACTED_PATHS: readonly string[] = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`])
 
 export interface LoggerOptions {
   readonly level: (typeof LOG_LEVELS)[number]

@@ -20,11 +20,17 @@ export async function runAlone(
   if (databaseUrl === undefined || problems.length > 0) throw new StartProblem(problems, 2)
   const log = createLogger({ level: config.logLevel, process: names.join(','), node: config.node })
   const stopSignals = listenForStop()
-  // 2. the schema; processes that start together wait for each other
-  await migrate({ url: databaseUrl, log })
-  // 3. the roles
-  const starts = new Map(await Promise.all(names.map(async (name) => [name, await load(name)] as const)))
-  const running = await runRoles(starts, resolveConfig(config, databaseUrl))
+  const resolved = resolveConfig(config, databaseUrl)
+  const up = async () => {
+    // 2. the schema; processes that start together wait for each other
+    await migrate({ url: databaseUrl, log })
+    // 3. the roles
+    const starts = await Promise.all(names.map(async (name) => [name, await load(name)] as const))
+    return await runRoles(new Map(starts), resolved)
+  }
+  const running = await Promise.race([up(), stopSignals.first])
+  // Half-way there is nothing in memory that matters.
+  if (typeof running === 'string') return 130
   print(`ready ${running.address ?? names.join(', ')}`)
   // 4. until a signal
   const signal = await stopSignals.first

@@ -3,25 +3,26 @@ import { createServer } from 'node:net'
 import { StartProblem } from '../problem.ts'
 
 /** Explains an error of `listen`; returns any other error as it is. */
-export function explainListenError(error: unknown, port: number, host: string): unknown {
+export function explainListenError(error: unknown, port: number, host: string, setting = 'PORT'): unknown {
   if (!(error instanceof Error) || !('code' in error)) return error
   switch (error.code) {
     case 'EADDRINUSE':
       return listenProblem(
-        'PORT',
+        setting,
         `something else already listens on port ${port} of ${host}`,
-        `Stop it, or choose another port: PORT=${port + 1}`,
+        `Stop it, or choose another port: ${setting}=${port + 1}`,
         error,
       )
     case 'EACCES':
       return listenProblem(
-        'PORT',
+        setting,
         `this user may not listen on port ${port}`,
-        'Choose a port from 1024 upwards: PORT=8080',
+        `Choose a port from 1024 upwards: ${setting}=8080`,
         error,
       )
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
+    case 'EAI_AGAIN':
       return listenProblem(
         'HOST',
         `${host} is not an address of this machine`,

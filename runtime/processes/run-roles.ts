@@ -1,7 +1,7 @@
 /** Runs roles inside this process, from their start to their stop. Decides neither which nor when. */
 import type { ResolvedConfig } from '../config.ts'
 import { createLogger, type Logger } from '../logging.ts'
-import { createMetrics } from '../metrics.ts'
+import { createMetrics, type Metrics } from '../metrics.ts'
 import { startMetricsServer } from '../metrics-server.ts'
 import type { Role, RoleName, StartRole } from '../role.ts'
 import { stopInOrder } from '../shutdown.ts'
@@ -40,16 +40,21 @@ export async function runRoles(
     const failure = outcomes.find((outcome) => outcome.status === 'rejected')
     if (failure !== undefined) throw explainListenError(failure.reason, config.port, config.host)
     if (config.metricsPort !== undefined && !startRoles.has('api')) {
-      started.push({
-        name: 'metrics',
-        role: await startMetricsServer(config.host, config.metricsPort, metrics),
-      })
+      started.push({ name: 'metrics', role: await showMetrics(config.host, config.metricsPort, metrics) })
     }
   } catch (error) {
     await stop()
     throw error
   }
   return { address: started.find(({ name }) => name === 'api')?.role.address, stop }
+}
+
+async function showMetrics(host: string, port: number, metrics: Metrics): Promise<Role> {
+  try {
+    return await startMetricsServer(host, port, metrics)
+  } catch (error) {
+    throw explainListenError(error, port, host, 'TRIPTICK_METRICS_PORT')
+  }
 }
 
 function stopRoles(started: readonly { name: string; role: Role }[], log: Logger): Promise<boolean> {

@@ -24,7 +24,9 @@ export async function runSupervised(names: readonly RoleName[], load: RoleLoader
   if (environment === undefined || Array.isArray(environment)) return 0
   // 3. the roles
   try {
-    const running = await startWith(environment, new Map(await loading))
+    const running = await Promise.race([startWith(environment, new Map(await loading)), told.stop])
+    // Told to stop half-way: what has been started keeps nothing in memory that matters.
+    if (running === undefined) return 0
     await tell({ kind: 'ready', ...(running.address === undefined ? {} : { address: running.address }) })
     // 4. until told to stop, or the supervisor is gone
     await Promise.race([told.stop, terminated])

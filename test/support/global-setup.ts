@@ -1,5 +1,5 @@
 /** One real Postgres for the whole test run, durable as in production. Makes no databases but the template. */
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -55,6 +55,9 @@ async function makeTemplate(url: string, log: ReturnType<typeof createLogger>): 
 function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
     const folder = join(tmpdir(), name)
-    if (readRunning(join(folder, 'data')) === undefined) rmSync(folder, { recursive: true, force: true })
+    // Another run may have made its folder a moment ago and not yet put its name on it.
+    const fresh = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? 0) < 60_000
+    if (!fresh && readRunning(join(folder, 'data')) === undefined)
+      rmSync(folder, { recursive: true, force: true })
   }
 }
