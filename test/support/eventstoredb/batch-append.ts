@@ -42,13 +42,22 @@ export interface AppendDeps {
   readonly state: FaultState
   /** Bytes; the server's `MaxAppendSize`, 1 MiB by default up to version 25.0. */
   readonly maxAppendSize: number
+  readonly calls: Calls
+}
+
+/** How many calls there were, and appends within those of BatchAppend. */
+export interface Calls {
+  batchAppend: number
+  batched: number
+  classicAppend: number
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 export function batchAppend(deps: AppendDeps): handleBidiStreamingCall<Request, Response> {
-  const { state, maxAppendSize } = deps
+  const { state, maxAppendSize, calls } = deps
   return (call) => {
+    calls.batchAppend++
     const assembling = new Map<string, Assembled>()
     const requiresLeader = call.metadata.get('requires-leader')[0] === 'true'
 
@@ -58,6 +67,7 @@ export function batchAppend(deps: AppendDeps): handleBidiStreamingCall<Request, 
       if (append === undefined) return
       if (!request.getIsFinal() && append.size <= maxAppendSize) return
       assembling.delete(correlation)
+      calls.batched++
       const answer = decide(deps, append, requiresLeader)
       if (answer.kind === 'nothing') return
       const send = () => {
@@ -74,6 +84,9 @@ export function batchAppend(deps: AppendDeps): handleBidiStreamingCall<Request, 
       if (thawed === undefined) handle(request)
       else void thawed.then(() => handle(request))
     })
+    const stop = state.onEndAppends(() => call.end())
+    call.on('close', stop)
+    call.on('cancelled', stop)
     call.on('error', () => {})
     // No 'end' handler: at the real server a half-close settles nothing, it waits for replies that may still come.
   }

@@ -28,6 +28,7 @@ function expectedOf(options: LooseOptions): Expected {
 export function classicAppend(deps: AppendDeps): handleClientStreamingCall<AppendRequest, AppendResponse> {
   const { log, faults, state, maxAppendSize } = deps
   return (call, callback) => {
+    deps.calls.classicAppend++
     const events: Proposed[] = []
     let stream = ''
     let expected: Expected = 'any'

@@ -28,6 +28,8 @@ export interface Faults {
   thaw(): void
   /** Live subscriptions end with UNAVAILABLE, or cleanly. */
   dropSubscriptions(how: 'error' | 'clean'): void
+  /** Calls of BatchAppend end without an error, whatever still waits on them. */
+  endAppends(): void
   /** Every connection is cut. */
   cutConnections(): void
 }
@@ -41,6 +43,8 @@ export interface FaultState {
   thawed(): Promise<void> | undefined
   /** Registers what ends one subscription. */
   onDrop(drop: (how: 'error' | 'clean') => void): () => void
+  /** Registers what ends one call of BatchAppend. */
+  onEndAppends(end: () => void): () => void
 }
 
 export function createFaults(cutConnections: () => void): {
@@ -49,6 +53,7 @@ export function createFaults(cutConnections: () => void): {
 } {
   const appends: AppendFault[] = []
   const drops = new Set<(how: 'error' | 'clean') => void>()
+  const ends = new Set<() => void>()
   let delayMs = 0
   let leader: Endpoint | undefined
   let frozen: { readonly until: Promise<void>; readonly end: () => void } | undefined
@@ -78,6 +83,9 @@ export function createFaults(cutConnections: () => void): {
       dropSubscriptions(how) {
         for (const drop of [...drops]) drop(how)
       },
+      endAppends() {
+        for (const end of [...ends]) end()
+      },
       cutConnections,
     },
     state: {
@@ -92,6 +100,10 @@ export function createFaults(cutConnections: () => void): {
       onDrop(drop) {
         drops.add(drop)
         return () => drops.delete(drop)
+      },
+      onEndAppends(end) {
+        ends.add(end)
+        return () => ends.delete(end)
       },
     },
   }

@@ -6,7 +6,7 @@ import gossip from '@eventstore/db-client/generated/gossip_grpc_pb.js'
 import features from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js'
 import streams from '@eventstore/db-client/generated/streams_grpc_pb.js'
 import { Server, ServerCredentials } from '@grpc/grpc-js'
-import { type AppendDeps, batchAppend } from './batch-append.ts'
+import { type AppendDeps, batchAppend, type Calls } from './batch-append.ts'
 import { classicAppend, tombstone } from './classic-append.ts'
 import { readGossip, supportedMethods } from './cluster.ts'
 import { createFaults, type Faults } from './faults.ts'
@@ -20,6 +20,9 @@ export interface Simulator {
   readonly port: number
   readonly log: Log
   readonly faults: Faults
+  readonly calls: Readonly<Calls>
+  /** How many are open. */
+  connections(): number
   stop(): Promise<void>
 }
 
@@ -42,7 +45,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { faults, state } = createFaults(() => {
     for (const socket of sockets) socket.destroy()
   })
-  const deps: AppendDeps = { log, faults, state, maxAppendSize: options.maxAppendSize ?? 1024 * 1024 }
+  const calls: Calls = { batchAppend: 0, batched: 0, classicAppend: 0 }
+  const deps: AppendDeps = { log, faults, state, calls, maxAppendSize: options.maxAppendSize ?? 1024 * 1024 }
   const server = new Server({
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
     'grpc.max_receive_message_length': 17 * 1024 * 1024,
@@ -84,6 +88,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     port,
     log,
     faults,
+    calls,
+    connections: () => sockets.size,
     async stop() {
       faults.thaw()
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()))

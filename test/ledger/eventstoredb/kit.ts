@@ -1,0 +1,28 @@
+/** What the adapter's tests share: a simulator and ledgers on it, closed when the test is done. */
+
+import { onTestFinished } from 'vitest'
+import { createEventStoreLedger, type EventStoreLedgerOptions } from '../../../ledger/eventstoredb/ledger.ts'
+import type { Ledger } from '../../../ledger/ledger.ts'
+import {
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from '../../support/eventstoredb/simulator.ts'
+
+export async function simulate(options?: SimulatorOptions): Promise<Simulator> {
+  const simulator = await startSimulator(options)
+  onTestFinished(() => simulator.stop())
+  return simulator
+}
+
+/** With times short enough for a test to wait for them. */
+export function open(url: string, options: Partial<EventStoreLedgerOptions> = {}): Ledger {
+  const ledger = createEventStoreLedger({
+    url,
+    appendTimeoutMs: 1_000,
+    backoff: { first: 10, max: 100 },
+    ...options,
+  })
+  onTestFinished(() => ledger.close())
+  return ledger
+}
