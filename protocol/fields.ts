@@ -23,6 +23,6 @@ export function longerThan(text: string, codePoints: number): boolean {
 
 export const titleTooLong = (text: string): boolean => longerThan(text, LIMITS.titleCharacters)
 
-function isWellFormed(text: string): boolean {
+export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed()
 }

@@ -1,4 +1,4 @@
-/** What the server sends over the WebSocket. `position`, where a frame has one, may be acknowledged with `ack`. */
+/** What the server sends over the WebSocket. */
 import type { Body } from '../domain/body.ts'
 import type { ConversationKind, Role } from '../domain/events.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../domain/ids.ts'
@@ -49,7 +49,6 @@ export interface MessageFrame {
   /** Absent when the message was deleted or its body is gone; then `gone` says which. */
   readonly body?: Body
   readonly gone?: 'deleted' | 'erased'
-  readonly position: string
 }
 
 export interface ReceiptFrame {
@@ -61,7 +60,6 @@ export interface ReceiptFrame {
   readonly kind: 'delivered' | 'read'
   readonly upTo: Seq
   readonly at: Millis
-  readonly position?: string
 }
 
 export interface DeletedFrame {
@@ -71,7 +69,6 @@ export interface DeletedFrame {
   readonly seq: Seq
   readonly messageId: MessageId
   readonly at: Millis
-  readonly position?: string
 }
 
 export interface MemberFrame {
@@ -81,7 +78,6 @@ export interface MemberFrame {
   readonly change: 'added' | 'removed'
   readonly by: UserId
   readonly at: Millis
-  readonly position?: string
 }
 
 /** A conversation that this person is in from now on. */
@@ -90,10 +86,11 @@ export interface ConversationFrame {
   readonly conversationId: ConversationId
   readonly kind: ConversationKind
   readonly title?: string
-  readonly members: readonly { readonly userId: UserId; readonly role: Role }[]
+  readonly memberCount: number
+  /** Absent in large groups: `GET /v1/conversations/:id` has them all. */
+  readonly members?: readonly { readonly userId: UserId; readonly role: Role }[]
   readonly lastSeq: Seq
   readonly at: Millis
-  readonly position?: string
 }
 
 export interface ErrorFrame {
@@ -107,6 +104,8 @@ export interface ErrorFrame {
 
 export interface PongFrame {
   readonly t: 'pong'
+  /** Everything up to here has been sent to this device. */
+  readonly position: string
 }
 
 export type ServerFrame =

@@ -52,7 +52,7 @@ export type ConversationCommand = Start | Send | Delete | AddMembers | RemoveMem
 export interface ConversationResults {
   start: { readonly created: boolean }
   send: { readonly seq: Seq; readonly at: Millis }
-  delete: { readonly seq: Seq }
+  delete: { readonly seq: Seq; readonly at: Millis }
   'add-members': { readonly added: readonly { readonly userId: UserId; readonly role: Role }[] }
   'remove-member': { readonly removed: boolean }
 }

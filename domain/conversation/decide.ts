@@ -110,22 +110,14 @@ function deleteMessage(command: Delete, state: ConversationState): Decided<'dele
   if (message === 'look-up') return NEEDS_MESSAGE
   if (!message) return rejected('not_found', 'no such message in this conversation')
   if (message.senderId !== command.by) return rejected('forbidden', 'only its sender deletes a message')
-  if (message.deleted) return alreadyDone({ seq: message.seq })
-  const { seq, messageId } = message
+  const { seq, messageId, deletedAt } = message
+  if (deletedAt !== undefined) return alreadyDone({ seq, at: deletedAt })
   const { conversationId } = state
-  return accepted(
-    [
-      {
-        type: 'MessageDeleted',
-        conversationId,
-        at: notBefore(state, command.at),
-        seq,
-        messageId,
-        by: command.by,
-      },
-    ],
-    { seq },
-  )
+  const at = notBefore(state, command.at)
+  return accepted([{ type: 'MessageDeleted', conversationId, at, seq, messageId, by: command.by }], {
+    seq,
+    at,
+  })
 }
 
 function addMembers(command: AddMembers, state: ConversationState): Decided<'add-members'> {

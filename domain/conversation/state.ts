@@ -23,7 +23,8 @@ export interface KnownMessage {
   readonly senderId: UserId
   readonly deviceId: DeviceId
   readonly at: Millis
-  readonly deleted: boolean
+  /** Absent: not deleted. */
+  readonly deletedAt?: Millis
 }
 
 interface RecentMessage extends KnownMessage {
@@ -95,14 +96,14 @@ export function evolveConversation(
     case 'MessageSent': {
       state.lastSeq = event.seq
       const { seq, messageId, senderId, deviceId, clientAt, at } = event
-      const kept = [...state.recent, { seq, messageId, senderId, deviceId, clientAt, at, deleted: false }]
+      const kept = [...state.recent, { seq, messageId, senderId, deviceId, clientAt, at }]
       if (kept.length > RECENT_MESSAGES) forget(state, kept.shift() as RecentMessage)
       state.recent = kept
       return state
     }
     case 'MessageDeleted':
       state.recent = state.recent.map((message) =>
-        message.seq === event.seq ? { ...message, deleted: true } : message,
+        message.seq === event.seq ? { ...message, deletedAt: event.at } : message,
       )
       return state
     default:

@@ -1,0 +1,23 @@
+/** What the parts of the api share, composed once in `role.ts`. Types only. */
+import type pg from 'pg'
+import type { CommandHandler } from '../ledger/handle-command.ts'
+import type { Ledger } from '../ledger/ledger.ts'
+import type { ContentKeys } from '../ledger/sealing/content-keys.ts'
+import type { ProjectionWaiter } from '../projections/queries/projection-waiter.ts'
+import type { Logger } from '../runtime/logging.ts'
+import type { Metrics } from '../runtime/metrics.ts'
+import type { Tickets } from './auth/tickets.ts'
+import type { VerifyToken } from './auth/verify-token.ts'
+
+export interface ApiDeps {
+  readonly node: string
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly pool: pg.Pool
+  readonly ledger: Ledger
+  readonly handler: CommandHandler
+  readonly contentKeys: ContentKeys
+  readonly waiter: ProjectionWaiter
+  readonly verifyToken: VerifyToken
+  readonly tickets: Tickets
+}

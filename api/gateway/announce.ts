@@ -1,0 +1,127 @@
+/**
+ * Which facts are told to whom: turns what was committed into announcements, each serialised once. Pure; `push.ts` carries
+ * them to sockets.
+ */
+import type { ConversationState } from '../../domain/conversation/state.ts'
+import { watermarksOf } from '../../domain/delivery/state.ts'
+import type { MessageDelivered, MessageRead, UnsealedEvent } from '../../domain/events.ts'
+import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
+import type { Committed } from '../../ledger/mailbox/contract.ts'
+import type { ReceiptFrame } from '../../protocol/server-frames.ts'
+import { conversationFrame, deletedFrame, memberFrame, messageFrame } from './frames.ts'
+import type { Delivery } from './session.ts'
+
+export interface Announcement {
+  readonly recipients: readonly UserId[]
+  readonly delivery: Delivery
+}
+
+export function announce(committed: Committed): Announcement[] {
+  return committed.deliveredBefore ? announceReceipts(committed) : announceConversation(committed)
+}
+
+function announceConversation({ conversationId, events, before, after, previousPosition }: Committed) {
+  const announcements: Announcement[] = []
+  // Membership may change within a batch: each fact goes to those who were members when it happened.
+  let members: ReadonlySet<UserId> = new Set(before.members.keys())
+  let seqBefore = before.lastSeq
+  const tell = (recipients: Iterable<UserId>, frame: object, more: Partial<Delivery['place']> = {}): void => {
+    const place = { conversationId, seqBefore, previousPosition, ...more }
+    announcements.push({ recipients: [...recipients], delivery: { json: JSON.stringify(frame), place } })
+  }
+
+  for (const event of events as readonly UnsealedEvent[]) {
+    switch (event.type) {
+      case 'ConversationStarted':
+        members = new Set(event.members.map(({ userId }) => userId))
+        tell(members, conversationFrame(startedWith(after, event.members)), { begins: true })
+        break
+      case 'MemberAdded':
+        tell([event.userId], conversationFrame(after), { begins: true })
+        members = new Set(members).add(event.userId)
+        tell(members, memberFrame(event))
+        break
+      case 'MemberRemoved':
+        tell(members, memberFrame(event))
+        members = new Set(members)
+        ;(members as Set<UserId>).delete(event.userId)
+        break
+      case 'MessageSent': {
+        const place = { conversationId, seqBefore, seq: event.seq, previousPosition }
+        const json = JSON.stringify(messageFrame(event))
+        const { senderId, deviceId } = event
+        const others = [...members].filter((userId) => userId !== senderId)
+        announcements.push({ recipients: others, delivery: { json, place } })
+        announcements.push({ recipients: [senderId], delivery: { json, place, exceptDevice: deviceId } })
+        seqBefore = event.seq
+        break
+      }
+      case 'MessageDeleted':
+        tell(members, deletedFrame(event))
+        break
+      case 'MessageDelivered':
+      case 'MessageRead':
+      case 'DeliveryAttempted':
+      case 'DeliveryExhausted':
+        break
+      default:
+        event satisfies never
+    }
+  }
+  return announcements
+}
+
+/** The state after the batch, with the members of the start: later changes in the batch are told by frames of their own. */
+function startedWith(
+  after: ConversationState,
+  members: readonly { readonly userId: UserId; readonly role: 'admin' | 'member' }[],
+): ConversationState {
+  const started = new Map(members.map(({ userId, role }) => [userId, { role, joinedSeq: 0 as Seq }]))
+  return { ...after, members: started, lastSeq: 0 as Seq }
+}
+
+function announceReceipts({ conversationId, events, after, deliveredBefore }: Committed): Announcement[] {
+  const announcements: Announcement[] = []
+  const delivered = new Map<UserId, Seq>()
+  for (const event of events) {
+    if (event.type !== 'MessageDelivered' && event.type !== 'MessageRead') continue
+    const { userId, deviceId, toSeq } = event
+    let fromSeq = event.fromSeq
+    if (event.type === 'MessageDelivered' && deliveredBefore) {
+      // A second device adds to the record, but the person had it before: nobody's tick changes.
+      const had = delivered.get(userId) ?? watermarksOf(deliveredBefore, userId).delivered
+      if (toSeq <= had) continue
+      delivered.set(userId, toSeq)
+      if (had >= fromSeq) fromSeq = (had + 1) as Seq
+    }
+    const json = JSON.stringify(receiptFrame(conversationId, event))
+    const covered = sendersBetween(after, fromSeq, toSeq, userId)
+    if (covered.length > 0) announcements.push({ recipients: covered, delivery: { json } })
+    announcements.push({ recipients: [userId], delivery: { json, exceptDevice: deviceId } })
+  }
+  return announcements
+}
+
+const receiptFrame = (
+  conversationId: ConversationId,
+  { type, userId, toSeq, at }: MessageDelivered | MessageRead,
+): ReceiptFrame => ({
+  t: 'receipt',
+  conversationId,
+  userId,
+  kind: type === 'MessageDelivered' ? 'delivered' : 'read',
+  upTo: toSeq,
+  at,
+})
+
+/** Who sent the messages of a range: exact for the recent ones; older ones may be anybody's, so everybody is told. */
+function sendersBetween(state: ConversationState, from: Seq, to: Seq, except: UserId): UserId[] {
+  const remembered = state.recent[0]?.seq ?? state.lastSeq + 1
+  const senders =
+    from < remembered
+      ? state.members.keys()
+      : state.recent.filter(({ seq }) => seq >= from && seq <= to).map(({ senderId }) => senderId)
+  const distinct = new Set(senders)
+  distinct.delete(except)
+  return [...distinct]
+}

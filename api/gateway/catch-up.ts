@@ -1,0 +1,172 @@
+/**
+ * Brings a session up to date: what its person missed, in order, then `live`. Reads the read models once they have seen
+ * everything that was in the ledger when the session was registered; what comes later is pushed and waits in the session.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import type { Ledger, Position } from '../../ledger/ledger.ts'
+import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
+import {
+  type ConversationToCatchUp,
+  conversationsToCatchUp,
+} from '../../projections/queries/conversations-to-catch-up.ts'
+import { missedChanges } from '../../projections/queries/missed-changes.ts'
+import { missedMessages } from '../../projections/queries/missed-messages.ts'
+import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
+import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
+import { CLOSE_CODES } from '../../protocol/errors.ts'
+import type { ServerFrame } from '../../protocol/server-frames.ts'
+import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
+import { messageView } from '../messages/views.ts'
+import { MEMBERS_IN_FRAME } from './frames.ts'
+import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
+
+export interface CatchUpDeps {
+  readonly pool: pg.Pool
+  readonly ledger: Ledger
+  readonly waiter: ProjectionWaiter
+  readonly contentKeys: ContentKeys
+  readonly report: (error: unknown) => void
+}
+
+export interface CatchUp {
+  /** Runs until the session is live, or closed. Of several calls for one session, one runs. */
+  run(session: Session, since: Position): Promise<void>
+}
+
+const PAGE = 200
+/** How many reads run at once: a storm of reconnects must not take the database from everybody else. */
+const CONCURRENT = 8
+/** Longer than any usual lag of the projections; then the client is asked to come back. */
+const PATIENCE_MS = 15_000
+const RETRY_AFTER_MS = 2_000
+/** A reader that does not get through its backlog in this time is closed with 4408. */
+const SLOW_READER_MS = 30_000
+const DRAIN_POLL_MS = 20
+
+export function createCatchUp(deps: CatchUpDeps): CatchUp {
+  const { pool, ledger, waiter, contentKeys, report } = deps
+  const running = new Set<Session>()
+  const queue: (() => void)[] = []
+  let active = 0
+
+  async function run(session: Session, since: Position): Promise<void> {
+    if (running.has(session)) return
+    running.add(session)
+    try {
+      let from = since
+      do {
+        if (!(await drained(session))) return
+        session.startCatchingUp()
+        from = await once(session, from)
+      } while (session.mode === 'behind')
+    } catch (error) {
+      report(error)
+      comeBack(session)
+    } finally {
+      running.delete(session)
+    }
+  }
+
+  /** Returns the position up to which everything has been sent. */
+  async function once(session: Session, since: Position): Promise<Position> {
+    const head = await ledger.head()
+    if (!(await waiter.waitFor(head, PATIENCE_MS))) {
+      comeBack(session)
+      return since
+    }
+    const { userId, deviceId } = session
+    const send = (frame: ServerFrame) => session.send(JSON.stringify(frame))
+
+    // 1. What this person is in, and what happened around the messages.
+    const [conversations, changes, receipts] = await limited(() =>
+      Promise.all([
+        conversationsToCatchUp(pool, userId, deviceId, since),
+        missedChanges(pool, userId, since),
+        missedReceipts(pool, userId, deviceId, since),
+      ]),
+    )
+    for (const { title, members, position: _, ...joined } of changes.joined) {
+      send({
+        t: 'conversation',
+        ...joined,
+        ...(title === null ? {} : { title }),
+        memberCount: members.length,
+        ...(members.length > MEMBERS_IN_FRAME ? {} : { members }),
+      })
+    }
+    for (const { position: _, ...change } of changes.members) send({ t: 'member', ...change })
+
+    // 2. The messages, conversation by conversation.
+    for (const conversation of conversations) {
+      if (!(await sendMissed(session, conversation, since))) return since
+    }
+
+    // 3. What happened to messages.
+    for (const { position: _, ...deleted } of changes.deleted) send({ t: 'deleted', ...deleted })
+    for (const { position: _, ...receipt } of receipts) send({ t: 'receipt', ...receipt })
+
+    session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
+    return head
+  }
+
+  async function sendMissed(
+    session: Session,
+    missed: ConversationToCatchUp,
+    since: Position,
+  ): Promise<boolean> {
+    const { userId, deviceId } = session
+    const { conversationId, startAfterSeq, lastSeq } = missed
+    const sent = session.sentUpTo(conversationId)
+    let afterSeq = sent > startAfterSeq ? sent : startAfterSeq
+    while (afterSeq < lastSeq) {
+      if (!(await drained(session))) return false
+      const { page, opened } = await limited(async () => {
+        const query = { conversationId, userId, deviceId, afterSeq, since, limit: PAGE }
+        const messages = await missedMessages(pool, query)
+        return { page: messages, opened: await openBodies(contentKeys, messages) }
+      })
+      for (const [index, message] of page.entries()) {
+        const view = messageView(message, opened[index] as OpenedBody)
+        session.send(JSON.stringify({ t: 'message', ...view } satisfies ServerFrame))
+        session.markSent(conversationId, message.seq)
+      }
+      const last = page.at(-1)
+      if (!last || page.length < PAGE) break
+      afterSeq = last.seq
+    }
+    // The device's own messages are left out, so the last seq may lie behind the last one sent.
+    session.markSent(conversationId, lastSeq)
+    return true
+  }
+
+  /** Waits for a slow reader; `false` when the session is over. */
+  async function drained(session: Session): Promise<boolean> {
+    const deadline = Date.now() + SLOW_READER_MS
+    while (session.mode !== 'closed' && session.backlog > MAX_BACKLOG_BYTES / 4) {
+      if (Date.now() > deadline) {
+        session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
+        return false
+      }
+      await sleep(DRAIN_POLL_MS)
+    }
+    return session.mode !== 'closed'
+  }
+
+  function comeBack(session: Session): void {
+    session.close(CLOSE_CODES.drain, JSON.stringify({ retryAfterMs: RETRY_AFTER_MS }))
+  }
+
+  async function limited<T>(read: () => Promise<T>): Promise<T> {
+    if (active >= CONCURRENT) await new Promise<void>((resolve) => queue.push(resolve))
+    active++
+    try {
+      return await read()
+    } finally {
+      active--
+      queue.shift()?.()
+    }
+  }
+
+  return { run }
+}

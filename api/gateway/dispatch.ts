@@ -1,0 +1,171 @@
+/** From a client's frame to a command and back to an answer. Every frame with a `ref` is answered, whatever happens. */
+
+import type { CommandHandler } from '../../ledger/handle-command.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import type { Answer } from '../../ledger/mailbox/contract.ts'
+import {
+  type AckFrame,
+  type AcknowledgeFrame,
+  type ClientFrame,
+  clientFrame,
+  type DeleteFrame,
+  type SendFrame,
+} from '../../protocol/client-frames.ts'
+import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
+import { ref as refSchema } from '../../protocol/fields.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
+import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/commands.ts'
+import type { FrameLimits } from './frame-limits.ts'
+import type { Session } from './session.ts'
+
+export interface DispatchDeps {
+  readonly handler: CommandHandler
+  /** This device has kept everything up to here. */
+  readonly keep: (session: Session, position: Position) => void
+  /** Up to where everything has been sent to this device. */
+  readonly safePosition: (session: Session) => Position
+  readonly onFrame: (type: ClientFrame['t'] | 'bad') => void
+  readonly report: (error: unknown) => void
+}
+
+export type Dispatch = (session: Session, limits: FrameLimits, data: string) => void
+
+/** What a client waits before it repeats something that was answered `unavailable`. */
+const RETRY_UNAVAILABLE_MS = 1000
+
+export function createDispatch(deps: DispatchDeps): Dispatch {
+  const { handler } = deps
+
+  function dispatch(session: Session, limits: FrameLimits, data: string): void {
+    const parsed = parseJson(data)
+    if (!parsed) return badFrame(session, limits, undefined, 'not JSON')
+    const { value } = parsed
+    if (!Array.isArray(value)) return one(session, limits, value)
+    if (value.length > LIMITS.framesPerArray) {
+      return badFrame(session, limits, undefined, `more than ${LIMITS.framesPerArray} frames in an array`)
+    }
+    for (const frame of value) {
+      if (session.mode === 'closed') return
+      one(session, limits, frame)
+    }
+  }
+
+  function one(session: Session, limits: FrameLimits, value: unknown): void {
+    const taken = limits.take(Date.now())
+    if (!taken.ok) {
+      return refuse(session, refOf(value), 'rate_limited', 'too many frames', taken.retryAfterMs)
+    }
+    const parsed = clientFrame.safeParse(value)
+    if (!parsed.success) {
+      const where = parsed.error.issues[0]
+      return badFrame(session, limits, refOf(value), `${where?.path.join('.') || 'frame'}: ${where?.message}`)
+    }
+    deps.onFrame(parsed.data.t)
+    perform(session, parsed.data).catch((error) => {
+      deps.report(error)
+      refuse(session, refOf(value), 'unavailable', 'something broke on our side', RETRY_UNAVAILABLE_MS)
+    })
+  }
+
+  async function perform(session: Session, frame: ClientFrame): Promise<void> {
+    switch (frame.t) {
+      case 'send':
+        return send(session, frame)
+      case 'delivered':
+      case 'read':
+        return acknowledge(session, frame)
+      case 'delete':
+        return deleteMessage(session, frame)
+      case 'ack':
+        return keep(session, frame)
+      case 'ping':
+        return answer(session, { t: 'pong', position: String(deps.safePosition(session)) })
+      default:
+        return frame satisfies never
+    }
+  }
+
+  async function send(session: Session, frame: SendFrame): Promise<void> {
+    const { ref, conversationId, messageId } = frame
+    const command = sendCommand(frame, session.userId, session.deviceId)
+    if ('code' in command) return refuse(session, ref, command.code, command.message)
+    const answered = await handler.converse(conversationId, command)
+    if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
+    const { seq, at } = answered.result
+    answer(session, { t: 'sent', ref, conversationId, messageId, seq, at })
+  }
+
+  async function acknowledge(session: Session, frame: AcknowledgeFrame): Promise<void> {
+    const { t: kind, conversationId, upTo, ref } = frame
+    const { userId, deviceId } = session
+    const command = acknowledgeCommand(kind, conversationId, upTo, userId, deviceId)
+    const answered = await handler.deliver(conversationId, command)
+    if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
+    if (ref === undefined) return
+    answer(session, { t: 'receipt', ref, conversationId, userId, kind, ...answered.result })
+  }
+
+  async function deleteMessage(session: Session, frame: DeleteFrame): Promise<void> {
+    const { ref, conversationId, messageId } = frame
+    const command = deleteCommand(messageId, session.userId, session.deviceId)
+    const answered = await handler.converse(conversationId, command)
+    if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
+    answer(session, { t: 'deleted', ref, conversationId, messageId, ...answered.result })
+  }
+
+  async function keep(session: Session, { position }: AckFrame): Promise<void> {
+    deps.keep(session, BigInt(position) as Position)
+  }
+
+  function badFrame(session: Session, limits: FrameLimits, ref: Ref | undefined, message: string): void {
+    deps.onFrame('bad')
+    refuse(session, ref, 'bad_frame', message)
+    if (limits.bad(Date.now())) session.close(CLOSE_CODES.badFrames, 'too many bad frames')
+  }
+
+  return dispatch
+}
+
+const answer = (session: Session, frame: ServerFrame): void => session.send(JSON.stringify(frame))
+
+function refuseUnless(
+  session: Session,
+  ref: Ref | undefined,
+  answered: Exclude<Answer<never>, { kind: 'done' }>,
+) {
+  if (answered.kind === 'rejected') return refuse(session, ref, answered.code, answered.message)
+  refuse(session, ref, 'unavailable', 'not known to be recorded; send it again', RETRY_UNAVAILABLE_MS)
+}
+
+function refuse(
+  session: Session,
+  ref: Ref | undefined,
+  code: ErrorCode,
+  message: string,
+  retryAfterMs?: number,
+): void {
+  const frame: ErrorFrame = {
+    t: 'error',
+    ...(ref === undefined ? {} : { ref }),
+    code,
+    message,
+    retryable: ERRORS[code].retryable,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  }
+  answer(session, frame)
+}
+
+function parseJson(data: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(data) }
+  } catch {
+    return undefined
+  }
+}
+
+/** The client's mark, even of a frame that is wrong otherwise. */
+function refOf(value: unknown): Ref | undefined {
+  const ref = refSchema.safeParse((value as { ref?: unknown } | null)?.ref)
+  return ref.success ? ref.data : undefined
+}

@@ -1,0 +1,60 @@
+/** From facts to the frames that tell clients of them. Pure. */
+
+import type { Body } from '../../domain/body.ts'
+import type { ConversationState } from '../../domain/conversation/state.ts'
+import type { MemberAdded, MemberRemoved, MessageDeleted, MessageSent } from '../../domain/events.ts'
+import type {
+  ConversationFrame,
+  DeletedFrame,
+  MemberFrame,
+  MessageFrame,
+} from '../../protocol/server-frames.ts'
+
+/** Longer lists are left to `GET /v1/conversations/:id`: a frame stays below 64 KiB. */
+export const MEMBERS_IN_FRAME = 100
+
+export const messageFrame = (event: MessageSent<Body>): MessageFrame => ({
+  t: 'message',
+  conversationId: event.conversationId,
+  seq: event.seq,
+  messageId: event.messageId,
+  senderId: event.senderId,
+  deviceId: event.deviceId,
+  at: event.at,
+  nonce: event.nonce,
+  clientAt: event.clientAt,
+  body: event.body,
+})
+
+export const deletedFrame = ({ conversationId, seq, messageId, at }: MessageDeleted): DeletedFrame => ({
+  t: 'deleted',
+  conversationId,
+  seq,
+  messageId,
+  at,
+})
+
+export const memberFrame = (event: MemberAdded | MemberRemoved): MemberFrame => ({
+  t: 'member',
+  conversationId: event.conversationId,
+  userId: event.userId,
+  change: event.type === 'MemberAdded' ? 'added' : 'removed',
+  by: event.by,
+  at: event.at,
+})
+
+export function conversationFrame(state: ConversationState): ConversationFrame {
+  const { conversationId, kind = 'group', title, members, lastSeq, startedAt } = state
+  return {
+    t: 'conversation',
+    conversationId,
+    kind,
+    ...(title === undefined ? {} : { title }),
+    memberCount: members.size,
+    ...(members.size > MEMBERS_IN_FRAME
+      ? {}
+      : { members: [...members].map(([userId, { role }]) => ({ userId, role })) }),
+    lastSeq,
+    at: startedAt,
+  }
+}

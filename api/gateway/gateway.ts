@@ -1,0 +1,107 @@
+/** The WebSocket side of the api, composed: hub, push, catching up, dispatch, and what other nodes say over the bus. */
+import type { Committed } from '../../ledger/mailbox/contract.ts'
+import { CLOSE_CODES } from '../../protocol/errors.ts'
+import { answer } from '../../runtime/bus/ask.ts'
+import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
+import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
+import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+import type { ApiDeps } from '../deps.ts'
+import { createCatchUp } from './catch-up.ts'
+import { createDevicePositions } from './device-positions.ts'
+import { createDispatch } from './dispatch.ts'
+import { createHub } from './hub.ts'
+import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
+import type { Session } from './session.ts'
+import { type SocketDeps, socketRoute } from './socket-route.ts'
+
+export interface GatewayDeps extends ApiDeps {
+  readonly bus: Bus
+  readonly directory: SessionDirectory
+}
+
+export interface Gateway {
+  readonly route: ReturnType<typeof socketRoute>
+  committed(committed: Committed): void
+  /** Closes every socket with 1001. */
+  disconnect(): void
+  /** After the commands are done: what was pushed is on its way, what was kept is stored. */
+  close(): Promise<void>
+}
+
+/** How often sockets whose token has ended are looked for. */
+const EXPIRY_CHECK_MS = 5_000
+
+export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
+  const { bus, directory, log, metrics, node } = deps
+  const report = (error: unknown) => log.error({ err: error }, 'the gateway met an error')
+  const hub = createHub()
+  const push = createPush({ hub, bus, directory, report })
+  const positions = createDevicePositions(deps.pool, report)
+  const catchUp = createCatchUp({ ...deps, report })
+
+  const frames = metrics.counter('triptick_frames_total', 'Frames received from clients.', ['type'])
+  const events = metrics.counter('triptick_committed_events_total', 'Facts appended by this process.', [
+    'type',
+  ])
+  const sockets = metrics.gauge('triptick_sockets', 'Open WebSockets of this node.')
+
+  const dispatch = createDispatch({
+    handler: deps.handler,
+    keep: positions.keep,
+    safePosition: positions.safe,
+    onFrame: (type) => frames.inc({ type }),
+    report,
+  })
+
+  const resync = (session: Session) => {
+    if (session.mode === 'live') void catchUp.run(session, session.position)
+  }
+
+  const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {
+    const message = JSON.parse(payload) as PushMessage | ResyncMessage | Nudge
+    switch (message.kind) {
+      case 'push':
+        return push.received(message)
+      case 'resync':
+        for (const userId of message.userIds) hub.sessionsOf(userId).forEach(resync)
+        return
+      case 'nudge': {
+        const sessions = hub.sessionsOf(message.userId)
+        sessions.forEach(resync)
+        return answer(bus, message, { pushed: sessions.length } satisfies Omit<Nudged, 'id'>)
+      }
+    }
+  })
+  // Pushes may have been lost: everybody here looks for themselves.
+  const offGap = bus.onGap(() => {
+    for (const session of hub.all()) resync(session)
+  })
+
+  const expiry = setInterval(() => {
+    sockets.set(hub.size)
+    const now = Date.now() / 1000
+    for (const session of hub.all()) {
+      if (session.expiresAt <= now) session.close(CLOSE_CODES.authenticationEnded, 'the token has ended')
+    }
+  }, EXPIRY_CHECK_MS)
+
+  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, dispatch }
+  return {
+    route: socketRoute(socketDeps),
+    committed: (committed) => {
+      push.committed(committed)
+      positions.seen(committed.position)
+      for (const { type } of committed.events) events.inc({ type })
+    },
+    disconnect: () => {
+      for (const session of [...hub.all()]) session.close(CLOSE_CODES.goingAway, 'the server is going away')
+    },
+    close: async () => {
+      clearInterval(expiry)
+      offGap()
+      await unsubscribe()
+      await push.drained()
+      await positions.close()
+    },
+  }
+}

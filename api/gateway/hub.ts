@@ -1,0 +1,66 @@
+/** The sessions of this node, by person. Hands deliveries to them; flushes their outboxes once a turn. */
+import type { UserId } from '../../domain/ids.ts'
+import { CLOSE_CODES } from '../../protocol/errors.ts'
+import type { Delivery, Session } from './session.ts'
+
+export interface Hub {
+  /** An older session of the same device is closed: one device is in one place. */
+  add(session: Session): void
+  remove(session: Session): void
+  sessionsOf(userId: UserId): readonly Session[]
+  deliver(userId: UserId, delivery: Delivery): void
+  scheduleFlush(session: Session): void
+  all(): Iterable<Session>
+  readonly size: number
+}
+
+const NONE: readonly Session[] = []
+
+export function createHub(): Hub {
+  const byUser = new Map<UserId, Session[]>()
+  let dirty: Session[] = []
+  let size = 0
+
+  function flushAll(): void {
+    const sessions = dirty
+    dirty = []
+    for (const session of sessions) session.flush()
+  }
+
+  function remove(session: Session): void {
+    const sessions = byUser.get(session.userId)
+    const index = sessions?.indexOf(session) ?? -1
+    if (!sessions || index < 0) return
+    sessions.splice(index, 1)
+    if (sessions.length === 0) byUser.delete(session.userId)
+    size--
+  }
+
+  return {
+    add: (session) => {
+      const sessions = byUser.get(session.userId) ?? []
+      const older = sessions.find(({ deviceId }) => deviceId === session.deviceId)
+      if (older) {
+        remove(older)
+        older.close(CLOSE_CODES.replaced, 'the same device connected again')
+      }
+      byUser.set(session.userId, [...(byUser.get(session.userId) ?? []), session])
+      size++
+    },
+    remove,
+    sessionsOf: (userId) => byUser.get(userId) ?? NONE,
+    deliver: (userId, delivery) => {
+      for (const session of byUser.get(userId) ?? NONE) session.deliver(delivery)
+    },
+    scheduleFlush: (session) => {
+      if (dirty.length === 0) setImmediate(flushAll)
+      dirty.push(session)
+    },
+    all: function* () {
+      for (const sessions of byUser.values()) yield* sessions
+    },
+    get size() {
+      return size
+    },
+  }
+}

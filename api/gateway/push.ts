@@ -1,0 +1,124 @@
+/**
+ * Carries announcements to sockets: at once to those of this node, over the bus to those of other nodes. A hint only: what
+ * gets lost on the way is found missing by the next frame, by a reconnect or by the delivery worker, and caught up with.
+ */
+import type { UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import type { Committed } from '../../ledger/mailbox/contract.ts'
+import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
+import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+import { type Announcement, announce } from './announce.ts'
+import type { Hub } from './hub.ts'
+import type { Delivery, Place } from './session.ts'
+
+/** On `node.<node>`: these people, who have sessions there, should get these frames. */
+export interface PushMessage {
+  readonly kind: 'push'
+  readonly pushes: readonly RemotePush[]
+}
+
+/** On `node.<node>`: something too large for the bus happened to these people; look for yourself. */
+export interface ResyncMessage {
+  readonly kind: 'resync'
+  readonly userIds: readonly UserId[]
+}
+
+interface RemotePush {
+  readonly userIds: readonly UserId[]
+  readonly delivery: Omit<Delivery, 'place'> & { readonly place?: RemotePlace }
+}
+
+type RemotePlace = Omit<Place, 'previousPosition'> & { readonly previousPosition: string }
+
+export interface PushDeps {
+  readonly hub: Hub
+  readonly bus: Bus
+  readonly directory: SessionDirectory
+  readonly report: (error: unknown) => void
+}
+
+export interface Push {
+  committed(committed: Committed): void
+  /** A push from another node. */
+  received(message: PushMessage): void
+  /** Resolves when everything handed over so far is on its way. */
+  drained(): Promise<void>
+}
+
+export function createPush({ hub, bus, directory, report }: PushDeps): Push {
+  let waiting: Announcement[] = []
+  let sending: Promise<void> | undefined
+
+  /** One look-up for all that waits, and one message a node, in the order in which it happened. */
+  async function sendAll(): Promise<void> {
+    await Promise.resolve()
+    while (waiting.length > 0) {
+      const announcements = waiting
+      waiting = []
+      try {
+        await sendToPeers(announcements)
+      } catch (error) {
+        report(error)
+      }
+    }
+    sending = undefined
+  }
+
+  async function sendToPeers(announcements: readonly Announcement[]): Promise<void> {
+    const people = [...new Set(announcements.flatMap(({ recipients }) => recipients))]
+    for (const [node, userIds] of await directory.nodesOf(people)) {
+      const there = new Set(userIds)
+      const pushes = announcements
+        .map(({ recipients, delivery }) => ({
+          userIds: recipients.filter((userId) => there.has(userId)),
+          delivery: toRemote(delivery),
+        }))
+        .filter((push) => push.userIds.length > 0)
+      for (const push of pushes) publish(node, push)
+    }
+  }
+
+  function publish(node: string, push: RemotePush): void {
+    const payload = JSON.stringify({ kind: 'push', pushes: [push] } satisfies PushMessage)
+    if (Buffer.byteLength(payload) <= bus.maxPayload) {
+      bus.publish(nodeChannel(node), payload)
+      return
+    }
+    // 40 ids of at most 128 characters fit any bus.
+    for (let from = 0; from < push.userIds.length; from += 40) {
+      const doorbell: ResyncMessage = { kind: 'resync', userIds: push.userIds.slice(from, from + 40) }
+      bus.publish(nodeChannel(node), JSON.stringify(doorbell))
+    }
+  }
+
+  return {
+    committed: (committed) => {
+      const announcements = announce(committed)
+      for (const { recipients, delivery } of announcements) {
+        for (const userId of recipients) hub.deliver(userId, delivery)
+      }
+      if (directory.peers().length === 0) return
+      waiting.push(...announcements)
+      sending ??= sendAll()
+    },
+    received: ({ pushes }) => {
+      for (const { userIds, delivery } of pushes) {
+        const local = fromRemote(delivery)
+        for (const userId of userIds) hub.deliver(userId, local)
+      }
+    },
+    drained: async () => {
+      await sending
+    },
+  }
+}
+
+function toRemote({ place, ...delivery }: Delivery): RemotePush['delivery'] {
+  if (!place) return delivery
+  return { ...delivery, place: { ...place, previousPosition: String(place.previousPosition) } }
+}
+
+function fromRemote({ place, ...delivery }: RemotePush['delivery']): Delivery {
+  if (!place) return delivery
+  return { ...delivery, place: { ...place, previousPosition: BigInt(place.previousPosition) as Position } }
+}

@@ -1,0 +1,121 @@
+/**
+ * `GET /v1/ws`: from an upgrade request to a session. Authenticates before the upgrade, so that a refusal is a plain 401;
+ * registers the session before it looks at what was missed, so that nothing falls in between.
+ */
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { WebSocket } from 'ws'
+import { deviceId as deviceIdSchema } from '../../domain/fields.ts'
+import type { DeviceId } from '../../domain/ids.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { WelcomeFrame } from '../../protocol/server-frames.ts'
+import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+import { bearerOf, identityOf } from '../auth/bearer.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { ApiDeps } from '../deps.ts'
+import { ApiProblem } from '../problem.ts'
+import type { CatchUp } from './catch-up.ts'
+import type { DevicePositions } from './device-positions.ts'
+import type { Dispatch } from './dispatch.ts'
+import { createFrameLimits } from './frame-limits.ts'
+import type { Hub } from './hub.ts'
+import { createSession, type Session } from './session.ts'
+
+export const SUBPROTOCOL = 'triptick.v1'
+const TICKET_PREFIX = 'ticket.'
+const HEARTBEAT_MS = 25_000
+const DEFAULT_DEVICE = 'default'
+
+export interface SocketDeps extends Pick<ApiDeps, 'node' | 'verifyToken' | 'tickets' | 'log'> {
+  readonly hub: Hub
+  readonly directory: SessionDirectory
+  readonly positions: DevicePositions
+  readonly catchUp: CatchUp
+  readonly dispatch: Dispatch
+}
+
+export const socketRoute =
+  (deps: SocketDeps): FastifyPluginAsync =>
+  async (app) => {
+    const { node, hub, directory, positions, catchUp, dispatch, log } = deps
+
+    async function authenticate(request: FastifyRequest): Promise<void> {
+      const offered = subprotocolsOf(request)
+      const ticket = offered.find((protocol) => protocol.startsWith(TICKET_PREFIX))
+      const token = bearerOf(request)
+      request.identity =
+        token !== undefined
+          ? await deps.verifyToken(token)
+          : ticket === undefined
+            ? undefined
+            : await deps.tickets.redeem(ticket.slice(TICKET_PREFIX.length))
+      if (!request.identity) {
+        throw new ApiProblem(
+          'unauthorized',
+          'send a valid bearer token, or `ticket.<t>` as a second subprotocol',
+        )
+      }
+      if (!offered.includes(SUBPROTOCOL)) {
+        throw new ApiProblem('bad_frame', `offer the subprotocol ${SUBPROTOCOL}`)
+      }
+      if (deviceOf(request) === undefined) {
+        throw new ApiProblem('bad_frame', 'device must be 1–64 of [A-Za-z0-9._-]')
+      }
+    }
+
+    app.get('/v1/ws', { websocket: true, preValidation: authenticate }, (socket, request) => {
+      const session = open(socket, identityOf(request), deviceOf(request) as DeviceId)
+      greet(session).catch((error) => {
+        log.error({ err: error }, 'a session could not be started')
+        session.close(1011, 'something broke on our side')
+      })
+    })
+
+    function open(socket: WebSocket, { sub, exp }: Identity, deviceId: DeviceId): Session {
+      const session = createSession({
+        socket,
+        userId: sub,
+        deviceId,
+        expiresAt: exp,
+        scheduleFlush: hub.scheduleFlush,
+        onBehind: (behind) => void catchUp.run(behind, behind.position),
+      })
+      const limits = createFrameLimits(Date.now())
+      socket.on('message', (data, isBinary) => {
+        dispatch(session, limits, isBinary ? '' : String(data))
+      })
+      // Whatever ends a socket, `close` follows; `error` (a frame too large, a reset) needs no more than a listener.
+      socket.on('error', (error) => log.debug({ err: error }, 'a socket broke'))
+      socket.on('close', () => {
+        session.closed()
+        hub.remove(session)
+        directory.remove(session.userId, deviceId).catch((error) => log.warn({ err: error }, 'not removed'))
+      })
+      return session
+    }
+
+    async function greet(session: Session): Promise<void> {
+      const { userId, deviceId } = session
+      hub.add(session)
+      const [since] = await Promise.all([positions.start(userId, deviceId), directory.add(userId, deviceId)])
+      const welcome: WelcomeFrame = {
+        t: 'welcome',
+        userId,
+        deviceId,
+        node,
+        protocol: 1,
+        position: String(since),
+        heartbeatMs: HEARTBEAT_MS,
+        limits: LIMITS,
+      }
+      session.send(JSON.stringify(welcome))
+      await catchUp.run(session, since)
+    }
+  }
+
+const subprotocolsOf = (request: FastifyRequest): string[] =>
+  (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim())
+
+function deviceOf(request: FastifyRequest): DeviceId | undefined {
+  const { device = DEFAULT_DEVICE } = request.query as { readonly device?: unknown }
+  return deviceIdSchema.safeParse(device).data
+}

@@ -1,0 +1,39 @@
+/** Opens the sealed bodies of stored messages for people who may read them. A body that cannot be opened is gone, not an error. */
+import type { Body } from '../../domain/body.ts'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
+import { unseal } from '../../ledger/sealing/seal.ts'
+import type { MessageRecord } from '../../projections/queries/message.ts'
+
+export type OpenedBody =
+  | { readonly body: Body }
+  /** `deleted` by its sender; `erased` because the bytes or their key are gone. */
+  | { readonly gone: 'deleted' | 'erased' }
+
+/** In the order of the records, which may be of several conversations. */
+export async function openBodies(
+  keys: ContentKeys,
+  records: readonly MessageRecord[],
+): Promise<readonly OpenedBody[]> {
+  const senders = new Map<ConversationId, UserId[]>()
+  for (const { conversationId, senderId, body } of records) {
+    if (body.bytes === undefined) continue
+    const known = senders.get(conversationId)
+    if (known) known.push(senderId)
+    else senders.set(conversationId, [senderId])
+  }
+  const found = new Map(
+    await Promise.all(
+      [...senders].map(
+        async ([conversationId, ids]) => [conversationId, await keys.find(conversationId, ids)] as const,
+      ),
+    ),
+  )
+  return records.map((record) => {
+    const { conversationId, senderId, messageId, body, deletedAt } = record
+    if (deletedAt !== null) return { gone: 'deleted' }
+    const key = found.get(conversationId)?.get(senderId)
+    if (!key || body.bytes === undefined) return { gone: 'erased' }
+    return { body: unseal(key, messageId, Buffer.from(body.bytes, 'base64')) }
+  })
+}

@@ -1,0 +1,88 @@
+/** The api role: composes ledger, command handling, gateway and routes, and takes them down in the order that loses nothing. */
+import { createCommandHandler } from '../ledger/handle-command.ts'
+import type { Committed } from '../ledger/mailbox/contract.ts'
+import { openLedger } from '../ledger/open.ts'
+import { createContentKeys } from '../ledger/sealing/content-keys.ts'
+import { createSnapshots } from '../ledger/snapshots.ts'
+import { findMessage } from '../projections/queries/find-message.ts'
+import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
+import { openBus } from '../runtime/bus/open.ts'
+import { createPool } from '../runtime/postgres.ts'
+import type { StartRole } from '../runtime/role.ts'
+import { openSessionDirectory } from '../runtime/sessions/open.ts'
+import { createTickets } from './auth/tickets.ts'
+import { createTokenVerifier } from './auth/verify-token.ts'
+import type { ApiDeps } from './deps.ts'
+import { createGateway } from './gateway/gateway.ts'
+import { createServer } from './server.ts'
+
+/** How long a command waits for the read models before a forgotten message is looked up in them. */
+const LOOK_UP_PATIENCE_MS = 5_000
+const TICKET_SWEEP_MS = 60_000
+
+export const startApi: StartRole = async ({ config, log, metrics }) => {
+  const { databaseUrl, ledgerUrl, redisUrl, node } = config
+  const report = (error: unknown) => log.error({ err: error }, 'the api met an error')
+  const pool = createPool({ url: databaseUrl, name: 'triptick-api', log })
+  const ledger = await openLedger({ ledgerUrl, databaseUrl, pool })
+  const bus = await openBus({ databaseUrl, redisUrl, node, log })
+  const directory = await openSessionDirectory({ databaseUrl, redisUrl, node, bus, log })
+  const waiter = createProjectionWaiter(pool)
+  const contentKeys = createContentKeys(pool, config.masterKey)
+
+  let committed: (facts: Committed) => void = () => {}
+  const handler = createCommandHandler({
+    ledger,
+    snapshots: createSnapshots(pool),
+    contentKeys,
+    node,
+    findMessage: async (conversationId, messageId, upTo) => {
+      if (await waiter.waitFor(upTo, LOOK_UP_PATIENCE_MS)) return findMessage(pool, conversationId, messageId)
+      throw new Error('the read models are behind: an old message cannot be looked up')
+    },
+    onCommitted: (facts) => committed(facts),
+    report,
+  })
+  const tickets = createTickets(pool)
+  const deps: ApiDeps = {
+    node,
+    log,
+    metrics,
+    pool,
+    ledger,
+    handler,
+    contentKeys,
+    waiter,
+    verifyToken: createTokenVerifier(config),
+    tickets,
+  }
+  const gateway = await createGateway({ ...deps, bus, directory })
+  committed = gateway.committed
+  const app = await createServer(deps, gateway)
+  const sweeping = setInterval(() => tickets.sweep().catch(report), TICKET_SWEEP_MS)
+
+  async function stop(): Promise<void> {
+    clearInterval(sweeping)
+    // 1. Nobody new, and what was asked is answered before its socket closes.
+    app.server.close()
+    await handler.drained()
+    gateway.disconnect()
+    await app.close()
+    // 2. What those answers caused is on its way.
+    await handler.drained()
+    await gateway.close()
+    // 3. The parts underneath.
+    await directory.close()
+    await bus.close()
+    await ledger.close()
+    await pool.end()
+  }
+
+  try {
+    const address = await app.listen({ host: config.host, port: config.port })
+    return { address, stop }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

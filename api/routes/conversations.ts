@@ -1,0 +1,101 @@
+/** Starting conversations, and who is in them. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
+import type { ConversationState } from '../../domain/conversation/state.ts'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
+import { longerThan } from '../../protocol/fields.ts'
+import * as http from '../../protocol/http.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { identityOf } from '../auth/bearer.ts'
+import type { ApiDeps } from '../deps.ts'
+import { now, userEnvelope } from '../messages/commands.ts'
+import { ApiProblem } from '../problem.ts'
+import { resultOf } from './answer.ts'
+
+/** Namespace of direct conversations: any constant would do, this one was drawn once and never changes. */
+const DIRECT_NAMESPACE = 'c64f7a3e-0b9d-4d6e-9c1f-8a52e3b7d410'
+
+/** The same for both people, on every node, for ever: two who start at once start one conversation. */
+const directConversation = (pair: readonly UserId[]): ConversationId =>
+  uuidv5([...pair].sort().join('\n'), DIRECT_NAMESPACE) as ConversationId
+
+const conversationView = (state: ConversationState) => ({
+  conversationId: state.conversationId,
+  kind: state.kind,
+  ...(state.title === undefined ? {} : { title: state.title }),
+  members: [...state.members].map(([userId, { role }]) => ({ userId, role })),
+  lastSeq: state.lastSeq,
+})
+
+export const conversationRoutes =
+  ({ handler }: ApiDeps): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.post('/v1/conversations', { schema: { body: http.startConversation } }, async (request, reply) => {
+      const { sub: by } = identityOf(request)
+      const { kind, title } = request.body
+      const members = [...new Set(request.body.members)].filter((userId) => userId !== by)
+      if (title !== undefined && longerThan(title, LIMITS.titleCharacters)) {
+        throw new ApiProblem('too_large', `a title has at most ${LIMITS.titleCharacters} characters`)
+      }
+      if (kind === 'direct' && members.length !== 1) {
+        throw new ApiProblem('bad_frame', 'a direct conversation has exactly one other member')
+      }
+      const id = kind === 'direct' ? directConversation([by, ...members]) : (uuidv7() as ConversationId)
+      const { created } = resultOf(
+        await handler.converse(id, {
+          type: 'start',
+          at: now(),
+          by,
+          kind,
+          members,
+          ...(title === undefined ? {} : { title }),
+          envelope: userEnvelope(by),
+        }),
+      )
+      reply.code(created ? 201 : 200)
+      return conversationView(await handler.conversation(id))
+    })
+
+    app.get('/v1/conversations/:id', { schema: { params: http.conversationPath } }, async (request) => {
+      const { sub } = identityOf(request)
+      return conversationView(await conversationFor(sub, request.params.id))
+    })
+
+    app.post(
+      '/v1/conversations/:id/members',
+      { schema: { params: http.conversationPath, body: http.addMembers } },
+      async (request) => {
+        const { sub: by } = identityOf(request)
+        const { userIds } = request.body
+        if (userIds.length > LIMITS.membersPerRequest) {
+          throw new ApiProblem('too_large', `at most ${LIMITS.membersPerRequest} people a request`)
+        }
+        const { id } = request.params
+        const command = { type: 'add-members', at: now(), by, userIds, envelope: userEnvelope(by) } as const
+        resultOf(await handler.converse(id, command))
+        return conversationView(await handler.conversation(id))
+      },
+    )
+
+    app.delete(
+      '/v1/conversations/:id/members/:userId',
+      { schema: { params: http.memberPath } },
+      async (request, reply) => {
+        const { sub: by } = identityOf(request)
+        const { id, userId } = request.params
+        const command = { type: 'remove-member', at: now(), by, userId, envelope: userEnvelope(by) } as const
+        resultOf(await handler.converse(id, command))
+        return reply.code(204).send()
+      },
+    )
+
+    /** From memory, unless it says no: then the ledger decides, for another node may have changed the members. */
+    async function conversationFor(userId: UserId, id: ConversationId): Promise<ConversationState> {
+      const remembered = await handler.conversation(id)
+      if (remembered.members.has(userId)) return remembered
+      const state = await handler.conversation(id, true)
+      if (state.kind === undefined) throw new ApiProblem('not_found', 'no such conversation')
+      if (!state.members.has(userId)) throw new ApiProblem('not_member', 'you are not a member of it')
+      return state
+    }
+  }

@@ -1,0 +1,57 @@
+/** For load balancers and monitoring: alive, ready, metrics. Needs no token and tells nothing about people. */
+import type { FastifyPluginAsync } from 'fastify'
+import { projectionLag } from '../../projections/queries/projection-lag.ts'
+import type { ApiDeps } from '../deps.ts'
+
+/** Read models further behind than this are not shown to people, unless they are catching up. */
+const MAX_LAG_SECONDS = 10
+
+interface Check {
+  readonly ok: boolean
+  readonly detail?: string
+}
+
+export const healthRoutes =
+  ({ pool, ledger, metrics }: ApiDeps): FastifyPluginAsync =>
+  async (app) => {
+    let lagBefore = Number.POSITIVE_INFINITY
+
+    app.get('/livez', async () => ({ status: 'alive' }))
+
+    app.get('/readyz', async (_request, reply) => {
+      const [database, log, projections] = await Promise.all([
+        check(async () => void (await pool.query('SELECT 1'))),
+        check(() => ledger.ping()),
+        checkProjections(),
+      ])
+      const ready = database.ok && log.ok && projections.ok
+      reply.code(ready ? 200 : 503)
+      return { status: ready ? 'ready' : 'not ready', database, ledger: log, projections }
+    })
+
+    app.get('/metrics', async (_request, reply) => {
+      reply.type(metrics.registry.contentType)
+      return metrics.registry.metrics()
+    })
+
+    /** Behind but getting better is ready: a restart would only make it start the catching up anew. */
+    async function checkProjections(): Promise<Check & { lagSeconds?: number }> {
+      try {
+        const { seconds } = await projectionLag(pool, await ledger.head())
+        const progressing = seconds < lagBefore
+        lagBefore = seconds
+        return { ok: seconds <= MAX_LAG_SECONDS || progressing, lagSeconds: seconds }
+      } catch {
+        return { ok: false, detail: 'the read models do not answer' }
+      }
+    }
+  }
+
+async function check(probe: () => Promise<void>): Promise<Check> {
+  try {
+    await probe()
+    return { ok: true }
+  } catch {
+    return { ok: false, detail: 'no answer' }
+  }
+}

@@ -1,0 +1,81 @@
+/** Sending over HTTP, history, and to whom a message went. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
+import { history } from '../../projections/queries/history.ts'
+import { membershipOf } from '../../projections/queries/membership.ts'
+import { messageReceipts } from '../../projections/queries/message-receipts.ts'
+import * as http from '../../protocol/http.ts'
+import { identityOf } from '../auth/bearer.ts'
+import type { ApiDeps } from '../deps.ts'
+import { sendCommand } from '../messages/commands.ts'
+import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
+import { historyView } from '../messages/views.ts'
+import { ApiProblem } from '../problem.ts'
+import { resultOf } from './answer.ts'
+import { caughtUp } from './caught-up.ts'
+
+export const messageRoutes =
+  (deps: ApiDeps): FastifyPluginAsyncZod =>
+  async (app) => {
+    const { pool, handler, contentKeys } = deps
+
+    app.post(
+      '/v1/conversations/:id/messages',
+      { schema: { params: http.conversationPath, body: http.sendMessage } },
+      async (request) => {
+        const { sub } = identityOf(request)
+        const { id: conversationId } = request.params
+        const { deviceId, ...message } = request.body
+        const command = sendCommand({ conversationId, ...message }, sub, deviceId)
+        if ('code' in command) throw new ApiProblem(command.code, command.message)
+        const { seq, at } = resultOf(await handler.converse(conversationId, command))
+        return { conversationId, messageId: message.messageId, seq, at }
+      },
+    )
+
+    app.get(
+      '/v1/conversations/:id/messages',
+      { schema: { params: http.conversationPath, querystring: http.historyQuery } },
+      async (request) => {
+        const { sub } = identityOf(request)
+        const { id } = request.params
+        await caughtUp(deps)
+        await requireMembership(id, sub)
+        const messages = await history(pool, id, sub, definedOf(request.query))
+        const opened = await openBodies(contentKeys, messages)
+        return {
+          messages: messages.map((message, index) => historyView(message, opened[index] as OpenedBody)),
+        }
+      },
+    )
+
+    app.get(
+      '/v1/conversations/:id/messages/:seq/receipts',
+      { schema: { params: http.messagePath } },
+      async (request) => {
+        const { sub } = identityOf(request)
+        const { id, seq } = request.params
+        await caughtUp(deps)
+        await requireMembership(id, sub)
+        const [message] = await history(pool, id, sub, { around: seq, limit: 1 })
+        if (!message || message.seq !== seq) throw new ApiProblem('not_found', 'no such message for you')
+        const receipts = await messageReceipts(pool, id, seq)
+        return { conversationId: id, seq, messageId: message.messageId, sentAt: message.at, receipts }
+      },
+    )
+
+    /** Former members keep what they had; the queries show them no more than that. */
+    async function requireMembership(id: ConversationId, userId: UserId): Promise<void> {
+      if (await membershipOf(pool, id, userId)) return
+      const state = await handler.conversation(id)
+      if (state.kind === undefined) throw new ApiProblem('not_found', 'no such conversation')
+      throw new ApiProblem('not_member', 'you are not a member of it')
+    }
+  }
+
+/** Without the keys that are absent, as `exactOptionalPropertyTypes` wants it. */
+function definedOf<T extends object>(query: T) {
+  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}

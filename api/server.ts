@@ -1,0 +1,51 @@
+/** The HTTP server: Fastify with the routes, the error format and the WebSocket. Listens where it is told; owns no state. */
+import websocket from '@fastify/websocket'
+import fastify, { type FastifyInstance } from 'fastify'
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { LIMITS } from '../protocol/limits.ts'
+import { requireBearer } from './auth/bearer.ts'
+import type { ApiDeps } from './deps.ts'
+import type { Gateway } from './gateway/gateway.ts'
+import { handleError, sendProblem } from './problem.ts'
+import { conversationRoutes } from './routes/conversations.ts'
+import { healthRoutes } from './routes/health.ts'
+import { inboxRoutes } from './routes/inbox.ts'
+import { messageRoutes } from './routes/messages.ts'
+import { ticketRoutes } from './routes/tickets.ts'
+
+/** A group of 1,024 people with the longest ids is 134 KB of JSON. */
+const MAX_BODY_BYTES = 256 * 1024
+
+export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: deps.log,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    requestTimeout: 30_000,
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', 'there is no such route'))
+  app.decorateRequest('identity')
+
+  await app.register(websocket, {
+    options: {
+      maxPayload: LIMITS.frameBytes,
+      // The ticket is offered as a subprotocol too, and must not be echoed.
+      handleProtocols: (offered: Set<string>) => (offered.has('triptick.v1') ? 'triptick.v1' : false),
+      perMessageDeflate: false,
+    },
+  })
+  await app.register(healthRoutes(deps))
+  await app.register(gateway.route)
+  await app.register(async (authenticated) => {
+    authenticated.addHook('onRequest', requireBearer(deps.verifyToken))
+    await authenticated.register(conversationRoutes(deps))
+    await authenticated.register(messageRoutes(deps))
+    await authenticated.register(inboxRoutes(deps))
+    await authenticated.register(ticketRoutes(deps))
+  })
+  return app as unknown as FastifyInstance
+}

@@ -1,0 +1,46 @@
+/** What clients send over HTTP: paths, queries and bodies. */
+import { z } from 'zod'
+import { conversationId, deviceId, messageId, millis, nonce, userId } from '../domain/fields.ts'
+import type { Seq } from '../domain/ids.ts'
+import { body } from './body.ts'
+import { title } from './fields.ts'
+import { LIMITS } from './limits.ts'
+
+const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50)
+/** Digits in a path or a query. */
+const seqInUrl = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1) as unknown as z.ZodType<Seq>
+
+/** Larger lists than any limit allows are cut off here; which limit was passed is told by the rules. */
+const userIds = z.array(userId).max(LIMITS.groupMembers + 1)
+
+export const conversationPath = z.object({ id: conversationId })
+export const memberPath = z.object({ id: conversationId, userId })
+export const messagePath = z.object({ id: conversationId, seq: seqInUrl })
+
+export const startConversation = z.object({
+  kind: z.enum(['direct', 'group']),
+  members: userIds,
+  title: title.optional(),
+})
+
+export const addMembers = z.object({ userIds: userIds.min(1) })
+
+export const sendMessage = z.object({ messageId, nonce, clientAt: millis, body, deviceId })
+
+export const inboxQuery = z.object({ after: z.string().max(64).optional(), limit })
+
+export const historyQuery = z
+  .object({
+    before: seqInUrl.optional(),
+    after: seqInUrl.optional(),
+    around: seqInUrl.optional(),
+    limit,
+  })
+  .refine(
+    ({ before, after, around }) => [before, after, around].filter((bound) => bound !== undefined).length <= 1,
+    'at most one of before, after and around',
+  )
