@@ -1,0 +1,183 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { MAX_MEMBERS } from '../../domain/conversation/decide.ts'
+import { RECENT_MESSAGES } from '../../domain/conversation/state.ts'
+import type { UserId } from '../../domain/ids.ts'
+import {
+  ALICE,
+  apply,
+  at,
+  BOB,
+  CARL,
+  emptyWorld,
+  given,
+  LAPTOP,
+  send,
+  startDirect,
+  startGroup,
+  thenRejected,
+  when,
+} from './kit.ts'
+
+const people = (count: number): UserId[] => Array.from({ length: count }, (_, i) => `p${i}` as UserId)
+
+describe('sending', () => {
+  test('messages are numbered 1, 2, 3 … without gap', () => {
+    const world = given(startDirect(ALICE, BOB), send(ALICE, 'a'), send(BOB, 'b'))
+    expect(when(world, send(ALICE, 'c'))).toMatchObject({
+      kind: 'accepted',
+      events: [{ type: 'MessageSent', seq: 3 }],
+    })
+  })
+
+  test('the same message again gives the same answer and no second message', () => {
+    const world = given(startDirect(ALICE, BOB), send(ALICE, 'a'), send(ALICE, 'b'))
+    expect(when(world, send(ALICE, 'a', { at: at(999), deviceId: LAPTOP }))).toEqual({
+      kind: 'already-done',
+      result: { seq: 1, at: 10 },
+    })
+  })
+
+  test('a message that may be older than the state remembers is looked up before it is decided', () => {
+    const many = Array.from({ length: RECENT_MESSAGES + 1 }, (_, i) =>
+      send(ALICE, `m${i}`, { clientAt: at(100 + i), at: at(200 + i) }),
+    )
+    const world = given(startDirect(ALICE, BOB), ...many)
+    const again = send(ALICE, 'm0', { clientAt: at(100) })
+    expect(when(world, again)).toEqual({ kind: 'needs-message' })
+    const found = { seq: 1, messageId: 'm0', senderId: ALICE, deviceId: 'phone', at: 200 } as never
+    expect(when(world, { ...again, found })).toEqual({ kind: 'already-done', result: { seq: 1, at: 200 } })
+    expect(when(world, { ...again, found: null })).toMatchObject({ kind: 'accepted' })
+  })
+
+  test('a message later than all that is forgotten of its sender needs no look-up, whatever others’ clocks say', () => {
+    const many = Array.from({ length: RECENT_MESSAGES + 1 }, (_, i) =>
+      send(ALICE, `m${i}`, { clientAt: at(1_000_000 + i) }),
+    )
+    const world = given(startDirect(ALICE, BOB), ...many)
+    expect(when(world, send(BOB, 'b', { clientAt: at(5) })).kind).toBe('accepted')
+    expect(when(world, send(ALICE, 'new', { clientAt: at(1_000_001) })).kind).toBe('accepted')
+  })
+
+  test('times never go back, even when a node’s clock does', () => {
+    const world = given(startDirect(ALICE, BOB), send(ALICE, 'a', { at: at(500) }))
+    expect(when(world, send(BOB, 'b', { at: at(400) }))).toMatchObject({ result: { at: 500 } })
+  })
+
+  test('nobody sends to a conversation that does not exist, or that they are not in', () => {
+    thenRejected(when(emptyWorld(), send(ALICE, 'a')), 'not_found')
+    thenRejected(when(given(startDirect(ALICE, BOB)), send(CARL, 'a')), 'not_member')
+  })
+})
+
+describe('deleting', () => {
+  test('only the sender deletes a message for everyone, and once', () => {
+    const world = given(startDirect(ALICE, BOB), send(ALICE, 'a'))
+    const remove = (by: UserId) => ({ type: 'delete', at: at(50), by, messageId: 'a' as never }) as const
+    thenRejected(when(world, remove(BOB)), 'forbidden')
+    const decision = when(world, remove(ALICE))
+    expect(decision).toMatchObject({ kind: 'accepted', result: { seq: 1, at: 50 } })
+    if (decision.kind === 'accepted') for (const event of decision.events) apply(world, event)
+    expect(when(world, { ...remove(ALICE), at: at(99) })).toEqual({
+      kind: 'already-done',
+      result: { seq: 1, at: 50 },
+    })
+  })
+
+  test('a deleted message that is sent again stays deleted and gets its first answer', () => {
+    const world = given(startDirect(ALICE, BOB), send(ALICE, 'a'), {
+      type: 'delete',
+      at: at(50),
+      by: ALICE,
+      messageId: 'a' as never,
+    })
+    expect(when(world, send(ALICE, 'a'))).toMatchObject({ kind: 'already-done', result: { seq: 1 } })
+  })
+})
+
+describe('membership', () => {
+  test('a pair has one conversation: starting it again changes nothing', () => {
+    const world = given(startDirect(ALICE, BOB))
+    expect(when(world, startDirect(BOB, ALICE))).toEqual({ kind: 'already-done', result: { created: false } })
+  })
+
+  test('a group holds 1,024 people and not one more', () => {
+    const world = given(startGroup(ALICE, ...people(MAX_MEMBERS - 1)))
+    const add = { type: 'add-members', at: at(2), by: ALICE, userIds: [BOB] } as const
+    thenRejected(when(world, add), 'too_large')
+    thenRejected(when(emptyWorld(), startGroup(ALICE, ...people(MAX_MEMBERS))), 'too_large')
+  })
+
+  test('only admins add and remove people, everybody may leave', () => {
+    const world = given(startGroup(ALICE, BOB))
+    thenRejected(when(world, { type: 'add-members', at: at(2), by: BOB, userIds: [CARL] }), 'forbidden')
+    thenRejected(when(world, { type: 'remove-member', at: at(2), by: BOB, userId: ALICE }), 'forbidden')
+    expect(when(world, { type: 'remove-member', at: at(2), by: BOB, userId: BOB }).kind).toBe('accepted')
+  })
+
+  test('the two of a direct conversation stay the two', () => {
+    const world = given(startDirect(ALICE, BOB))
+    thenRejected(when(world, { type: 'add-members', at: at(2), by: ALICE, userIds: [CARL] }), 'conflict')
+    thenRejected(when(world, { type: 'remove-member', at: at(2), by: ALICE, userId: ALICE }), 'conflict')
+  })
+
+  test('who comes later starts behind the last message', () => {
+    const world = given(startGroup(ALICE, BOB), send(ALICE, 'a'), {
+      type: 'add-members',
+      at: at(2),
+      by: ALICE,
+      userIds: [CARL],
+    })
+    expect(world.conversation.members.get(CARL)).toEqual({ role: 'member', joinedSeq: 1 })
+  })
+
+  test('a removed member can send no more', () => {
+    const remove = { type: 'remove-member', at: at(2), by: ALICE, userId: BOB } as const
+    thenRejected(when(given(startGroup(ALICE, BOB), remove), send(BOB, 'b')), 'not_member')
+  })
+})
+
+test('whatever is asked in whatever order, seqs are dense and each message exists once', () => {
+  const someone = fc.constantFrom(ALICE, BOB, CARL)
+  const command = fc.oneof(
+    fc
+      .record({ who: someone, name: fc.integer({ min: 0, max: 200 }) })
+      .map(({ who, name }) => send(who, `${who}${name}`, { clientAt: at(name) })),
+    someone.map((userId) => ({ type: 'add-members', at: at(2), by: ALICE, userIds: [userId] }) as const),
+    someone.map((userId) => ({ type: 'remove-member', at: at(2), by: ALICE, userId }) as const),
+  )
+  fc.assert(
+    fc.property(fc.array(command, { maxLength: 400 }), (commands) => {
+      const world = given(startGroup(ALICE, BOB))
+      const seqs = new Map<string, number>()
+      for (const asked of commands) {
+        let decision = when(world, asked)
+        if (decision.kind === 'needs-message' && asked.type === 'send') {
+          const seq = seqs.get(asked.messageId)
+          const known = {
+            messageId: asked.messageId,
+            senderId: asked.by,
+            deviceId: asked.deviceId,
+            at: at(0),
+          }
+          decision = when(world, {
+            ...asked,
+            found: seq === undefined ? null : { ...known, seq: seq as never },
+          })
+        }
+        if (decision.kind === 'already-done' && asked.type === 'send') {
+          expect(decision.result).toMatchObject({ seq: seqs.get(asked.messageId) })
+        }
+        if (decision.kind !== 'accepted') continue
+        for (const event of decision.events) {
+          apply(world, event)
+          if (event.type !== 'MessageSent') continue
+          expect(event.seq).toBe(seqs.size + 1)
+          expect(seqs.has(event.messageId)).toBe(false)
+          seqs.set(event.messageId, event.seq)
+        }
+      }
+    }),
+    { numRuns: 60 },
+  )
+})

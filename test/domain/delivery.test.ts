@@ -1,0 +1,131 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { DeliveryCommand } from '../../domain/delivery/commands.ts'
+import { watermarksOf } from '../../domain/delivery/state.ts'
+import {
+  ALICE,
+  acknowledge,
+  apply,
+  at,
+  attempt,
+  BOB,
+  CARL,
+  given,
+  LAPTOP,
+  PHONE,
+  send,
+  startDirect,
+  startGroup,
+  thenRejected,
+  when,
+} from './kit.ts'
+
+const chat = (...more: DeliveryCommand[]) =>
+  given(startDirect(ALICE, BOB), send(ALICE, 'a'), send(ALICE, 'b'), send(ALICE, 'c'), ...more)
+
+describe('receipts', () => {
+  test('one receipt covers every message since the last one', () => {
+    expect(when(chat(), acknowledge('delivered', BOB, 3))).toMatchObject({
+      kind: 'accepted',
+      events: [{ type: 'MessageDelivered', userId: BOB, deviceId: PHONE, fromSeq: 1, toSeq: 3 }],
+    })
+  })
+
+  test('reading implies delivered', () => {
+    expect(when(chat(acknowledge('delivered', BOB, 1)), acknowledge('read', BOB, 2))).toMatchObject({
+      events: [
+        { type: 'MessageDelivered', fromSeq: 2, toSeq: 2 },
+        { type: 'MessageRead', fromSeq: 1, toSeq: 2 },
+      ],
+    })
+  })
+
+  test('the same acknowledgement again changes nothing', () => {
+    const world = chat(acknowledge('delivered', BOB, 2))
+    expect(when(world, acknowledge('delivered', BOB, 2))).toMatchObject({
+      kind: 'already-done',
+      result: { upTo: 2 },
+    })
+  })
+
+  test('nobody acknowledges what was not sent', () => {
+    thenRejected(when(chat(), acknowledge('delivered', BOB, 4)), 'conflict')
+  })
+
+  test('watermarks never go back', () => {
+    thenRejected(when(chat(acknowledge('delivered', BOB, 2)), acknowledge('delivered', BOB, 1)), 'conflict')
+    thenRejected(when(chat(acknowledge('read', BOB, 2)), acknowledge('read', BOB, 1)), 'conflict')
+  })
+
+  test('each device has a watermark of its own', () => {
+    const world = chat(acknowledge('delivered', BOB, 3))
+    expect(when(world, acknowledge('delivered', BOB, 2, LAPTOP))).toMatchObject({
+      events: [{ deviceId: LAPTOP, fromSeq: 1, toSeq: 2 }],
+    })
+    expect(watermarksOf(world.delivery, BOB).delivered).toBe(3)
+  })
+
+  test('strangers acknowledge nothing', () => {
+    thenRejected(when(chat(), acknowledge('delivered', CARL, 1)), 'not_member')
+    thenRejected(when(given(), acknowledge('delivered', ALICE, 1)), 'not_found')
+  })
+
+  test('who joined later acknowledges from then on', () => {
+    const add = { type: 'add-members', at: at(2), by: ALICE, userIds: [CARL] } as const
+    const world = given(startGroup(ALICE, BOB), send(ALICE, 'a'), add, send(ALICE, 'b'))
+    expect(when(world, acknowledge('delivered', CARL, 2))).toMatchObject({
+      events: [{ fromSeq: 2, toSeq: 2 }],
+    })
+  })
+})
+
+describe('attempts', () => {
+  test('are counted until the person acknowledges', () => {
+    const world = chat(attempt(BOB), attempt(BOB))
+    expect(when(world, attempt(BOB))).toMatchObject({ events: [{ attempt: 3, fromSeq: 1, toSeq: 3 }] })
+    const later = chat(attempt(BOB), attempt(BOB), acknowledge('delivered', BOB, 2))
+    expect(when(later, attempt(BOB))).toMatchObject({ events: [{ attempt: 1, fromSeq: 3, toSeq: 3 }] })
+  })
+
+  test('are not made for someone who has everything, nor for one’s own messages', () => {
+    expect(when(chat(acknowledge('delivered', BOB, 3)), attempt(BOB))).toMatchObject({ kind: 'already-done' })
+    expect(when(chat(), attempt(ALICE))).toMatchObject({ kind: 'already-done' })
+  })
+
+  test('giving up is recorded with what is still missing', () => {
+    const giveUp = { type: 'record-exhausted', at: at(40), userId: BOB } as const
+    expect(when(chat(attempt(BOB)), giveUp)).toMatchObject({
+      events: [{ type: 'DeliveryExhausted', fromSeq: 1, toSeq: 3, attempts: 1 }],
+    })
+    expect(when(chat(acknowledge('delivered', BOB, 3)), giveUp)).toMatchObject({
+      result: { recorded: false },
+    })
+  })
+})
+
+test('in any order of acknowledgements 0 ≤ read ≤ delivered ≤ lastSeq, and the ranges of a device join without gap', () => {
+  const acknowledgement = fc.record({
+    kind: fc.constantFrom('delivered' as const, 'read' as const),
+    upTo: fc.integer({ min: 1, max: 5 }),
+    device: fc.constantFrom(PHONE, LAPTOP),
+  })
+  fc.assert(
+    fc.property(fc.array(acknowledgement), (acknowledgements) => {
+      const world = chat()
+      const ends = new Map<string, number>()
+      for (const { kind, upTo, device } of acknowledgements) {
+        const decision = when(world, acknowledge(kind, BOB, upTo, device))
+        if (decision.kind !== 'accepted') continue
+        for (const event of decision.events) {
+          apply(world, event as never)
+          const { type, deviceId, fromSeq, toSeq } = event as never as Record<string, never>
+          const range = type === 'MessageRead' ? type : `${type} ${deviceId}`
+          expect(fromSeq).toBe((ends.get(range) ?? 0) + 1)
+          ends.set(range, toSeq as never)
+        }
+        const { read, delivered } = watermarksOf(world.delivery, BOB)
+        expect(0 <= read && read <= delivered && delivered <= 3).toBe(true)
+      }
+    }),
+  )
+})
