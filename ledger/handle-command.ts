@@ -40,8 +40,8 @@ interface Mailbox {
   readonly delivery: DeliveryLane
 }
 
-/** Conversations kept in memory; a two-person one takes about 25 KB with its recent messages, a full group about 250 KB. */
-const CONVERSATIONS_IN_MEMORY = 20_000
+/** Conversations kept in memory: up to about 35 KB for a pair with its recent messages, 300 KB for a full group. */
+const CONVERSATIONS_IN_MEMORY = 10_000
 
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })

@@ -51,8 +51,8 @@ export interface ConversationState {
   forgotten: Map<UserId, Millis>
 }
 
-/** Long enough for the sends in flight of a lively group and for the read models' usual lag; 64 × ~0.3 KB per conversation. */
-export const RECENT_MESSAGES = 64
+/** Long enough for the sends in flight of a lively group, so that almost nothing is looked up; about 0.25 KB each. */
+export const RECENT_MESSAGES = 128
 
 /** Changes whenever the fold or the shape of the state does: snapshots of another version are ignored. */
 export const CONVERSATION_STATE_VERSION = 1
