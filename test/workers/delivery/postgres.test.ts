@@ -1,0 +1,3 @@
+import { deliverySuite } from './suite.ts'
+
+deliverySuite('Postgres', () => undefined)

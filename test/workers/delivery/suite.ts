@@ -1,0 +1,225 @@
+/** What delivery promises, on whichever store BullMQ keeps its jobs. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { DeviceId } from '../../../domain/ids.ts'
+import { createWorld, pause, QUICK, until, user, type World } from './kit.ts'
+
+const PHONE = 'phone' as DeviceId
+
+export function deliverySuite(name: string, redisUrl: () => string | undefined): void {
+  describe(`delivery with jobs in ${name}`, () => {
+    let world: World
+    beforeEach(async () => {
+      world = await createWorld(redisUrl())
+    })
+    afterEach(() => world?.stop())
+
+    const countJobs = async () => {
+      const counts = await world.jobs.getJobCounts()
+      return Object.values(counts).reduce((sum, count) => sum + count, 0)
+    }
+
+    test('a message that is acknowledged within the grace period never causes a job', async () => {
+      await world.startWorkers({ graceMs: 400 })
+      const conversationId = await world.startConversation('ann', 'bob', 'cid')
+      await pause(100)
+      for (let i = 0; i < 3; i++) {
+        const seq = await world.send(conversationId, 'ann')
+        await world.acknowledge(conversationId, 'bob', seq)
+        await world.acknowledge(conversationId, 'cid', seq)
+        expect(await countJobs()).toBe(0)
+      }
+      const until = performance.now() + 1_000
+      while (performance.now() < until) {
+        expect(await countJobs()).toBe(0)
+        await pause(20)
+      }
+      expect(await world.attempts(conversationId, 'bob')).toEqual([])
+    })
+
+    test('a person who is connected is pushed to once more, and the attempt is a fact', async () => {
+      const nudged: string[] = []
+      const conversationId = await world.startConversation('ann', 'bob')
+      const node = await world.startNode('api-1', (userId) => {
+        nudged.push(userId)
+        // The acknowledgement takes its way, as that of a real client.
+        setTimeout(() => void world.acknowledge(conversationId, 'bob', 1), 30)
+        return 2
+      })
+      await node.add(user('bob'), PHONE)
+      await world.startWorkers()
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
+      await until(async () => expect(await world.jobState('bob')).toBe('none'))
+      expect(nudged).toEqual(['bob'])
+    })
+
+    test('an offline person gets one job, whatever the number of messages and conversations', async () => {
+      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
+      const [one, two] = [
+        await world.startConversation('ann', 'b:o@b'),
+        await world.startConversation('cid', 'b:o@b'),
+      ]
+      await pause(100)
+      for (let i = 0; i < 5; i++) await Promise.all([world.send(one, 'ann'), world.send(two, 'cid')])
+      await until(async () => expect(await world.jobState('b:o@b')).toBe('delayed'))
+      for (let i = 0; i < 5; i++) await world.send(one, 'ann')
+      await pause(3 * QUICK.graceMs)
+      expect(await countJobs()).toBe(1)
+      expect(await world.attempts(one, 'b:o@b')).toEqual(['offline 1'])
+      expect(await world.attempts(two, 'b:o@b')).toEqual(['offline 1'])
+    })
+
+    test('tries follow each other with growing pauses until the last, then the giving up is a fact', async () => {
+      await world.startWorkers()
+      const conversationId = await world.startConversation('ann', 'bob')
+      await pause(100)
+      const since = performance.now()
+      await world.send(conversationId, 'ann')
+      const all = ['offline 1', 'offline 2', 'offline 3', 'offline 4', 'exhausted 4']
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(all))
+      // Half of each pause is certain: 30 + 45 + 67 ms after the grace period.
+      expect(performance.now() - since).toBeGreaterThan(QUICK.graceMs + 140)
+      await until(async () => expect(await world.jobState('bob')).toBe('failed'))
+    })
+
+    test('a person who was given up is left alone, until a message comes after they are back', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      const node = await world.startNode('api-1', () => {
+        setTimeout(() => void world.acknowledge(conversationId, 'bob', 2), 20)
+        return 1
+      })
+      await world.startWorkers({
+        maxAttempts: 1,
+        reconcileMs: 100,
+        backoff: { ...QUICK.backoff, capMs: 60_000 },
+      })
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      const givenUp = ['offline 1', 'exhausted 1']
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(givenUp))
+      await pause(QUICK.restMs + 200)
+      expect(await world.attempts(conversationId, 'bob')).toEqual(givenUp)
+      await node.add(user('bob'), PHONE)
+      await world.send(conversationId, 'ann')
+      await until(async () =>
+        expect((await world.attempts(conversationId, 'bob')).slice(2, 3)).toEqual(['pushed 2']),
+      )
+    })
+
+    test('a person who acknowledges between two tries is left alone, and the job ends', async () => {
+      await world.startWorkers({ backoff: { baseMs: 400, factor: 1, capMs: 400 } })
+      const conversationId = await world.startConversation('ann', 'bob')
+      await pause(100)
+      const seq = await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
+      await world.acknowledge(conversationId, 'bob', seq)
+      await until(async () => expect(await world.jobState('bob')).toBe('none'))
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1'])
+    })
+
+    test('a person who comes back is tried at once when the next message gets lost, not after the pause', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      const node = await world.startNode('api-1', () => 1)
+      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
+      await node.add(user('bob'), PHONE)
+      await world.send(conversationId, 'ann')
+      await until(async () =>
+        expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1', 'pushed 2']),
+      )
+    })
+
+    test('a member who is removed meanwhile is tried no more', async () => {
+      await world.startWorkers({ backoff: { baseMs: 300, factor: 1, capMs: 300 } })
+      const conversationId = await world.startConversation('ann', 'bob')
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
+      const at = Date.now() as never
+      const envelope = { commandId: crypto.randomUUID(), actorId: user('ann'), actorKind: 'user' } as const
+      const command = { type: 'remove-member', userId: user('bob'), by: user('ann'), at, envelope } as const
+      expect(await world.handler.converse(conversationId, command)).toMatchObject({ kind: 'done' })
+      await until(async () => expect(await world.jobState('bob')).toBe('none'))
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1'])
+    })
+
+    test('a node that does not answer is a failed attempt with its cause, and is tried again', async () => {
+      let answers = false
+      const conversationId = await world.startConversation('ann', 'bob')
+      const node = await world.startNode('api-1', () => (answers ? 1 : 'silent'))
+      await node.add(user('bob'), PHONE)
+      await world.startWorkers()
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1']))
+      answers = true
+      await until(async () =>
+        expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1', 'pushed 2']),
+      )
+    })
+
+    test('messages that waited while no worker ran are found by the reconciler', async () => {
+      const conversationId = await world.startConversation('ann', 'bob', 'cid')
+      await world.send(conversationId, 'ann')
+      await pause(QUICK.graceMs)
+      await world.startWorkers()
+      for (const who of ['bob', 'cid']) {
+        await until(async () => expect(await world.attempts(conversationId, who)).toContain('offline 1'))
+      }
+    })
+
+    test('a message that was sent just before the start is found too', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      await world.send(conversationId, 'ann')
+      await world.startWorkers({ graceMs: 300 })
+      await until(
+        async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'),
+        3_000,
+      )
+    })
+
+    test('with two workers, each attempt is made once and recorded, and no person is forgotten', async () => {
+      await world.startWorkers()
+      await world.startWorkers()
+      const people = Array.from({ length: 12 }, (_, i) => `p${i}`)
+      const conversationId = await world.startConversation('ann', ...people)
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      const all = ['offline 1', 'offline 2', 'offline 3', 'offline 4', 'exhausted 4']
+      for (const who of people) {
+        await until(async () => expect(await world.attempts(conversationId, who)).toEqual(all), 15_000)
+      }
+    })
+
+    test('jobs hold ids and nothing of what was said', async () => {
+      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
+      const conversationId = await world.startConversation('ann', 'bob')
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
+      const job = await world.jobs.getJob('to-Ym9i')
+      expect(job?.data).toEqual({ userId: 'bob' })
+      expect(JSON.stringify(job)).not.toContain('secret')
+    })
+
+    test('a worker that stops lets the attempt under way come to its end', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      let asked = false
+      const node = await world.startNode('api-1', () => {
+        asked = true
+        return 'silent'
+      })
+      await node.add(user('bob'), PHONE)
+      const workers = await world.startWorkers({ nudgeTimeoutMs: 500 })
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(() => expect(asked).toBe(true))
+      await workers.stop()
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1'])
+      expect(await world.jobState('bob')).toBe('delayed')
+    })
+  })
+}

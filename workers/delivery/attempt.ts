@@ -1,0 +1,104 @@
+/**
+ * One try to reach one person. Owns the order of the steps; knows no queue, no socket and no body.
+ *
+ *   1. look      what waits for this person, in the read models
+ *   2. push      through the channels, until one reaches a device
+ *   3. record    each try, in every conversation that still waits by the ledger's own state
+ *   4. decide    delivered, again later, or given up
+ *
+ * The life of a person's job; everything but the job itself is in the ledger, so a lost job begins again where it stood:
+ *
+ *   (nothing) ──a message waits longer than the grace period──▶ waiting ──▶ trying ──nothing waits──▶ (nothing)
+ *                                                                  ▲           │
+ *                        backoff over, or the person is back       └──delayed◀─┤ something waits
+ *                                                                              │
+ *   (nothing) ◀──days later── exhausted ◀──something waits after the last try──┘
+ *                                 └──a message waits, and the person is back──▶ waiting
+ *
+ * An acknowledgement that overtakes step 3 leaves no attempt in the ledger: nothing was waiting any more.
+ */
+import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { Channel, Push } from './channel.ts'
+import type { Recorder } from './recorder.ts'
+import { backoffMs, type DeliverySettings } from './settings.ts'
+import type { Undelivered } from './undelivered.ts'
+
+export type AttemptResult =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'again'; readonly inMs: number; readonly why: string }
+  | { readonly kind: 'exhausted'; readonly attempts: number }
+
+export interface AttemptDeps {
+  readonly undelivered: Pick<Undelivered, 'of'>
+  readonly channels: readonly Channel[]
+  readonly recorder: Recorder
+  readonly settings: Pick<DeliverySettings, 'backoff' | 'maxAttempts'>
+  onPush(channel: Channel['name'], outcome: Push['outcome']): void
+}
+
+/** A person may wait in a thousand groups; the ledger takes this many appends of one job at once. */
+const RECORDED_AT_ONCE = 20
+
+interface Waiting {
+  readonly conversationId: ConversationId
+  readonly attempt: number
+}
+
+/** Rejects when the read models or the ledger do not answer; trying again is harmless. */
+export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promise<AttemptResult> {
+  const { undelivered, channels, recorder, settings } = deps
+
+  // 1. Look.
+  const looked = (await undelivered.of(userId)).map(({ conversationId }) => conversationId)
+  if (looked.length === 0) return { kind: 'delivered' }
+
+  let waiting: readonly Waiting[] = looked.map((conversationId) => ({ conversationId, attempt: 0 }))
+  let last: Push = { outcome: 'offline' }
+  for (const channel of channels) {
+    // 2. Push.
+    last = await channel.push(userId)
+    deps.onPush(channel.name, last.outcome)
+
+    // 3. Record.
+    const tried = { userId, channel: channel.name, ...last }
+    waiting = await inTurns(waiting, async ({ conversationId }) => {
+      const { attempt, pending } = await recorder.attempt(conversationId, tried)
+      return pending ? [{ conversationId, attempt }] : []
+    })
+    if (last.outcome === 'pushed' || waiting.length === 0) break
+  }
+
+  // 4. Decide. The conversation that waits for the shortest time sets the pace.
+  if (waiting.length === 0) return (await somethingNew(looked, userId, deps)) ?? { kind: 'delivered' }
+  const attempt = Math.min(...waiting.map((one) => one.attempt))
+  if (attempt >= settings.maxAttempts) {
+    await inTurns(waiting, async ({ conversationId }) => {
+      await recorder.exhausted(conversationId, userId)
+      return []
+    })
+    return { kind: 'exhausted', attempts: attempt }
+  }
+  return { kind: 'again', inMs: backoffMs(settings.backoff, attempt), why: describe(last, attempt, settings) }
+}
+
+/** A message of another conversation that came while this job was running found the job there, and made none. */
+async function somethingNew(
+  looked: readonly ConversationId[],
+  userId: UserId,
+  { undelivered, settings }: AttemptDeps,
+): Promise<AttemptResult | undefined> {
+  const now = await undelivered.of(userId)
+  if (now.every(({ conversationId }) => looked.includes(conversationId))) return undefined
+  return { kind: 'again', inMs: backoffMs(settings.backoff, 1), why: 'something new waits' }
+}
+
+const describe = (push: Push, attempt: number, { maxAttempts }: AttemptDeps['settings']): string =>
+  `${push.outcome === 'failed' ? push.error : push.outcome}, attempt ${attempt} of ${maxAttempts}`
+
+async function inTurns<T, U>(items: readonly T[], run: (item: T) => Promise<readonly U[]>): Promise<U[]> {
+  const results: U[] = []
+  for (let i = 0; i < items.length; i += RECORDED_AT_ONCE) {
+    results.push(...(await Promise.all(items.slice(i, i + RECORDED_AT_ONCE).map(run))).flat())
+  }
+  return results
+}

@@ -1,0 +1,90 @@
+/**
+ * The queue of people who wait: at most one job for each, whose id is made of the user's. Holds ids, never a body.
+ *
+ * Outcomes of asking for a job
+ * - none is there: it is made.
+ * - one waits, or runs: nothing; a run looks once more before it ends.
+ * - one is delayed: it stays so, unless the person can be reached now.
+ * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
+ */
+import type { UserId } from '../../domain/ids.ts'
+import type { JobQueue, JobStore } from '../job-store.ts'
+import type { Channel } from './channel.ts'
+import type { DeliverySettings } from './settings.ts'
+
+export const DELIVERY_QUEUE = 'delivery'
+
+export interface DeliveryJob {
+  readonly userId: UserId
+}
+
+export interface DeliveryQueue {
+  /** These people have just been found waiting. */
+  wanted(userIds: readonly UserId[]): Promise<void>
+  /** These people wait, who knows for how long: only those without a job get one, soon. */
+  ensured(userIds: readonly UserId[]): Promise<void>
+  counts(): Promise<Readonly<Record<string, number>>>
+}
+
+export interface DeliveryQueueDeps {
+  readonly store: Pick<JobStore, 'queue'>
+  readonly channels: readonly Channel[]
+  readonly settings: Pick<DeliverySettings, 'spreadMs' | 'restMs' | 'backoff'>
+}
+
+/** More tries than a job will ever need: how often is the attempt's decision, not BullMQ's. */
+const NO_LIMIT = 1_000_000
+/** Jobs that gave up keep the reconciler from starting over; a week of them, and no more than Redis can bear. */
+const KEEP_EXHAUSTED = { age: 7 * 86_400, count: 100_000 }
+
+const ADDED_AT_ONCE = 1_000
+const WOKEN_AT_ONCE = 10
+
+export function createDeliveryQueue({ store, channels, settings }: DeliveryQueueDeps): DeliveryQueue {
+  const queue: JobQueue<DeliveryJob> = store.queue<DeliveryJob>(DELIVERY_QUEUE, {
+    defaultJobOptions: {
+      attempts: NO_LIMIT,
+      backoff: { type: 'delivery' },
+      removeOnComplete: true,
+      removeOnFail: KEEP_EXHAUSTED,
+      stackTraceLimit: 1,
+    },
+  })
+
+  async function add(userIds: readonly UserId[], delay: () => number): Promise<void> {
+    // In one order everywhere, so that two processes that add the same people do not wait for each other.
+    const jobs = userIds.toSorted().map((userId) => ({
+      name: 'deliver',
+      data: { userId },
+      opts: { jobId: jobIdOf(userId), delay: delay() },
+    }))
+    for (let i = 0; i < jobs.length; i += ADDED_AT_ONCE) await queue.addBulk(jobs.slice(i, i + ADDED_AT_ONCE))
+  }
+
+  async function wake(userId: UserId, isReachable: boolean): Promise<void> {
+    const job = await queue.getJob(jobIdOf(userId))
+    const state = await job?.getState()
+    if (!job || (state !== 'delayed' && state !== 'failed')) return
+    if (state === 'delayed') return isReachable ? job.promote() : undefined
+    const restMs = isReachable ? settings.restMs : settings.backoff.capMs
+    if (Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
+  }
+
+  return {
+    async wanted(userIds) {
+      await add(userIds, () => 0)
+      const known = await Promise.all(channels.map((channel) => channel.reachable(userIds).catch(() => [])))
+      const reachable = new Set(known.flat())
+      for (let i = 0; i < userIds.length; i += WOKEN_AT_ONCE) {
+        const some = userIds.slice(i, i + WOKEN_AT_ONCE)
+        // A job may have run, or been taken up by another worker, in between: then it needs no waking.
+        await Promise.allSettled(some.map((userId) => wake(userId, reachable.has(userId))))
+      }
+    },
+    ensured: (userIds) => add(userIds, () => Math.floor(Math.random() * settings.spreadMs)),
+    counts: () => queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+  }
+}
+
+/** BullMQ refuses ids with a colon and ids that look like a number; a user's may be both. */
+export const jobIdOf = (userId: UserId): string => `to-${Buffer.from(userId).toString('base64url')}`

@@ -1,0 +1,21 @@
+/** What delivery asks the read models. Types only; `role.ts` connects them with `projections/queries`. */
+import type { ConversationId, Millis, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+
+export interface Undelivered {
+  /** A page of the people for whom a message from before `olderThan` waits, by user id. */
+  people(page: {
+    readonly olderThan: Millis
+    readonly limit: number
+    readonly afterUserId?: UserId
+  }): Promise<readonly { readonly userId: UserId }[]>
+  /** The same in these conversations only, everybody at once. */
+  in(
+    conversationIds: readonly ConversationId[],
+    olderThan: Millis,
+  ): Promise<readonly { readonly userId: UserId }[]>
+  /** The conversations in which something waits for this person, however young. */
+  of(userId: UserId): Promise<readonly { readonly conversationId: ConversationId }[]>
+  /** Whether everything up to this position is in the read models, or is so within the time. */
+  waitFor(position: Position, timeoutMs: number): Promise<boolean>
+}
