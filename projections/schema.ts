@@ -10,6 +10,16 @@ export const READ_MODEL_VERSION = 1
 /** `read` is what everybody reads; a rebuild builds `read_next` and keeps the old one as `read_previous`. */
 export type ReadSchema = 'read' | 'read_next' | 'read_previous'
 
+/** The tables that are pure functions of the events: what a comparison of two builds compares. */
+export const READ_TABLES = [
+  'conversations',
+  'members',
+  'device_watermarks',
+  'messages',
+  'receipts',
+  'delivery_attempts',
+] as const
+
 export interface ReadModel {
   readonly version: number
   readonly generation: bigint

@@ -1,0 +1,66 @@
+/**
+ * One active engine per schema, by an advisory lock on a connection of its own. A standby asks again and again; the lock is
+ * free as soon as the owner's connection is gone. Fencing is not done here but by the checkpoints (`claim.ts`).
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import type { ReadSchema } from '../schema.ts'
+import { classify } from './failures.ts'
+
+export interface Ownership {
+  /** Aborted when the connection is lost, and the lock with it. */
+  readonly lost: AbortSignal
+  /** Runs on the connection that holds the lock, so that a success also proves that it still does. */
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
+  release(): Promise<void>
+}
+
+const ASK_AGAIN_MS = 250
+
+const TRY_LOCK = `SELECT pg_try_advisory_lock(hashtext('triptick projections'), hashtext($1)) AS locked`
+
+/** Resolves with the lock, or with undefined when `signal` aborts first. */
+export async function acquireOwnership(
+  databaseUrl: string,
+  schema: ReadSchema,
+  signal: AbortSignal,
+): Promise<Ownership | undefined> {
+  while (!signal.aborted) {
+    const ownership = await tryOwnership(databaseUrl, schema).catch((error: unknown) => {
+      if (classify(error) !== 'transient') throw error
+      return undefined
+    })
+    if (ownership) return ownership
+    await sleep(ASK_AGAIN_MS, undefined, { signal }).catch(() => {})
+  }
+  return undefined
+}
+
+/** One try; undefined when somebody else has it. */
+export async function tryOwnership(databaseUrl: string, schema: ReadSchema): Promise<Ownership | undefined> {
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    application_name: `triptick ${schema} owner`,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+  })
+  const lost = new AbortController()
+  client.on('error', () => lost.abort())
+  client.on('end', () => lost.abort())
+  try {
+    await client.connect()
+    const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK, [schema])
+    if (rows[0]?.locked) {
+      return {
+        lost: lost.signal,
+        query: (text, values) => client.query(text, values),
+        release: () => client.end(),
+      }
+    }
+  } catch (error) {
+    client.end().catch(() => {})
+    throw error
+  }
+  await client.end()
+  return undefined
+}

@@ -1,0 +1,127 @@
+/**
+ * Poison events: each parks its conversation, and every later event of it, so that the others go on and the order within
+ * the conversation survives. `triptick parked retry` takes them up again (`../parked/`).
+ */
+import type { Position, RecordedEvent } from '../../ledger/ledger.ts'
+import { numbers, plain, written } from '../fold/columns.ts'
+import { perSchema } from '../fold/per-schema.ts'
+import type { ReadSchema } from '../schema.ts'
+import { EngineStopped } from './failures.ts'
+import type { Session } from './session.ts'
+
+/** Beyond either, something is wrong with more than a few events: better to stop than to fall silent bit by bit. */
+export const MAX_PARKED_CONVERSATIONS = 100
+export const MAX_PARKED_EVENTS = 1_000
+
+/** What a batch adds to the parked. */
+export interface Parking {
+  /** Conversations whose first bad event is in this batch. */
+  readonly begun: readonly {
+    readonly conversationId: string
+    readonly position: Position
+    readonly reason: string
+  }[]
+  readonly events: readonly { readonly conversationId: string; readonly event: RecordedEvent }[]
+}
+
+const beginParking = perSchema((schema) => ({
+  name: `${schema}: park conversations`,
+  text: `
+    INSERT INTO ${schema}.parked_conversations (conversation_id, position, reason)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])`,
+}))
+
+const parkEvents = perSchema((schema) => ({
+  name: `${schema}: park events`,
+  text: `
+    INSERT INTO ${schema}.parked_events (conversation_id, position, stream, revision, event_id, type)
+    SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::text[], $6::text[])`,
+}))
+
+/** Waits for a retry that is draining one of them; whoever is drained then is no longer among them. */
+const stillParked = perSchema((schema) => ({
+  name: `${schema}: conversations still parked`,
+  text: `
+    SELECT conversation_id FROM ${schema}.parked_conversations WHERE conversation_id = ANY ($1) FOR KEY SHARE`,
+}))
+
+/** Within the transaction of the batch. Answers the conversations that a person has freed since, and then writes nothing. */
+export async function park(
+  session: Session,
+  schema: ReadSchema,
+  parking: Parking,
+): Promise<readonly string[]> {
+  const { begun, events } = parking
+  if (events.length === 0) return []
+  const begunNow = new Set(begun.map(({ conversationId }) => conversationId))
+  const before = [...new Set(events.map(({ conversationId }) => conversationId))].filter(
+    (id) => !begunNow.has(id),
+  )
+  if (before.length > 0) {
+    const { rows } = await session.query<{ conversation_id: string }>(stillParked(schema), [before])
+    const still = new Set(rows.map((row) => row.conversation_id))
+    const freed = before.filter((id) => !still.has(id))
+    if (freed.length > 0) return freed
+  }
+  await session.query(beginParking(schema), [
+    written(begun, (one) => one.conversationId),
+    numbers(begun, (one) => one.position),
+    written(begun, (one) => one.reason),
+  ])
+  await session.query(parkEvents(schema), [
+    written(events, (one) => one.conversationId),
+    numbers(events, ({ event }) => event.position),
+    written(events, ({ event }) => event.stream),
+    numbers(events, ({ event }) => event.revision),
+    plain(events, ({ event }) => event.id),
+    written(events, ({ event }) => event.type),
+  ])
+  return []
+}
+
+/** What is parked, in memory, shared by the lanes of an engine. Changed only after the transaction that says the same. */
+export interface ParkedConversations {
+  has(conversationId: string): boolean
+  readonly size: number
+  add(parking: Parking): void
+  free(conversationIds: readonly string[]): void
+  /** @throws EngineStopped */
+  refuseBeyondLimits(parking: Parking): void
+}
+
+export function createParkedConversations(stored: ReadonlyMap<string, number>): ParkedConversations {
+  const events = new Map(stored)
+  return {
+    has: (conversationId) => events.has(conversationId),
+    get size() {
+      return events.size
+    },
+    add(parking) {
+      for (const { conversationId } of parking.events) {
+        events.set(conversationId, (events.get(conversationId) ?? 0) + 1)
+      }
+    },
+    free(conversationIds) {
+      for (const conversationId of conversationIds) events.delete(conversationId)
+    },
+    refuseBeyondLimits(parking) {
+      if (events.size + parking.begun.length > MAX_PARKED_CONVERSATIONS) {
+        throw tooManyParked(`more than ${MAX_PARKED_CONVERSATIONS} conversations`)
+      }
+      const added = new Map<string, number>()
+      for (const { conversationId } of parking.events) {
+        const count = (added.get(conversationId) ?? events.get(conversationId) ?? 0) + 1
+        added.set(conversationId, count)
+        if (count > MAX_PARKED_EVENTS) {
+          throw tooManyParked(`more than ${MAX_PARKED_EVENTS} events of conversation ${conversationId}`)
+        }
+      }
+    },
+  }
+}
+
+const tooManyParked = (what: string): EngineStopped =>
+  new EngineStopped(
+    'too-many-parked',
+    `${what} would be parked: see \`triptick parked list\`, then retry or skip, and start again`,
+  )

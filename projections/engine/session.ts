@@ -1,0 +1,78 @@
+/** A connection of one lane's own: opened on first use, and anew after it broke. Never retries a statement by itself. */
+import pg from 'pg'
+import type { Statement } from '../queries/statement.ts'
+
+export interface Session {
+  query<Row extends pg.QueryResultRow>(
+    statement: Statement,
+    values?: readonly unknown[],
+  ): Promise<pg.QueryResult<Row>>
+  /** Commits if `work` answers true, rolls back if it answers false or throws. */
+  transaction(work: () => Promise<boolean>): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * - synchronous_commit off: whatever a crash takes, it takes together with its checkpoint, and the ledger has it still. The
+ *   fsyncs are left to the ledger's own commits.
+ * - Plans: every statement joins a small array with a table by its primary key. A table that was never analysed (a
+ *   rebuild's) looks small, and a plan made then would scan it for every batch from then on.
+ */
+const SETTINGS = `
+  SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;
+  SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
+  SET statement_timeout = 0`
+
+export function createSession(databaseUrl: string, name: string): Session {
+  let connecting: Promise<pg.Client> | undefined
+
+  async function open(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: databaseUrl,
+      application_name: name,
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+    })
+    const forget = () => {
+      connecting = undefined
+    }
+    client.on('error', forget)
+    client.on('end', forget)
+    try {
+      await client.connect()
+      await client.query(SETTINGS)
+      return client
+    } catch (error) {
+      forget()
+      client.end().catch(() => {})
+      throw error
+    }
+  }
+
+  async function connection(): Promise<pg.Client> {
+    connecting ??= open()
+    return await connecting
+  }
+
+  async function discard(): Promise<void> {
+    const broken = connecting
+    connecting = undefined
+    await broken?.then((client) => client.end()).catch(() => {})
+  }
+
+  return {
+    query: async ({ name: statementName, text }, values = []) =>
+      (await connection()).query({ name: statementName, text, values: [...values] }),
+    async transaction(work) {
+      const client = await connection()
+      await client.query('BEGIN')
+      try {
+        await client.query((await work()) ? 'COMMIT' : 'ROLLBACK')
+      } catch (error) {
+        await client.query('ROLLBACK').catch(discard)
+        throw error
+      }
+    },
+    close: discard,
+  }
+}

@@ -1,0 +1,14 @@
+/** How an engine works: how many lanes, how large its batches. Measured; the numbers stand beside each value. */
+
+export interface EngineSettings {
+  /** For a schema that is created now; an existing one keeps its count until its lanes stand at one position. */
+  readonly lanes: number
+  /** Events that a lane writes in one transaction, at most. */
+  readonly batchEvents: number
+  /** A lane begins its next transaction no sooner than this after the last one, unless a batch is full. */
+  readonly windowMs: number
+  /** Events in memory before the reader waits for the lanes. */
+  readonly queueEvents: number
+}
+
+export const LIVE_SETTINGS: EngineSettings = { lanes: 2, batchEvents: 500, windowMs: 15, queueEvents: 4_000 }

@@ -1,0 +1,44 @@
+/**
+ * The engine's pulse, once a second: tells that everything is projected, carries the checkpoints over stretches of the
+ * ledger that hold nothing for them, and notices when another build of the read models took their place.
+ */
+import type { Ledger } from '../../ledger/ledger.ts'
+import { CONVERSATION_PREFIXES } from '../../ledger/streams.ts'
+import type { Owner } from './checkpoint.ts'
+import type { Lanes } from './lanes.ts'
+import type { Ownership } from './ownership.ts'
+
+export interface WatchDeps {
+  readonly ledger: Ledger
+  readonly lanes: Lanes
+  readonly ownership: Ownership
+  readonly owner: Owner
+}
+
+export type Pulse = 'caught-up' | 'behind' | 'replaced'
+
+export async function pulse({ ledger, lanes, ownership, owner }: WatchDeps): Promise<Pulse> {
+  await passOthers(ledger, lanes)
+  const caughtUp = lanes.drained && lanes.dispatched >= (await ledger.head())
+  const { rowCount } = await ownership.query(
+    caughtUp
+      ? `UPDATE ${owner.schema}.model SET caught_up_at = clock_timestamp() WHERE generation = $1`
+      : `SELECT 1 FROM ${owner.schema}.model WHERE generation = $1`,
+    [owner.generation],
+  )
+  if (rowCount !== 1) return 'replaced'
+  return caughtUp ? 'caught-up' : 'behind'
+}
+
+/**
+ * The ledger holds other streams too, and their events move its head but no lane. If after the head was asked for there is
+ * nothing for us up to it, there never will be: positions only grow (`ledger.ts`, "position").
+ */
+async function passOthers(ledger: Ledger, lanes: Lanes): Promise<void> {
+  const dispatched = lanes.dispatched
+  const head = await ledger.head()
+  if (head <= dispatched) return
+  for await (const _ of ledger.readAll({ after: dispatched, prefixes: CONVERSATION_PREFIXES, limit: 1 }))
+    return
+  if (lanes.dispatched === dispatched) lanes.passTo(head)
+}

@@ -1,0 +1,47 @@
+/** One transaction: the checkpoint moves, the rows change, the bad events are parked. All or nothing. */
+import { writesOf } from '../fold/batch.ts'
+import { type CheckpointOutcome, type Move, move, type Owner } from './checkpoint.ts'
+import type { FailPoint } from './fail-point.ts'
+import { UnapplicableEvent } from './failures.ts'
+import type { FoldedEvents } from './fold-events.ts'
+import { park } from './parking.ts'
+import type { Session } from './session.ts'
+
+/** `freed`: nothing was written, because these conversations are no longer parked; fold again without them. */
+export type BatchOutcome =
+  | { readonly kind: CheckpointOutcome }
+  | { readonly kind: 'freed'; readonly conversationIds: readonly string[] }
+
+export async function writeBatch(
+  session: Session,
+  owner: Owner,
+  to: Move,
+  { batch, parking }: FoldedEvents,
+  pass: (point: FailPoint) => void,
+): Promise<BatchOutcome> {
+  let outcome: BatchOutcome = { kind: 'missing' }
+  pass('before the transaction')
+  await session.transaction(async () => {
+    // First, so that its row lock keeps a rebuild from swapping the tables under this transaction.
+    outcome = { kind: await move(session, owner, to) }
+    if (outcome.kind !== 'stored') return false
+    pass('after the checkpoint')
+    const freed = await park(session, owner.schema, parking)
+    if (freed.length > 0) {
+      outcome = { kind: 'freed', conversationIds: freed }
+      return false
+    }
+    for (const { statement, values, rows } of writesOf(owner.schema, batch)) {
+      const { rowCount } = await session.query(statement, values)
+      if (rows !== undefined && rowCount !== rows) {
+        throw new UnapplicableEvent(
+          `${statement.name}: ${rows} rows should have been there, but ${rowCount} were`,
+        )
+      }
+    }
+    pass('before the commit')
+    return true
+  })
+  pass('after the commit')
+  return outcome
+}

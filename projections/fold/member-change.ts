@@ -1,0 +1,117 @@
+/**
+ * What a batch changes about one member, event by event. Never looks at what is stored: the change is merged into it by
+ * `members.ts`, so that the result does not depend on where one batch ends and the next begins.
+ *
+ *   join       everything before it is forgotten but the history and the own messages: watermarks stand at joined_seq
+ *   leave      ends the newest range of the history
+ *   delivered  moves the delivered watermark, forwards only; the first event that reaches a seq gives its time
+ *   read       the same for the read watermark
+ *   send       one more own message, beyond both watermarks
+ */
+import type { MemberRemoved, MessageDelivered, MessageRead, Role } from '../../domain/events.ts'
+import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+
+export interface Joining {
+  readonly role: Role
+  readonly afterSeq: Seq
+  readonly at: Millis
+  readonly by: UserId
+  readonly position: Position
+}
+
+interface Leaving {
+  readonly afterSeq: Seq
+  readonly at: Millis
+  readonly by: UserId
+  readonly position: Position
+}
+
+export interface Mark {
+  readonly seq: Seq
+  readonly at: Millis
+  readonly deviceId: DeviceId
+  readonly position: Position
+}
+
+export interface MemberChange {
+  readonly conversationId: ConversationId
+  readonly userId: UserId
+  /** The newest joining in this batch. */
+  joined?: Joining
+  /** After that joining, if there is one. */
+  left?: Leaving
+  delivered?: Mark
+  read?: Mark
+  /** Own messages since the joining, or in this batch. */
+  sent: Seq[]
+  firstSent?: Seq
+  lastSent?: Seq
+  /** Where the range ends that was open when the batch began. */
+  closedAt?: Seq
+  /** Ranges that were opened in this batch; `to` is absent while open. */
+  readonly opened: { readonly from: number; to?: Seq }[]
+}
+
+export type MemberChanges = Map<string, MemberChange>
+
+export function memberOf(
+  changes: MemberChanges,
+  conversationId: ConversationId,
+  userId: UserId,
+): MemberChange {
+  const key = `${conversationId} ${userId}`
+  const known = changes.get(key)
+  if (known) return known
+  const fresh: MemberChange = { conversationId, userId, sent: [], opened: [] }
+  changes.set(key, fresh)
+  return fresh
+}
+
+export function join(member: MemberChange, joined: Joining): void {
+  member.joined = joined
+  delete member.left
+  delete member.delivered
+  delete member.read
+  member.sent = []
+  member.opened.push({ from: joined.afterSeq + 1 })
+}
+
+export function leave(member: MemberChange, { afterSeq, at, by }: MemberRemoved, position: Position): void {
+  member.left = { afterSeq, at, by, position }
+  const open = member.opened.at(-1)
+  if (open) open.to = afterSeq
+  else member.closedAt = afterSeq
+}
+
+export function acknowledge(
+  member: MemberChange,
+  event: MessageDelivered | MessageRead,
+  position: Position,
+): void {
+  const kind = event.type === 'MessageRead' ? 'read' : 'delivered'
+  const stands = member[kind]?.seq ?? member.joined?.afterSeq
+  // A receipt that raced with a leaving and a rejoining may be of the membership before.
+  if (stands !== undefined && event.toSeq <= stands) return
+  member[kind] = { seq: event.toSeq, at: event.at, deviceId: event.deviceId, position }
+}
+
+export function send(member: MemberChange, seq: Seq): void {
+  member.sent.push(seq)
+  member.firstSent ??= seq
+  member.lastSent = seq
+}
+
+/** Own messages of this batch beyond a watermark; all of them while it does not move. */
+export function sentAfter({ sent }: MemberChange, mark: Mark | undefined): number {
+  if (mark === undefined) return sent.length
+  let count = 0
+  for (const seq of sent) if (seq > mark.seq) count++
+  return count
+}
+
+/** As a multirange literal. A membership during which nothing was said leaves no range. */
+export function openedRanges({ opened }: MemberChange): string {
+  const ranges = opened.filter(({ from, to }) => to === undefined || from <= to)
+  return `{${ranges.map(({ from, to }) => (to === undefined ? `[${from},)` : `[${from},${to}]`)).join(',')}}`
+}

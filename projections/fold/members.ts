@@ -1,0 +1,160 @@
+/**
+ * Merges what a batch changed about members into `members`, in three statements: ranges that ended, then memberships that
+ * began, then everybody else's watermarks.
+ */
+import type { ReadSchema } from '../schema.ts'
+import { numbers, plain } from './columns.ts'
+import { type Mark, type MemberChange, type MemberChanges, openedRanges, sentAfter } from './member-change.ts'
+import { perSchema } from './per-schema.ts'
+import type { Write } from './write.ts'
+
+const endHistories = perSchema((schema) => ({
+  name: `${schema}: end histories`,
+  text: `
+    UPDATE ${schema}.members m SET history = m.history * int4multirange(int4range(NULL, change.closed_at + 1))
+    FROM unnest($1::uuid[], $2::text[], $3::int[]) AS change (conversation_id, user_id, closed_at)
+    WHERE m.conversation_id = change.conversation_id AND m.user_id = change.user_id`,
+}))
+
+const joinMembers = perSchema((schema) => ({
+  name: `${schema}: join members`,
+  text: `
+    INSERT INTO ${schema}.members AS m (conversation_id, user_id, left_seq, left_at, left_by, left_position,
+      delivered_seq, delivered_at, delivered_device_id, delivered_position,
+      read_seq, read_at, read_device_id, read_position,
+      first_sent_seq, last_sent_seq, own_after_delivered, own_after_read,
+      role, joined_seq, joined_at, joined_by, joined_position, history)
+    SELECT conversation_id, user_id, left_seq, left_at, left_by, left_position,
+      coalesce(delivered_seq, joined_seq), delivered_at, delivered_device_id, delivered_position,
+      coalesce(read_seq, joined_seq), read_at, read_device_id, read_position,
+      first_sent_seq, last_sent_seq, sent_after_delivered, sent_after_read,
+      role, joined_seq, joined_at, joined_by, joined_position, opened
+    FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::bigint[],
+      $7::int[], $8::bigint[], $9::text[], $10::bigint[], $11::int[], $12::bigint[], $13::text[], $14::bigint[],
+      $15::int[], $16::int[], $17::int[], $18::int[],
+      $19::text[], $20::int[], $21::bigint[], $22::text[], $23::bigint[], $24::int4multirange[])
+      AS change (conversation_id, user_id, left_seq, left_at, left_by, left_position,
+        delivered_seq, delivered_at, delivered_device_id, delivered_position,
+        read_seq, read_at, read_device_id, read_position,
+        first_sent_seq, last_sent_seq, sent_after_delivered, sent_after_read,
+        role, joined_seq, joined_at, joined_by, joined_position, opened)
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET
+      left_seq = excluded.left_seq, left_at = excluded.left_at,
+      left_by = excluded.left_by, left_position = excluded.left_position,
+      delivered_seq = excluded.delivered_seq, delivered_at = excluded.delivered_at,
+      delivered_device_id = excluded.delivered_device_id, delivered_position = excluded.delivered_position,
+      read_seq = excluded.read_seq, read_at = excluded.read_at,
+      read_device_id = excluded.read_device_id, read_position = excluded.read_position,
+      first_sent_seq = coalesce(m.first_sent_seq, excluded.first_sent_seq),
+      last_sent_seq = coalesce(excluded.last_sent_seq, m.last_sent_seq),
+      own_after_delivered = excluded.own_after_delivered, own_after_read = excluded.own_after_read,
+      role = excluded.role, joined_seq = excluded.joined_seq, joined_at = excluded.joined_at,
+      joined_by = excluded.joined_by, joined_position = excluded.joined_position,
+      history = m.history + excluded.history`,
+}))
+
+/**
+ * Own messages beyond a watermark that moves from m.<kind>_seq to change.<kind>_seq, of those stored before this batch.
+ * Nearly always the first or the second case; the third counts rows only of the seqs that this very receipt covers.
+ */
+const ownStillAfter = (schema: ReadSchema, kind: 'delivered' | 'read'): string => `
+  CASE WHEN m.own_after_${kind} = 0 OR change.${kind}_seq >= m.last_sent_seq THEN 0
+       WHEN m.own_after_${kind} = m.last_sent_seq - m.${kind}_seq THEN m.last_sent_seq - change.${kind}_seq
+       ELSE m.own_after_${kind} - (
+         SELECT count(*)::int FROM ${schema}.messages own
+         WHERE own.conversation_id = m.conversation_id AND own.sender_id = m.user_id
+           AND own.seq > m.${kind}_seq AND own.seq <= change.${kind}_seq)
+  END`
+
+const moveWatermark = (schema: ReadSchema, kind: 'delivered' | 'read'): string => {
+  const moves = `change.${kind}_seq > m.${kind}_seq`
+  const moved = (column: string) => `CASE WHEN ${moves} THEN change.${column} ELSE m.${column} END`
+  return `
+    ${kind}_seq = greatest(m.${kind}_seq, change.${kind}_seq),
+    ${kind}_at = ${moved(`${kind}_at`)},
+    ${kind}_device_id = ${moved(`${kind}_device_id`)},
+    ${kind}_position = ${moved(`${kind}_position`)},
+    own_after_${kind} = CASE WHEN ${moves} THEN change.sent_after_${kind} + ${ownStillAfter(schema, kind)}
+                             ELSE m.own_after_${kind} + change.sent END`
+}
+
+const moveMembers = perSchema((schema) => ({
+  name: `${schema}: move members`,
+  text: `
+    UPDATE ${schema}.members m SET
+      left_seq = coalesce(change.left_seq, m.left_seq),
+      left_at = coalesce(change.left_at, m.left_at),
+      left_by = coalesce(change.left_by, m.left_by),
+      left_position = coalesce(change.left_position, m.left_position),
+      first_sent_seq = coalesce(m.first_sent_seq, change.first_sent_seq),
+      last_sent_seq = coalesce(change.last_sent_seq, m.last_sent_seq),
+      ${moveWatermark(schema, 'delivered')},
+      ${moveWatermark(schema, 'read')}
+    FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::bigint[],
+      $7::int[], $8::bigint[], $9::text[], $10::bigint[], $11::int[], $12::bigint[], $13::text[], $14::bigint[],
+      $15::int[], $16::int[], $17::int[], $18::int[], $19::int[])
+      AS change (conversation_id, user_id, left_seq, left_at, left_by, left_position,
+        delivered_seq, delivered_at, delivered_device_id, delivered_position,
+        read_seq, read_at, read_device_id, read_position,
+        first_sent_seq, last_sent_seq, sent_after_delivered, sent_after_read, sent)
+    WHERE m.conversation_id = change.conversation_id AND m.user_id = change.user_id`,
+}))
+
+export function memberWrites(schema: ReadSchema, changes: MemberChanges): Write[] {
+  const all = [...changes.values()]
+  const ended = all.filter((change) => change.closedAt !== undefined)
+  const joined = all.filter((change) => change.joined !== undefined)
+  const moved = all.filter((change) => change.joined === undefined)
+  const writes: Write[] = []
+  if (ended.length > 0) {
+    const values = [...idsOf(ended), numbers(ended, (change) => change.closedAt)]
+    writes.push({ statement: endHistories(schema), values, rows: ended.length })
+  }
+  if (joined.length > 0) {
+    writes.push({ statement: joinMembers(schema), values: [...columnsOf(joined), ...joiningsOf(joined)] })
+  }
+  if (moved.length > 0) {
+    const values = [...columnsOf(moved), numbers(moved, (change) => change.sent.length)]
+    writes.push({ statement: moveMembers(schema), values, rows: moved.length })
+  }
+  return writes
+}
+
+/** The parameters that both statements begin with. */
+const columnsOf = (changes: readonly MemberChange[]): string[] => [
+  ...idsOf(changes),
+  numbers(changes, ({ left }) => left?.afterSeq),
+  numbers(changes, ({ left }) => left?.at),
+  plain(changes, ({ left }) => left?.by),
+  numbers(changes, ({ left }) => left?.position),
+  ...marksOf(changes, ({ delivered }) => delivered),
+  ...marksOf(changes, ({ read }) => read),
+  numbers(changes, ({ firstSent }) => firstSent),
+  numbers(changes, ({ lastSent }) => lastSent),
+  numbers(changes, (change) => sentAfter(change, change.delivered)),
+  numbers(changes, (change) => sentAfter(change, change.read)),
+]
+
+const idsOf = (changes: readonly MemberChange[]): string[] => [
+  plain(changes, ({ conversationId }) => conversationId),
+  plain(changes, ({ userId }) => userId),
+]
+
+const marksOf = (
+  changes: readonly MemberChange[],
+  markOf: (change: MemberChange) => Mark | undefined,
+): string[] => [
+  numbers(changes, (change) => markOf(change)?.seq),
+  numbers(changes, (change) => markOf(change)?.at),
+  plain(changes, (change) => markOf(change)?.deviceId),
+  numbers(changes, (change) => markOf(change)?.position),
+]
+
+const joiningsOf = (changes: readonly MemberChange[]): string[] => [
+  plain(changes, ({ joined }) => joined?.role),
+  numbers(changes, ({ joined }) => joined?.afterSeq),
+  numbers(changes, ({ joined }) => joined?.at),
+  plain(changes, ({ joined }) => joined?.by),
+  numbers(changes, ({ joined }) => joined?.position),
+  plain(changes, openedRanges),
+]

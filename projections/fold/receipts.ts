@@ -1,0 +1,82 @@
+/** What a batch adds to `receipts`, and how far it moves `device_watermarks`. */
+import type { MessageDelivered, MessageRead } from '../../domain/events.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import type { ReadSchema } from '../schema.ts'
+import { numbers, plain } from './columns.ts'
+import { perSchema } from './per-schema.ts'
+import type { Write } from './write.ts'
+
+interface Receipt {
+  readonly event: MessageDelivered | MessageRead
+  readonly position: Position
+}
+
+export interface ReceiptChanges {
+  readonly receipts: Receipt[]
+  /** The furthest delivery of this batch, keyed by conversation, user and device. */
+  readonly devices: Map<string, Receipt>
+}
+
+export function addReceipt(
+  changes: ReceiptChanges,
+  event: MessageDelivered | MessageRead,
+  position: Position,
+): void {
+  const receipt = { event, position }
+  changes.receipts.push(receipt)
+  if (event.type !== 'MessageDelivered') return
+  const key = `${event.conversationId} ${event.userId} ${event.deviceId}`
+  const before = changes.devices.get(key)
+  if (before === undefined || event.toSeq > before.event.toSeq) changes.devices.set(key, receipt)
+}
+
+const addReceipts = perSchema((schema) => ({
+  name: `${schema}: add receipts`,
+  text: `
+    INSERT INTO ${schema}.receipts (conversation_id, user_id, device_id, kind, from_seq, to_seq, at, position)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::int[], $7::bigint[], $8::bigint[])`,
+}))
+
+const moveDevices = perSchema((schema) => ({
+  name: `${schema}: move device watermarks`,
+  text: `
+    INSERT INTO ${schema}.device_watermarks AS d
+      (conversation_id, user_id, device_id, delivered_seq, delivered_at, delivered_position)
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::bigint[])
+    ON CONFLICT (conversation_id, user_id, device_id) DO UPDATE
+    SET delivered_seq = excluded.delivered_seq, delivered_at = excluded.delivered_at,
+        delivered_position = excluded.delivered_position
+    WHERE excluded.delivered_seq > d.delivered_seq`,
+}))
+
+export function receiptWrites(schema: ReadSchema, { receipts, devices }: ReceiptChanges): Write[] {
+  if (receipts.length === 0) return []
+  const writes: Write[] = [
+    {
+      statement: addReceipts(schema),
+      values: [
+        ...devicesOf(receipts),
+        plain(receipts, ({ event }) => (event.type === 'MessageRead' ? 'read' : 'delivered')),
+        numbers(receipts, ({ event }) => event.fromSeq),
+        ...marksOf(receipts),
+      ],
+    },
+  ]
+  const moved = [...devices.values()]
+  if (moved.length > 0) {
+    writes.push({ statement: moveDevices(schema), values: [...devicesOf(moved), ...marksOf(moved)] })
+  }
+  return writes
+}
+
+const devicesOf = (receipts: readonly Receipt[]): string[] => [
+  plain(receipts, ({ event }) => event.conversationId),
+  plain(receipts, ({ event }) => event.userId),
+  plain(receipts, ({ event }) => event.deviceId),
+]
+
+const marksOf = (receipts: readonly Receipt[]): string[] => [
+  numbers(receipts, ({ event }) => event.toSeq),
+  numbers(receipts, ({ event }) => event.at),
+  numbers(receipts, ({ position }) => position),
+]

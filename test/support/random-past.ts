@@ -1,0 +1,142 @@
+/** Random histories for properties: any commands by any people, as far as the deciders accept them. */
+import fc from 'fast-check'
+import type { DeviceId, Seq, UserId } from '../../domain/ids.ts'
+import { conversationNumber, createPast, type Past, type PastOptions } from './recorded-events.ts'
+
+/** One thing that happens. The numbers choose among what there is at that moment. */
+export interface Happening {
+  readonly what:
+    | 'start-direct'
+    | 'start-group'
+    | 'send'
+    | 'deliver'
+    | 'read'
+    | 'delete'
+    | 'add'
+    | 'remove'
+    | 'attempt'
+    | 'exhaust'
+    | 'elsewhere'
+  readonly conversation: number
+  readonly person: number
+  readonly other: number
+  readonly device: number
+  /** Where between the first and the last message, 0 to 1. */
+  readonly how: number
+}
+
+export const PEOPLE = ['ann', 'bob', 'cy', 'null', 'd.e@f:g'] as unknown as readonly UserId[]
+const DEVICES = ['phone', 'laptop'] as unknown as readonly DeviceId[]
+
+const weighted = <T extends string>(entries: readonly (readonly [T, number])[]): fc.Arbitrary<T> =>
+  fc.oneof(...entries.map(([value, weight]) => ({ weight, arbitrary: fc.constant(value) })))
+
+const happening = (conversations: number): fc.Arbitrary<Happening> =>
+  fc.record({
+    what: weighted([
+      ['start-direct', 1],
+      ['start-group', 2],
+      ['send', 12],
+      ['deliver', 8],
+      ['read', 8],
+      ['delete', 2],
+      ['add', 3],
+      ['remove', 1],
+      ['attempt', 2],
+      ['exhaust', 1],
+      ['elsewhere', 1],
+    ]),
+    conversation: fc.nat(conversations - 1),
+    person: fc.nat(PEOPLE.length - 1),
+    other: fc.nat(PEOPLE.length - 1),
+    device: fc.nat(DEVICES.length - 1),
+    how: fc.integer({ min: 0, max: 100 }).map((percent) => percent / 100),
+  })
+
+export const happenings = (options: { readonly conversations?: number; readonly max?: number } = {}) =>
+  fc.array(happening(options.conversations ?? 3), {
+    minLength: 1,
+    maxLength: options.max ?? 120,
+    // The default favours a handful, which hardly ever fills a batch.
+    size: 'max',
+  })
+
+/** Every conversation is begun, so that few happenings come to nothing. */
+export function pastOf(happened: readonly Happening[], options?: PastOptions): Past {
+  const past = createPast(options)
+  for (const one of happened) happen(past, one)
+  return past
+}
+
+function happen(past: Past, { what, conversation: n, person, other, device, how }: Happening): void {
+  const id = conversationNumber(n)
+  const by = PEOPLE[person] as UserId
+  const userId = PEOPLE[other] as UserId
+  const deviceId = DEVICES[device] as DeviceId
+  if (past.conversation(id).kind === undefined && what !== 'start-direct') {
+    past.converse(id, {
+      type: 'start',
+      by,
+      kind: 'group',
+      members: PEOPLE.slice(0, 1 + other),
+      title: 'a "title" \\ {x}',
+    })
+  }
+  const { lastSeq } = past.conversation(id)
+  const seq = Math.ceil(how * lastSeq) as Seq
+  switch (what) {
+    case 'start-direct':
+      past.converse(id, { type: 'start', by, kind: 'direct', members: [userId] })
+      return
+    case 'start-group':
+      return
+    case 'send':
+      past.say(id, by, deviceId)
+      return
+    case 'deliver':
+    case 'read':
+      past.deliver(id, {
+        type: 'acknowledge',
+        userId: by,
+        deviceId,
+        kind: what === 'read' ? 'read' : 'delivered',
+        upTo: how > 0.6 ? lastSeq : seq,
+      })
+      return
+    case 'delete': {
+      const message = past.messages(id).find((one) => one.seq === seq)
+      if (message) past.converse(id, { type: 'delete', by: message.senderId, messageId: message.messageId })
+      return
+    }
+    case 'add':
+      past.converse(id, { type: 'add-members', by: adminOf(past, n) ?? by, userIds: [by, userId] })
+      return
+    case 'remove':
+      past.converse(id, { type: 'remove-member', by: how > 0.5 ? userId : (adminOf(past, n) ?? by), userId })
+      return
+    case 'attempt':
+      past.deliver(id, {
+        type: 'record-attempt',
+        userId: by,
+        channel: 'web-push',
+        outcome: 'failed',
+        error: 'no "way"\0',
+      })
+      return
+    case 'exhaust':
+      past.deliver(id, { type: 'record-exhausted', userId: by })
+      return
+    case 'elsewhere':
+      past.elsewhere()
+      return
+    default:
+      what satisfies never
+  }
+}
+
+function adminOf(past: Past, n: number): UserId | undefined {
+  for (const [userId, { role }] of past.conversation(conversationNumber(n)).members) {
+    if (role === 'admin') return userId
+  }
+  return undefined
+}
