@@ -1,5 +1,6 @@
 /** Brings everything up, step by step, and notes in `Up` what is up. Takes nothing down: its caller does, also half-way. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Config } from '../config.ts'
 import { holdDataFolder } from '../data-folder.ts'
 import { startEmbeddedPostgres } from '../embedded-postgres/embedded-postgres.ts'
 import type { Logger } from '../logging.ts'
@@ -11,7 +12,6 @@ import type { RoleName } from '../role.ts'
 import { resolveConfig } from '../secrets.ts'
 import { Child } from './child.ts'
 import { checkPort } from './ports.ts'
-import type { SupervisorOptions } from './supervisor.ts'
 import type { Up } from './take-down.ts'
 
 /** In the order in which they stop: sockets are closed before what serves them goes. */
@@ -22,6 +22,15 @@ const PROCESSES: readonly { name: string; roles: readonly RoleName[] }[] = [
 
 /** Children of a supervisor that was killed notice it at once and stop by themselves; this long they are waited for. */
 const LEFTOVERS_LIMIT_MS = 5_000
+
+export interface SupervisorOptions {
+  readonly config: Config
+  /** The program to fork, and the arguments with which it runs these roles under a supervisor. */
+  readonly program: string
+  argsFor(roles: readonly RoleName[]): readonly string[]
+  /** What the person at the terminal reads. */
+  print(line: string): void
+}
 
 export interface BringUpContext {
   readonly log: Logger

@@ -2,21 +2,10 @@
  * `triptick start` on one machine: brings up the database, then two processes, so that two cores are used (`api`, and
  * `background` with projections and workers), keeps them running and takes everything down in order. Runs no role itself.
  */
-import type { Config } from '../config.ts'
 import { createLogger } from '../logging.ts'
-import type { RoleName } from '../role.ts'
 import { listenForStop } from '../shutdown.ts'
-import { bringUp } from './bring-up.ts'
+import { bringUp, type SupervisorOptions } from './bring-up.ts'
 import { killAll, takeDown, type Up } from './take-down.ts'
-
-export interface SupervisorOptions {
-  readonly config: Config
-  /** The program to fork, and the arguments with which it runs these roles under a supervisor. */
-  readonly program: string
-  argsFor(roles: readonly RoleName[]): readonly string[]
-  /** What the person at the terminal reads. */
-  print(line: string): void
-}
 
 type End =
   | { readonly kind: 'signal'; readonly signal: NodeJS.Signals }
