@@ -13,6 +13,7 @@
  *   append of that client fails.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { EventStoreDBClient } from '@eventstore/db-client'
 
 interface AppendStream {
@@ -33,14 +34,18 @@ interface Internals {
 
 const internals = (client: EventStoreDBClient): Internals => client as unknown as Internals
 
+/** Milliseconds. A stream that never ends, or a cluster that is not found, is no reason to go on living. */
+const DISCONNECT_WITHIN = 1_000
+
 /** Closes connections; streams that are still open on them are cancelled. */
 async function disconnect(client: EventStoreDBClient): Promise<void> {
-  await client.dispose()
-  // Asking for the channel makes one if there is none, and fails if none can be made.
-  await internals(client)
-    .getChannel()
-    .then((channel) => channel.close())
-    .catch(() => {})
+  const gone = async () => {
+    await client.dispose()
+    // Asking for the channel makes one if there is none, and fails if none can be made.
+    const channel = await internals(client).getChannel()
+    channel.close()
+  }
+  await Promise.race([gone().catch(() => {}), sleep(DISCONNECT_WITHIN, undefined, { ref: false })])
 }
 
 /** A client for reads and subscriptions. */

@@ -15,6 +15,9 @@ export async function simulate(options?: SimulatorOptions): Promise<Simulator> {
   return simulator
 }
 
+/** For `expect.poll`: the machine may be busy with other things. */
+export const PATIENT = { timeout: 10_000, interval: 10 }
+
 /** With times short enough for a test to wait for them. */
 export function open(url: string, options: Partial<EventStoreLedgerOptions> = {}): Ledger {
   const ledger = createEventStoreLedger({

@@ -16,7 +16,7 @@ import {
   streamOf,
   written,
 } from '../contract/kit.ts'
-import { open, simulate } from './kit.ts'
+import { open, PATIENT, simulate } from './kit.ts'
 
 const A = streamOf('conversation-a')
 
@@ -47,7 +47,9 @@ test('a ledger that was opened before its server works as soon as that is there'
   expect((await ledger.append(A, [anEvent()], NO_STREAM)).kind).toBe('refused')
   const follower = follow(ledger, { after: BEGINNING, prefixes: ['conversation-'] })
   await simulate({ port })
-  await expect.poll(async () => (await ledger.append(A, [anEvent()], NO_STREAM)).kind).toBe('written')
+  await expect
+    .poll(async () => (await ledger.append(A, [anEvent()], NO_STREAM)).kind, PATIENT)
+    .toBe('written')
   await follower.until(() => follower.events.length > 0)
   await follower.stop()
 })
@@ -58,7 +60,9 @@ test('a cluster that cannot be discovered at first is discovered later', async (
   const ledger = open(`esdb://${hosts}?tls=false&maxDiscoverAttempts=1&discoveryInterval=10`)
   expect(await ledger.append(A, [anEvent()], NO_STREAM)).toMatchObject({ kind: 'refused', retryable: true })
   await simulate({ port })
-  await expect.poll(async () => (await ledger.append(A, [anEvent()], NO_STREAM)).kind).toBe('written')
+  await expect
+    .poll(async () => (await ledger.append(A, [anEvent()], NO_STREAM)).kind, PATIENT)
+    .toBe('written')
 })
 
 test('a server that freezes makes appends ambiguous, and their repeats exact when it goes on', async () => {
@@ -99,6 +103,21 @@ test('a read goes on where it was when the connection is cut in the middle of it
     all.push(event.position)
   }
   expect(all).toEqual(simulator.log.stream(A).map((event) => BigInt(event.position)))
+})
+
+test('a consumer that stands still is sent no more than its buffers hold', async () => {
+  const simulator = await simulate()
+  const ledger = open(simulator.url)
+  const follower = follow(ledger, {
+    after: BEGINNING,
+    prefixes: ['conversation-'],
+    onStep: () => new Promise(() => {}),
+  })
+  for (let n = 0; n < 40; n++) await ledger.append(A, someEvents(500), revisionOf(n * 500 - 1))
+  await sleep(300)
+  // Two buffers of 500, and what fits into the windows of the connection.
+  expect(simulator.calls.followed).toBeLessThan(5_000)
+  expect(follower.events.length).toBeLessThanOrEqual(500)
 })
 
 test('when the leader changes, appends are ambiguous once, go to the new leader, and are written once', async () => {
@@ -153,7 +172,7 @@ test('close leaves nothing that keeps a server from stopping', async () => {
   await follower.until(() => follower.events.length > 0)
   await ledger.close()
   await follower.ended
-  await expect.poll(() => simulator.connections()).toBe(0)
+  await expect.poll(() => simulator.connections(), PATIENT).toBe(0)
   await simulator.stop()
 })
 

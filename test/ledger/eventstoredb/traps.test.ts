@@ -1,12 +1,7 @@
 /** One promise for each trap of the client and the server that the design names (section 4), by its number. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  EventStoreDBClient,
-  jsonEvent,
-  NO_STREAM as NO_STREAM_YET,
-  streamNameFilter,
-} from '@eventstore/db-client'
+import { EventStoreDBClient, streamNameFilter } from '@eventstore/db-client'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createEventStoreLedger } from '../../../ledger/eventstoredb/ledger.ts'
 import { BEGINNING, NO_STREAM } from '../../../ledger/ledger.ts'
@@ -16,11 +11,12 @@ import {
   follow,
   idsOf,
   revisionOf,
+  settle,
   someEvents,
   streamOf,
   written,
 } from '../contract/kit.ts'
-import { open, simulate } from './kit.ts'
+import { open, PATIENT, simulate } from './kit.ts'
 
 const A = streamOf('conversation-a')
 const B = streamOf('conversation-b')
@@ -92,7 +88,7 @@ describe('trap 3, batched appends', () => {
     simulator.faults.onAppend({ kind: 'silent', when: 'after' })
     const began = Date.now()
     expect((await ledger.append(A, [anEvent()], NO_STREAM)).kind).toBe('ambiguous')
-    expect(Date.now() - began).toBeLessThan(1_000)
+    expect(Date.now() - began).toBeLessThan(4_000)
   })
 
   test('a server that is busy, not ready or without a leader refuses for now, and nothing was written', async () => {
@@ -139,7 +135,7 @@ describe('trap 3, batched appends', () => {
     )
     const kinds = new Set((await Promise.all(appends)).map((outcome) => outcome.kind))
     expect(kinds).toEqual(new Set(['ambiguous']))
-    expect(written(await ledger.append(B, [anEvent()], NO_STREAM)).revision).toBe(0)
+    expect(written(await settle(ledger, B, [anEvent()], NO_STREAM)).revision).toBe(0)
   })
 
   test('appends go on after the server has ended their stream without an error', async () => {
@@ -253,11 +249,11 @@ describe('trap 7, streams of a connection', () => {
       client.subscribeToAll({ filter }).on('confirmation', () => begun.add(n)),
     )
     for (const subscription of subscriptions) subscription.on('error', () => {})
-    await expect.poll(() => begun.size).toBe(100)
+    await expect.poll(() => begun.size, PATIENT).toBe(100)
     await sleep(200)
     expect(begun.size).toBe(100)
     await subscriptions[0]?.unsubscribe()
-    await expect.poll(() => begun.size).toBe(101)
+    await expect.poll(() => begun.size, PATIENT).toBe(101)
   })
 
   test('more reads at once than a connection has streams are all answered', async () => {
@@ -274,33 +270,4 @@ test('trap 8, cost of an append: many events are one append on the wire', async 
   const ledger = open(simulator.url)
   await ledger.append(A, someEvents(500), NO_STREAM)
   expect(simulator.calls.batched).toBe(1)
-})
-
-test('the client on its own ends the process on a late reply: if this fails, the guard can go', async () => {
-  const [one, other] = [await simulate(), await simulate()]
-  const [cut, slow] = [one, other].map(({ url }) => EventStoreDBClient.connectionString(url))
-  onTestFinished(async () => {
-    await Promise.all([cut?.dispose(), slow?.dispose()])
-  })
-  const append = (client: EventStoreDBClient | undefined, stream: string) =>
-    client?.appendToStream(stream, jsonEvent({ type: 'Counted', data: {} }), {
-      expectedRevision: NO_STREAM_YET,
-    })
-  await append(slow, 'a')
-  const known = process.listeners('unhandledRejection')
-  process.removeAllListeners('unhandledRejection')
-  onTestFinished(() => {
-    process.removeAllListeners('unhandledRejection')
-    for (const listener of known) process.on('unhandledRejection', listener)
-  })
-  const fatal: unknown[] = []
-  process.on('unhandledRejection', (error) => fatal.push(error))
-  other.faults.delayAppends(100)
-  const waiting = append(slow, 'b')?.catch(() => {})
-  await sleep(20)
-  one.faults.onAppend({ kind: 'cut', when: 'after' })
-  await append(cut, 'b')?.catch(() => {})
-  await waiting
-  await expect.poll(() => fatal.length).toBeGreaterThan(0)
-  expect(String(fatal[0])).toMatch(/not iterable/)
 })

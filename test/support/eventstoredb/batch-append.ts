@@ -45,8 +45,9 @@ export interface AppendDeps {
   readonly calls: Calls
 }
 
-/** How many calls there were, and appends within those of BatchAppend. */
+/** How many calls there were, appends within those of BatchAppend, and events written to subscriptions. */
 export interface Calls {
+  followed: number
   batchAppend: number
   batched: number
   classicAppend: number

@@ -2,6 +2,7 @@
 
 import streams from '@eventstore/db-client/generated/streams_pb.js'
 import { type handleServerStreamingCall, type ServerWritableStream, status } from '@grpc/grpc-js'
+import type { Calls } from './batch-append.ts'
 import { drained } from './drained.ts'
 import type { FaultState } from './faults.ts'
 import type { Log, Recorded } from './log.ts'
@@ -23,13 +24,14 @@ type Call = ServerWritableStream<Request, Buffer>
 /** Answers are serialised before they get here, once for all readers: see `eventMessage`. */
 export const serialised = (bytes: Buffer): Buffer => bytes
 
-export function read({
-  log,
-  state,
-}: {
-  log: Log
-  state: FaultState
-}): handleServerStreamingCall<Request, Buffer> {
+export interface ReadDeps {
+  readonly log: Log
+  readonly state: FaultState
+  readonly calls: Calls
+}
+
+export function read(deps: ReadDeps): handleServerStreamingCall<Request, Buffer> {
+  const { log, state } = deps
   return (call) => {
     const options = call.request.getOptions()
     call.on('error', () => {})
@@ -39,7 +41,7 @@ export function read({
       return void call.emit('error', notLeader(state.leader))
     }
     const all = options.getAll()
-    if (options.hasSubscription() && all !== undefined) return void subscribe(call, options, log, state)
+    if (options.hasSubscription() && all !== undefined) return void subscribe(call, options, deps)
     const chosen = all === undefined ? ofStream(options, log) : ofAll(options, log)
     if (chosen instanceof Error) return void call.emit('error', chosen)
     void sendAll(call, chosen, state)
@@ -122,7 +124,7 @@ function matcher(filter: Filter | undefined): (event: Recorded) => boolean {
   return (event) => prefixes.some((prefix) => event[key].startsWith(prefix))
 }
 
-async function subscribe(call: Call, options: Options, log: Log, state: FaultState): Promise<void> {
+async function subscribe(call: Call, options: Options, { log, state, calls }: ReadDeps): Promise<void> {
   const all = options.getAll()
   const filter = options.getFilter()
   const position = all?.getPosition()
@@ -134,20 +136,17 @@ async function subscribe(call: Call, options: Options, log: Log, state: FaultSta
   })
   call.on('cancelled', () => abort.abort())
   call.on('close', () => abort.abort())
+  const start = all?.hasEnd() ? log.events.length : 0
   const window = filter?.hasMax() ? filter.getMax() : PAGE
   await followAll(call, {
     log,
     // The position names the last event that was seen: the next is the first with a higher one.
-    from:
-      position === undefined
-        ? all?.hasEnd()
-          ? log.events.length
-          : 0
-        : log.indexAt(BigInt(position.getCommitPosition()) + 1n),
+    from: position === undefined ? start : log.indexAt(BigInt(position.getCommitPosition()) + 1n),
     matches: matcher(filter),
     checkpointEvery: filter === undefined ? 0 : window * filter.getCheckpointintervalmultiplier(),
     signal: abort.signal,
     thawed: state.thawed,
+    onEvent: () => calls.followed++,
   })
   stop()
 }

@@ -45,7 +45,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const { faults, state } = createFaults(() => {
     for (const socket of sockets) socket.destroy()
   })
-  const calls: Calls = { batchAppend: 0, batched: 0, classicAppend: 0 }
+  const calls: Calls = { batchAppend: 0, batched: 0, classicAppend: 0, followed: 0 }
   const deps: AppendDeps = { log, faults, state, calls, maxAppendSize: options.maxAppendSize ?? 1024 * 1024 }
   const server = new Server({
     'grpc.max_concurrent_streams': MAX_STREAMS_PER_CONNECTION,
@@ -60,7 +60,7 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       tombstone: bury,
     },
     {
-      read: read({ log, state }),
+      read: read({ log, state, calls }),
       append: classicAppend(deps),
       batchAppend: batchAppend(deps),
       tombstone: tombstone(deps),

@@ -21,10 +21,11 @@ export interface Follow {
   readonly signal: AbortSignal
   /** Resolves when the server may send. */
   readonly thawed: () => Promise<void> | undefined
+  readonly onEvent: () => void
 }
 
 export async function followAll(call: ServerWritableStream<unknown, Buffer>, follow: Follow): Promise<void> {
-  const { log, matches, checkpointEvery, signal, thawed } = follow
+  const { log, matches, checkpointEvery, signal, thawed, onEvent } = follow
   let cursor = follow.from
   let considered = 0
   // Matching events that came since the cursor was at the end: what the real server holds in its live buffer.
@@ -59,7 +60,10 @@ export async function followAll(call: ServerWritableStream<unknown, Buffer>, fol
   const step = async (): Promise<boolean> => {
     const event = log.events[cursor++]
     const sent = event !== undefined && matches(event)
-    if (sent) await send(eventMessage(event))
+    if (sent) {
+      onEvent()
+      await send(eventMessage(event))
+    }
     if (++considered >= checkpointEvery && checkpointEvery > 0) {
       considered = 0
       await checkpoint()
