@@ -1,6 +1,6 @@
 /** The HTTP server: Fastify with the routes, the error format and the WebSocket. Listens where it is told; owns no state. */
 import websocket from '@fastify/websocket'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify, { type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LIMITS } from '../protocol/limits.ts'
 import { requireBearer } from './auth/bearer.ts'
@@ -19,7 +19,7 @@ const MAX_BODY_BYTES = 256 * 1024
 export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     requestTimeout: 30_000,

@@ -18,6 +18,7 @@ import { CLOSE_CODES } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
+import type { DeviceStart } from './device-positions.ts'
 import { MEMBERS_IN_FRAME } from './frames.ts'
 import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
 
@@ -31,7 +32,9 @@ export interface CatchUpDeps {
 
 export interface CatchUp {
   /** Runs until the session is live, or closed. Of several calls for one session, one runs. */
-  run(session: Session, since: Position): Promise<void>
+  run(session: Session, start: DeviceStart): Promise<void>
+  /** For a session that was live: from where it stands. */
+  resume(session: Session): Promise<void>
 }
 
 const PAGE = 200
@@ -50,15 +53,16 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const queue: (() => void)[] = []
   let active = 0
 
-  async function run(session: Session, since: Position): Promise<void> {
+  async function run(session: Session, start: DeviceStart): Promise<void> {
     if (running.has(session)) return
     running.add(session)
     try {
-      let from = since
+      let from = start
       do {
         if (!(await drained(session))) return
         session.startCatchingUp()
-        from = await once(session, from)
+        const upTo = await once(session, from)
+        if (upTo !== undefined) from = { kept: upTo, knownFrom: upTo }
       } while (session.mode === 'behind')
     } catch (error) {
       report(error)
@@ -68,12 +72,13 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
   }
 
-  /** Returns the position up to which everything has been sent. */
-  async function once(session: Session, since: Position): Promise<Position> {
+  /** Returns the position up to which everything has been sent; nothing if it was not. */
+  async function once(session: Session, start: DeviceStart): Promise<Position | undefined> {
+    const since = start.kept
     const head = await ledger.head()
     if (!(await waiter.waitFor(head, PATIENCE_MS))) {
       comeBack(session)
-      return since
+      return undefined
     }
     const { userId, deviceId } = session
     const send = (frame: ServerFrame) => session.send(JSON.stringify(frame))
@@ -81,7 +86,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     // 1. What this person is in, and what happened around the messages.
     const [conversations, changes, receipts] = await limited(() =>
       Promise.all([
-        conversationsToCatchUp(pool, userId, deviceId, since),
+        conversationsToCatchUp(pool, userId, deviceId, start),
         missedChanges(pool, userId, since),
         missedReceipts(pool, userId, deviceId, since),
       ]),
@@ -99,7 +104,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {
-      if (!(await sendMissed(session, conversation, since))) return since
+      if (!(await sendMissed(session, conversation, since))) return undefined
     }
 
     // 3. What happened to messages.
@@ -168,5 +173,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
   }
 
-  return { run }
+  return {
+    run,
+    resume: (session) => run(session, { kept: session.position, knownFrom: session.position }),
+  }
 }

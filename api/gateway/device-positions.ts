@@ -9,9 +9,16 @@ import type { DeviceId, UserId } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
 import type { Session } from './session.ts'
 
+export interface DeviceStart {
+  /** It has kept what is at or before this. */
+  readonly kept: Position
+  /** The ledger's head when it first connected. */
+  readonly knownFrom: Position
+}
+
 export interface DevicePositions {
-  /** Where the catching up of this device begins. */
-  start(userId: UserId, deviceId: DeviceId): Promise<Position>
+  /** Where the catching up of this device begins. `head` is the ledger's, in case the device is new. */
+  start(userId: UserId, deviceId: DeviceId, head: Position): Promise<DeviceStart>
   keep(session: Session, position: Position): void
   /** Up to where everything has been sent to this session. */
   safe(session: Session): Position
@@ -27,8 +34,10 @@ const WRITE_MS = 1_000
 
 /** A new device begins at the beginning: it knows nothing of its person's conversations yet. */
 const START = `WITH made AS (
-  INSERT INTO gateway.devices (user_id, device_id, position) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING
-) SELECT position FROM gateway.devices WHERE user_id = $1 AND device_id = $2`
+  INSERT INTO gateway.devices (user_id, device_id, position, known_from) VALUES ($1, $2, 0, $3)
+  ON CONFLICT DO NOTHING RETURNING position, known_from
+) SELECT position, known_from FROM made UNION ALL
+  SELECT position, known_from FROM gateway.devices WHERE user_id = $1 AND device_id = $2`
 
 const KEEP = `UPDATE gateway.devices d SET position = k.position
   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS k (user_id, device_id, position)
@@ -72,13 +81,15 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
   }
 
   return {
-    start: async (userId, deviceId) => {
-      const { rows } = await pool.query<{ position: string }>({
+    start: async (userId, deviceId, head) => {
+      const { rows } = await pool.query<{ position: string; known_from: string }>({
         name: 'device-start',
         text: START,
-        values: [userId, deviceId],
+        values: [userId, deviceId, head],
       })
-      return BigInt(rows[0]?.position ?? 0) as Position
+      // No row: the same device is connecting twice at this moment, both for the first time.
+      const { position, known_from } = rows[0] ?? { position: 0, known_from: head }
+      return { kept: BigInt(position) as Position, knownFrom: BigInt(known_from) as Position }
     },
     keep: (session, position) => {
       const { userId, deviceId } = session

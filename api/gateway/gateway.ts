@@ -54,7 +54,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   })
 
   const resync = (session: Session) => {
-    if (session.mode === 'live') void catchUp.run(session, session.position)
+    if (session.mode === 'live') void catchUp.resume(session)
   }
 
   const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {

@@ -25,7 +25,7 @@ const TICKET_PREFIX = 'ticket.'
 const HEARTBEAT_MS = 25_000
 const DEFAULT_DEVICE = 'default'
 
-export interface SocketDeps extends Pick<ApiDeps, 'node' | 'verifyToken' | 'tickets' | 'log'> {
+export interface SocketDeps extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log'> {
   readonly hub: Hub
   readonly directory: SessionDirectory
   readonly positions: DevicePositions
@@ -36,7 +36,7 @@ export interface SocketDeps extends Pick<ApiDeps, 'node' | 'verifyToken' | 'tick
 export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
-    const { node, hub, directory, positions, catchUp, dispatch, log } = deps
+    const { node, hub, directory, ledger, positions, catchUp, dispatch, log } = deps
 
     async function authenticate(request: FastifyRequest): Promise<void> {
       const offered = subprotocolsOf(request)
@@ -77,7 +77,7 @@ export const socketRoute =
         deviceId,
         expiresAt: exp,
         scheduleFlush: hub.scheduleFlush,
-        onBehind: (behind) => void catchUp.run(behind, behind.position),
+        onBehind: (behind) => void catchUp.resume(behind),
       })
       const limits = createFrameLimits(Date.now())
       socket.on('message', (data, isBinary) => {
@@ -96,19 +96,20 @@ export const socketRoute =
     async function greet(session: Session): Promise<void> {
       const { userId, deviceId } = session
       hub.add(session)
-      const [since] = await Promise.all([positions.start(userId, deviceId), directory.add(userId, deviceId)])
+      await directory.add(userId, deviceId)
+      const start = await positions.start(userId, deviceId, await ledger.head())
       const welcome: WelcomeFrame = {
         t: 'welcome',
         userId,
         deviceId,
         node,
         protocol: 1,
-        position: String(since),
+        position: String(start.kept),
         heartbeatMs: HEARTBEAT_MS,
         limits: LIMITS,
       }
       session.send(JSON.stringify(welcome))
-      await catchUp.run(session, since)
+      await catchUp.run(session, start)
     }
   }
 

@@ -5,7 +5,10 @@ import { ask, type Database, type Statement } from './statement.ts'
 
 export interface ConversationToCatchUp {
   readonly conversationId: ConversationId
-  /** What this device has acknowledged as delivered here, or its person where this device never did. */
+  /**
+   * What this device has acknowledged as delivered here. Where it never did: what its person has on any device, but no more
+   * than there was when this device was first known, for what came later is its to get too.
+   */
   readonly startAfterSeq: Seq
   /** The last one that concerns this person: of the conversation, or of their membership if they have left. */
   readonly lastSeq: Seq
@@ -16,22 +19,29 @@ const CONVERSATIONS_TO_CATCH_UP: Statement = {
   name: 'conversations to catch up on',
   text: `
     SELECT me.conversation_id AS "conversationId",
-           greatest(coalesce(d.delivered_seq, me.delivered_seq), me.joined_seq) AS "startAfterSeq",
+           greatest(coalesce(d.delivered_seq, least(me.delivered_seq, coalesce(known.seq, 0))), me.joined_seq) AS "startAfterSeq",
            coalesce(me.left_seq, c.last_seq) AS "lastSeq"
     FROM read.members me
     JOIN read.conversations c USING (conversation_id)
     LEFT JOIN read.device_watermarks d
       ON d.conversation_id = me.conversation_id AND d.user_id = me.user_id AND d.device_id = $2
+    LEFT JOIN LATERAL (
+      SELECT x.seq FROM read.messages x
+      WHERE x.conversation_id = me.conversation_id AND x.position <= $4 ORDER BY x.seq DESC LIMIT 1
+    ) known ON d.delivered_seq IS NULL
     WHERE me.user_id = $1 AND c.last_position > $3 AND coalesce(me.left_position, c.last_position) > $3
     ORDER BY c.last_position`,
 }
 
-/** Those in which anything happened after `since` (a message, a receipt, a change), least recently moved first. */
+/**
+ * Those in which anything happened after `kept` (a message, a receipt, a change), least recently moved first. `knownFrom` is
+ * the head of the ledger when the device first connected.
+ */
 export function conversationsToCatchUp(
   db: Database,
   userId: UserId,
   deviceId: DeviceId,
-  since: Position,
+  { kept, knownFrom }: { readonly kept: Position; readonly knownFrom: Position },
 ): Promise<readonly ConversationToCatchUp[]> {
-  return ask<ConversationToCatchUp>(db, CONVERSATIONS_TO_CATCH_UP, [userId, deviceId, since])
+  return ask<ConversationToCatchUp>(db, CONVERSATIONS_TO_CATCH_UP, [userId, deviceId, kept, knownFrom])
 }

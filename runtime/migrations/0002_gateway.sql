@@ -4,9 +4,11 @@ CREATE SCHEMA gateway;
 
 -- How far each device has kept what it was sent (`ack`). Not a fact of a conversation; losing a row costs repetition.
 CREATE TABLE gateway.devices (
-  user_id   text COLLATE "C" NOT NULL,
-  device_id text COLLATE "C" NOT NULL,
-  position  bigint NOT NULL,
+  user_id    text COLLATE "C" NOT NULL,
+  device_id  text COLLATE "C" NOT NULL,
+  position   bigint NOT NULL,
+  -- the ledger's head when the device first connected: what came later is its to get, whatever other devices acknowledge
+  known_from bigint NOT NULL,
   PRIMARY KEY (user_id, device_id)
 );
 

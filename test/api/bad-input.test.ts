@@ -1,0 +1,318 @@
+import fc from 'fast-check'
+import { SignJWT } from 'jose'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import WebSocket from 'ws'
+import { ERRORS } from '../../protocol/errors.ts'
+import { begin, type Chat, call, type Frame, join, textFrame } from '../support/chat.ts'
+import { type System, startSystem, tokenFor } from '../support/system.ts'
+
+let system: System
+let url: string
+let direct: string
+let watcher: Chat
+
+beforeAll(async () => {
+  system = await startSystem()
+  url = system.urls[0] as string
+  direct = await begin(url, 'alice', 'direct', ['bob'])
+  watcher = await join(url, 'bob')
+})
+afterAll(async () => {
+  await watcher.close()
+  await system.stop()
+})
+
+const events = async () => {
+  const { default: pg } = await import('pg')
+  const client = new pg.Client({ connectionString: system.database.url })
+  await client.connect()
+  const { rows } = await client.query('SELECT position FROM ledger.head')
+  await client.end()
+  return Number(rows[0].position)
+}
+
+/** Sends one frame on a fresh socket and answers the error that comes of it; nothing may have been written. */
+async function errorOf(frame: Frame | string, userId = 'alice'): Promise<Frame> {
+  const before = await events()
+  const chat = await join(url, userId)
+  chat.raw(typeof frame === 'string' ? frame : JSON.stringify(frame))
+  const error = await chat.get({ t: 'error' })
+  await chat.close()
+  expect(await events()).toBe(before)
+  expect(error).toMatchObject({ retryable: ERRORS[error.code as keyof typeof ERRORS].retryable })
+  return error
+}
+
+const alice = { userId: 'alice', deviceId: 'default' }
+const UNKNOWN = '0190a1b2-0000-7000-8000-00000000dead'
+
+describe('a frame that is wrong gets an error with its code, the connection lives, nothing is written', () => {
+  const cases: readonly (readonly [string, () => Frame | string, string])[] = [
+    ['that is not JSON', () => '{"t":', 'bad_frame'],
+    ['that is a number', () => '42', 'bad_frame'],
+    ['that is null', () => 'null', 'bad_frame'],
+    ['of an unknown type', () => ({ t: 'dance', ref: 1 }), 'bad_frame'],
+    [
+      'with a wrong type in a field',
+      () => ({ ...textFrame(alice, direct, 'x'), clientAt: 'now' }),
+      'bad_frame',
+    ],
+    ['with a missing field', () => ({ ...textFrame(alice, direct, 'x'), nonce: undefined }), 'bad_frame'],
+    ['with a nonce too short', () => ({ ...textFrame(alice, direct, 'x'), nonce: 'short' }), 'bad_frame'],
+    ['with an empty text', () => textFrame(alice, direct, ''), 'bad_frame'],
+    ['with a lone surrogate', () => textFrame(alice, direct, '\ud800'), 'bad_frame'],
+    ['with a text too long', () => textFrame(alice, direct, 'x'.repeat(8193)), 'too_large'],
+    [
+      'with a forged id',
+      () => ({ ...textFrame(alice, direct, 'x'), messageId: 'a'.repeat(64) }),
+      'id_mismatch',
+    ],
+    ['to an unknown conversation', () => textFrame(alice, UNKNOWN, 'x'), 'not_found'],
+    [
+      'that acknowledges beyond the last seq',
+      () => ({ t: 'delivered', conversationId: direct, upTo: 9 }),
+      'conflict',
+    ],
+    ['that acknowledges seq 0', () => ({ t: 'read', conversationId: direct, upTo: 0 }), 'bad_frame'],
+    [
+      'that acknowledges half a message',
+      () => ({ t: 'read', conversationId: direct, upTo: 0.5 }),
+      'bad_frame',
+    ],
+    [
+      'that deletes what is not there',
+      () => ({ t: 'delete', ref: 1, conversationId: direct, messageId: 'b'.repeat(64) }),
+      'not_found',
+    ],
+    ['with a position that is none', () => ({ t: 'ack', position: 'here' }), 'bad_frame'],
+  ]
+  test.each(cases)('%s', async (_name, frame, code) => {
+    expect(await errorOf(frame())).toMatchObject({ code, message: expect.stringMatching(/./) })
+  })
+
+  test('to somebody else’s conversation', async () => {
+    expect(
+      await errorOf(textFrame({ userId: 'mallory', deviceId: 'default' }, direct, 'x'), 'mallory'),
+    ).toMatchObject({
+      code: 'not_member',
+    })
+    expect(await errorOf({ t: 'read', conversationId: direct, upTo: 1 }, 'mallory')).toMatchObject({
+      code: 'not_member',
+    })
+  })
+
+  test('that acknowledges less than before', async () => {
+    const id = await begin(url, 'alice', 'direct', ['back'])
+    const [a, b] = [await join(url, 'alice', { device: 'a2' }), await join(url, 'back')]
+    await a.say(id, '1')
+    await a.say(id, '2')
+    b.send({ t: 'read', ref: 1, conversationId: id, upTo: 2 })
+    await b.get({ ref: 1 })
+    b.send({ t: 'read', ref: 2, conversationId: id, upTo: 1 })
+    expect(await b.get({ ref: 2 })).toMatchObject({ t: 'error', code: 'conflict' })
+    await Promise.all([a.close(), b.close()])
+  })
+})
+
+describe('a connection', () => {
+  test('ends with 1009 after a frame over 64 KiB', async () => {
+    const chat = await join(url, 'alice')
+    chat.raw(`{"t":"ping","x":"${'x'.repeat(64 * 1024)}"}`)
+    expect((await chat.closed).code).toBe(1009)
+  })
+
+  test('ends with 4400 after repeated bad frames', async () => {
+    const chat = await join(url, 'alice')
+    for (let i = 0; i < 10; i++) chat.raw('nonsense')
+    expect((await chat.closed).code).toBe(4400)
+    expect(chat.all({ t: 'error', code: 'bad_frame' })).toHaveLength(10)
+  })
+
+  test('with 10,000 frames at once answers every one of them, and others hardly notice', async () => {
+    const id = await begin(url, 'storm', 'direct', ['calm'])
+    const [storm, a, b] = [await join(url, 'storm'), await join(url, 'alice', { device: 'c1' }), watcher]
+    const frames = Array.from({ length: 10_000 }, (_, i) => textFrame(storm, id, `flood ${i}`, i))
+    for (const frame of frames) storm.send(frame)
+    const before = b.all({ t: 'message' }).length
+    await a.say(direct, 'in the middle of the storm')
+    await expect.poll(() => b.all({ t: 'message' }).length, { timeout: 10_000 }).toBe(before + 1)
+    await expect
+      .poll(() => storm.all({ t: 'sent' }).length + storm.all({ t: 'error' }).length, { timeout: 25_000 })
+      .toBe(10_000)
+    const refused = storm.all({ t: 'error' })
+    expect(new Set(refused.map(({ code }) => code))).toEqual(new Set(['rate_limited']))
+    expect(refused.every(({ retryAfterMs }) => retryAfterMs > 0)).toBe(true)
+    const seqs = storm.all({ t: 'sent' }).map(({ seq }) => seq)
+    expect(seqs).toEqual(seqs.map((_, i) => i + 1))
+    await Promise.all([storm.close(), a.close()])
+  })
+})
+
+describe('a token', () => {
+  const upgrade = (headers: Record<string, string>, protocols = ['triptick.v1']) =>
+    new Promise<number>((resolve, reject) => {
+      const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws`, protocols, { headers })
+      socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0))
+      socket.on('open', () => {
+        socket.close()
+        resolve(101)
+      })
+      socket.on('error', reject)
+    })
+  const none = async () =>
+    `${btoa('{"alg":"none"}').replaceAll('=', '')}.${btoa('{"sub":"alice","exp":9999999999}').replaceAll('=', '')}.`
+
+  const wrong: readonly (readonly [string, () => Promise<string>])[] = [
+    ['that has expired', () => tokenFor('alice', { expiresInSeconds: -1 })],
+    ['that somebody else signed', () => tokenFor('alice', { secret: 'x'.repeat(40) })],
+    ['without signature', none],
+    [
+      'without expiry',
+      () =>
+        new SignJWT({ sub: 'alice' })
+          .setProtectedHeader({ alg: 'HS256' })
+          .sign(Buffer.from('a secret of at least thirty-two bytes, for tests')),
+    ],
+    ['for an impossible user', () => tokenFor('al ice')],
+    ['with an unknown role', () => tokenFor('alice', { claims: { roles: ['god'] } })],
+    ['that is garbage', async () => 'garbage'],
+  ]
+  test.each(wrong)('%s opens nothing', async (_name, make) => {
+    const authorization = `Bearer ${await make()}`
+    expect(await upgrade({ authorization })).toBe(401)
+    const response = await fetch(`${url}/v1/inbox`, { headers: { authorization } })
+    expect(response.status).toBe(401)
+    expect(response.headers.get('content-type')).toContain('application/problem+json')
+    expect(await response.json()).toMatchObject({ code: 'unauthorized' })
+  })
+
+  test('is needed everywhere but for health', async () => {
+    expect(await upgrade({})).toBe(401)
+    for (const path of ['/v1/inbox', `/v1/conversations/${direct}`, `/v1/conversations/${direct}/messages`]) {
+      expect((await fetch(`${url}${path}`)).status).toBe(401)
+    }
+    for (const path of ['/livez', '/readyz', '/metrics'])
+      expect((await fetch(`${url}${path}`)).status).toBe(200)
+  })
+
+  test('becomes a ticket that opens one socket once, and is not echoed', async () => {
+    const { body } = await call(url, 'alice', 'POST', '/v1/ws-tickets')
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws?device=t1`, [
+      'triptick.v1',
+      `ticket.${body.ticket}`,
+    ])
+    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
+    expect(socket.protocol).toBe('triptick.v1')
+    socket.close()
+    expect(await upgrade({}, ['triptick.v1', `ticket.${body.ticket}`])).toBe(401)
+    expect(await upgrade({}, ['triptick.v1', 'ticket.invented'])).toBe(401)
+  })
+})
+
+describe('over HTTP', () => {
+  const wrong: readonly (readonly [string, string, string, object | undefined, number, string])[] = [
+    ['an unknown route', 'GET', '/v1/nonsense', undefined, 404, 'not_found'],
+    ['a conversation id that is none', 'GET', '/v1/conversations/1', undefined, 400, 'bad_frame'],
+    ['an unknown conversation', 'GET', `/v1/conversations/${UNKNOWN}`, undefined, 404, 'not_found'],
+    [
+      'history of an unknown conversation',
+      'GET',
+      `/v1/conversations/${UNKNOWN}/messages`,
+      undefined,
+      404,
+      'not_found',
+    ],
+    [
+      'a direct conversation with oneself',
+      'POST',
+      '/v1/conversations',
+      { kind: 'direct', members: ['alice'] },
+      400,
+      'bad_frame',
+    ],
+    [
+      'a title with NUL',
+      'POST',
+      '/v1/conversations',
+      { kind: 'group', members: ['bob'], title: 'a\0b' },
+      400,
+      'bad_frame',
+    ],
+    [
+      'a title too long',
+      'POST',
+      '/v1/conversations',
+      { kind: 'group', members: ['bob'], title: 'x'.repeat(257) },
+      413,
+      'too_large',
+    ],
+    ['a cursor that is none', 'GET', '/v1/inbox?after=zzz', undefined, 400, 'bad_frame'],
+    ['a page too large', 'GET', '/v1/inbox?limit=9999', undefined, 400, 'bad_frame'],
+  ]
+  test.each(wrong)('%s is a problem with its code', async (_name, method, path, body, status, code) => {
+    expect(await call(url, 'alice', method, path, body)).toMatchObject({ status, body: { code, status } })
+  })
+
+  test('others’ conversations, histories and receipts stay theirs', async () => {
+    for (const path of ['', '/messages', '/messages/1/receipts']) {
+      expect(await call(url, 'mallory', 'GET', `/v1/conversations/${direct}${path}`)).toMatchObject({
+        status: 403,
+        body: { code: 'not_member' },
+      })
+    }
+  })
+
+  test('a body that is not JSON is a bad_frame', async () => {
+    const response = await fetch(`${url}/v1/conversations`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${await tokenFor('alice')}`, 'content-type': 'application/json' },
+      body: '{"kind":',
+    })
+    expect(response.status).toBe(400)
+    expect(await response.json()).toMatchObject({ code: 'bad_frame' })
+  })
+})
+
+test('fuzzed with anything at all, the server answers with codes of the catalogue and serves on', async () => {
+  const json = fc.jsonValue({ maxDepth: 4 })
+  const nearly = fc
+    .record({
+      key: fc.constantFrom('t', 'ref', 'conversationId', 'messageId', 'nonce', 'clientAt', 'body'),
+      value: json,
+    })
+    .map(({ key, value }) => ({ ...textFrame(alice, direct, 'x'), [key]: value }))
+  const bytes = fc.uint8Array({ maxLength: 300 })
+  const input = fc.oneof(
+    json.map((value) => JSON.stringify(value)),
+    nearly.map((value) => JSON.stringify(value)),
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    bytes.map((data) => Buffer.from(data)),
+  )
+  const before = await events()
+  let forged = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(input, { minLength: 1, maxLength: 8 }), async (inputs) => {
+      const chat = await join(url, 'alice', { device: 'fuzz' })
+      for (const data of inputs) chat.raw(data)
+      chat.send({ t: 'ping' })
+      await Promise.race([chat.get({ t: 'pong' }), chat.closed])
+      for (const error of chat.all({ t: 'error' })) expect(Object.keys(ERRORS)).toContain(error.code)
+      // A frame whose only change is its `ref` is a good frame.
+      forged += chat.all({ t: 'sent' }).length
+      await chat.close()
+    }),
+    { numRuns: 60 },
+  )
+  expect(await events()).toBe(before + forged)
+  const chat = await join(url, 'alice')
+  await chat.say(direct, 'still here')
+  await watcher.get((frame) => frame.t === 'message' && frame.body?.text === 'still here')
+  await chat.close()
+})
+
+test('no body, token or secret was logged', () => {
+  const log = system.logged.join('')
+  for (const secret of ['in the middle of the storm', 'flood 1', 'still here', 'thirty-two bytes', 'eyJ']) {
+    expect(log).not.toContain(secret)
+  }
+})

@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { begin, call, join } from '../support/chat.ts'
+import { type System, startSystem } from '../support/system.ts'
+
+let system: System
+let url: string
+let made = 0
+
+beforeAll(async () => {
+  system = await startSystem()
+  url = system.urls[0] as string
+})
+afterAll(() => system.stop())
+
+const people = (...names: string[]): string[] => {
+  made++
+  return names.map((name) => `${name}-${made}`)
+}
+
+describe('a group', () => {
+  test('of 1,024 people is started, written to and read by all of them; one more is too many', async () => {
+    const members = Array.from({ length: 1023 }, (_, i) => `member-${i}`)
+    const id = await begin(url, 'host', 'group', members)
+    const host = await join(url, 'host')
+    const some = await Promise.all(members.slice(0, 40).map((member) => join(url, member)))
+    await host.say(id, 'welcome, all of you')
+    await Promise.all(some.map((member) => member.get({ t: 'message', conversationId: id, seq: 1 })))
+    for (const member of some) member.send({ t: 'read', conversationId: id, upTo: 1 })
+    await expect
+      .poll(() => new Set(host.all({ t: 'receipt', kind: 'read' }).map(({ userId }) => userId)).size)
+      .toBe(40)
+    expect(
+      await call(url, 'host', 'POST', `/v1/conversations/${id}/members`, { userIds: ['late'] }),
+    ).toMatchObject({
+      status: 413,
+      body: { code: 'too_large' },
+    })
+    expect(
+      await call(url, 'host', 'POST', '/v1/conversations', { kind: 'group', members: [...members, 'late'] }),
+    ).toMatchObject({ status: 413, body: { code: 'too_large' } })
+    await Promise.all([host, ...some].map((chat) => chat.close()))
+  })
+
+  test('tells its members who comes and goes; who comes sees nothing from before, who goes gets nothing more', async () => {
+    const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
+    const id = await begin(url, alice, 'group', [bob])
+    const [a, b, c] = [await join(url, alice), await join(url, bob), await join(url, carl)]
+    await a.say(id, 'before carl')
+    await call(url, alice, 'POST', `/v1/conversations/${id}/members`, { userIds: [carl] })
+    expect(await c.get({ t: 'conversation' })).toMatchObject({
+      conversationId: id,
+      kind: 'group',
+      lastSeq: 1,
+    })
+    expect(await b.get({ t: 'member', change: 'added' })).toMatchObject({ userId: carl, by: alice })
+    await a.say(id, 'with carl')
+    await c.get({ t: 'message', seq: 2 })
+    expect((await call(url, alice, 'DELETE', `/v1/conversations/${id}/members/${carl}`)).status).toBe(204)
+    expect(await c.get({ t: 'member', change: 'removed' })).toMatchObject({ userId: carl, by: alice })
+    await a.say(id, 'without carl')
+    await b.get({ t: 'message', seq: 3 })
+    expect(c.all({ t: 'message' }).map(({ seq }) => seq)).toEqual([2])
+    const kept = await call(url, carl, 'GET', `/v1/conversations/${id}/messages`)
+    expect(kept.body.messages.map(({ seq }: { seq: number }) => seq)).toEqual([2])
+    expect(await call(url, carl, 'GET', `/v1/conversations/${id}`)).toMatchObject({ status: 403 })
+    await Promise.all([a.close(), b.close(), c.close()])
+  })
+
+  test('shows ticks by those who were there and still are', async () => {
+    const [alice, bob, carl, dora] = people('alice', 'bob', 'carl', 'dora') as [
+      string,
+      string,
+      string,
+      string,
+    ]
+    const id = await begin(url, alice, 'group', [bob, carl])
+    const [a, b, c] = [await join(url, alice), await join(url, bob), await join(url, carl)]
+    await a.say(id, 'for bob and carl')
+    const ticks = async () => {
+      const { body } = await call(url, alice, 'GET', `/v1/conversations/${id}/messages`)
+      return body.messages.map((message: { ticks: string }) => message.ticks)
+    }
+    expect(await ticks()).toEqual(['sent'])
+    b.send({ t: 'read', ref: 1, conversationId: id, upTo: 1 })
+    await b.get({ ref: 1 })
+    expect(await ticks()).toEqual(['sent'])
+    c.send({ t: 'delivered', ref: 1, conversationId: id, upTo: 1 })
+    await c.get({ ref: 1 })
+    expect(await ticks()).toEqual(['delivered'])
+    await call(url, alice, 'POST', `/v1/conversations/${id}/members`, { userIds: [dora] })
+    expect(await ticks()).toEqual(['delivered'])
+    await call(url, alice, 'DELETE', `/v1/conversations/${id}/members/${carl}`)
+    expect(await ticks()).toEqual(['read'])
+    const info = await call(url, alice, 'GET', `/v1/conversations/${id}/messages/1/receipts`)
+    expect(info.body.receipts).toMatchObject([
+      { userId: bob, member: true, deliveredAt: expect.any(Number), readAt: expect.any(Number) },
+      { userId: carl, member: false, deliveredAt: expect.any(Number), readAt: null },
+    ])
+    await Promise.all([a.close(), b.close(), c.close()])
+  })
+
+  test('lets only admins change it, and everybody leave', async () => {
+    const [alice, bob] = people('alice', 'bob') as [string, string]
+    const id = await begin(url, alice, 'group', [bob])
+    expect(await call(url, bob, 'POST', `/v1/conversations/${id}/members`, { userIds: ['x'] })).toMatchObject(
+      {
+        status: 403,
+        body: { code: 'forbidden' },
+      },
+    )
+    expect((await call(url, bob, 'DELETE', `/v1/conversations/${id}/members/${bob}`)).status).toBe(204)
+    expect((await call(url, bob, 'DELETE', `/v1/conversations/${id}/members/${bob}`)).status).toBe(204)
+  })
+})
+
+describe('the inbox', () => {
+  test('shows conversations newest first, with unread counts and the ticks of the last own message', async () => {
+    const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
+    const withBob = await begin(url, alice, 'direct', [bob])
+    const withCarl = await begin(url, alice, 'direct', [carl])
+    const [a, b, c] = [await join(url, alice), await join(url, bob), await join(url, carl)]
+    await a.say(withBob, 'question')
+    const second = await b.say(withBob, 'answer')
+    await b.say(withBob, 'and more')
+    b.send({ t: 'read', ref: 1, conversationId: withBob, upTo: 1 })
+    await b.get({ ref: 1 })
+    await c.say(withCarl, 'hi')
+    const { body } = await call(url, alice, 'GET', '/v1/inbox')
+    expect(body.conversations).toMatchObject([
+      { conversationId: withCarl, unread: 1, lastMessage: { body: { text: 'hi' } }, lastOwnMessage: null },
+      {
+        conversationId: withBob,
+        unread: 2,
+        earliestUnreadAt: second.at,
+        lastMessage: { seq: 3, senderId: bob },
+        lastOwnMessage: { seq: 1, ticks: 'read' },
+      },
+    ])
+    const page = await call(url, alice, 'GET', '/v1/inbox?limit=1')
+    expect(page.body.conversations).toHaveLength(1)
+    const next = await call(url, alice, 'GET', `/v1/inbox?limit=1&after=${page.body.next}`)
+    expect(next.body.conversations).toMatchObject([{ conversationId: withBob }])
+    expect(next.body.next).toBeUndefined()
+    await Promise.all([a.close(), b.close(), c.close()])
+  })
+
+  test('history is paged both ways and jumped into', async () => {
+    const [alice, bob] = people('alice', 'bob') as [string, string]
+    const id = await begin(url, alice, 'direct', [bob])
+    const a = await join(url, alice)
+    for (let i = 1; i <= 20; i++) await a.say(id, `m${i}`)
+    const seqs = async (query: string) => {
+      const { body } = await call(url, bob, 'GET', `/v1/conversations/${id}/messages?${query}`)
+      return body.messages.map(({ seq }: { seq: number }) => seq)
+    }
+    expect(await seqs('limit=3')).toEqual([18, 19, 20])
+    expect(await seqs('before=18&limit=3')).toEqual([15, 16, 17])
+    expect(await seqs('after=5&limit=3')).toEqual([6, 7, 8])
+    expect(await seqs('around=10&limit=5')).toEqual([8, 9, 10, 11, 12])
+    await a.close()
+  })
+})

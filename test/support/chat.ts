@@ -1,0 +1,167 @@
+/** A bare client for tests: raw frames in and out over `ws`, written from `protocol.md` alone, without our own client. */
+import { createHash, randomBytes } from 'node:crypto'
+import WebSocket from 'ws'
+import { tokenFor } from './system.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: frames are read as a client would that knows no types of ours
+export type Frame = Record<string, any>
+
+export interface Chat {
+  readonly userId: string
+  readonly deviceId: string
+  readonly socket: WebSocket
+  /** Everything received so far, arrays flattened. */
+  readonly frames: Frame[]
+  readonly closed: Promise<{ code: number; reason: string }>
+  raw(data: string | Buffer): void
+  send(frame: Frame | Frame[]): void
+  /** The first frame, past or to come, that matches; each call looks from the beginning. */
+  get(match: Frame | ((frame: Frame) => boolean), timeoutMs?: number): Promise<Frame>
+  all(match: Frame): Frame[]
+  /** Sends a text and waits for `sent`. */
+  say(conversationId: string, text: string): Promise<Frame>
+  close(): Promise<void>
+}
+
+export interface JoinOptions {
+  readonly device?: string
+  readonly token?: string
+  /** Do not wait for `live`. */
+  readonly hasty?: boolean
+}
+
+export async function join(url: string, userId: string, options: JoinOptions = {}): Promise<Chat> {
+  const deviceId = options.device ?? 'default'
+  const token = options.token ?? (await tokenFor(userId))
+  const query = options.device === undefined ? '' : `?device=${encodeURIComponent(options.device)}`
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws${query}`, 'triptick.v1', {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  const frames: Frame[] = []
+  const waiting = new Set<() => void>()
+  socket.on('message', (data) => {
+    const value = JSON.parse(String(data))
+    frames.push(...(Array.isArray(value) ? value : [value]))
+    for (const look of waiting) look()
+  })
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }))
+  })
+  await new Promise<void>((resolve, reject) => {
+    socket.on('open', resolve)
+    socket.on('error', reject)
+  })
+
+  let ref = 0
+  const chat: Chat = {
+    userId,
+    deviceId,
+    socket,
+    frames,
+    closed,
+    raw: (data) => socket.send(data),
+    send: (frame) => socket.send(JSON.stringify(frame)),
+    get: (match, timeoutMs = 10_000) =>
+      new Promise((resolve, reject) => {
+        const look = () => {
+          const found = frames.find(matcher(match))
+          if (!found) return
+          clearTimeout(timer)
+          waiting.delete(look)
+          resolve(found)
+        }
+        const timer = setTimeout(() => {
+          waiting.delete(look)
+          reject(
+            new Error(
+              `${userId} never got ${JSON.stringify(match)}; got ${JSON.stringify(frames.slice(-5))}`,
+            ),
+          )
+        }, timeoutMs)
+        waiting.add(look)
+        look()
+      }),
+    all: (match) => frames.filter(matcher(match)),
+    say: async (conversationId, text) => {
+      const frame = textFrame(chat, conversationId, text, `say ${++ref}`)
+      chat.send(frame)
+      const answer = await chat.get((got) => got.ref === frame.ref)
+      if (answer.t !== 'sent') throw new Error(JSON.stringify(answer))
+      return answer
+    },
+    close: async () => {
+      socket.close()
+      await closed
+    },
+  }
+  if (!options.hasty) await chat.get({ t: 'live' })
+  return chat
+}
+
+function matcher(match: Frame | ((frame: Frame) => boolean)): (frame: Frame) => boolean {
+  if (typeof match === 'function') return match as (frame: Frame) => boolean
+  return (frame) => Object.entries(match).every(([key, value]) => frame[key] === value)
+}
+
+/** A complete `send` frame with the right messageId. */
+export function textFrame(
+  who: { readonly userId: string; readonly deviceId: string },
+  conversationId: string,
+  text: string,
+  ref: string | number = randomBytes(4).toString('hex'),
+): Frame {
+  const body = { kind: 'text', text }
+  const clientAt = Date.now()
+  const nonce = randomBytes(16).toString('base64url')
+  const messageId = messageIdOf({
+    body,
+    clientAt,
+    conversationId,
+    deviceId: who.deviceId,
+    nonce,
+    senderId: who.userId,
+  })
+  return { t: 'send', ref, conversationId, messageId, nonce, clientAt, body }
+}
+
+/** RFC 8785 for content without exotic numbers or keys: sorted keys, `JSON.stringify` for the rest. */
+export const messageIdOf = (content: object): string =>
+  createHash('sha256').update(sorted(content)).digest('hex')
+
+function sorted(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(sorted).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${sorted(inner)}`).join(',')}}`
+}
+
+export async function call(
+  url: string,
+  userId: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly body: Frame }> {
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${await tokenFor(userId)}`,
+      ...(body ? { 'content-type': 'application/json' } : {}),
+    },
+    ...(body ? { body: JSON.stringify(body) } : {}),
+  })
+  const text = await response.text()
+  return { status: response.status, body: text === '' ? {} : JSON.parse(text) }
+}
+
+/** Starts a conversation and answers its id. */
+export async function begin(
+  url: string,
+  by: string,
+  kind: 'direct' | 'group',
+  members: readonly string[],
+): Promise<string> {
+  const { body } = await call(url, by, 'POST', '/v1/conversations', { kind, members })
+  if (typeof body.conversationId !== 'string') throw new Error(JSON.stringify(body))
+  return body.conversationId
+}
