@@ -14,7 +14,10 @@ export interface LedgerLog {
 }
 
 export interface EventStoreLedgerOptions {
-  /** `esdb://…`. Credentials belong in here: given per call they would select the client's slow way of appending. */
+  /**
+   * `esdb://…`. Credentials belong in here (given per call they would select the client's slow way of appending), and have to
+   * be allowed to read `$all`, which a secured server grants to administrators only until its default ACL is changed.
+   */
   readonly url: string
   /** Milliseconds after which an append is `ambiguous`. The client itself would wait for ever. Default 5,000. */
   readonly appendTimeoutMs?: number

@@ -36,10 +36,7 @@ export interface ReadDeps {
 }
 
 /** One call. Cancelled when it is left early: a call that is merely dropped holds one of the connection's 100. */
-export async function* page(
-  read: StreamingRead<ResolvedEvent>,
-  timeoutMs: number,
-): AsyncGenerator<ResolvedEvent[]> {
+async function* page(read: StreamingRead<ResolvedEvent>, timeoutMs: number): AsyncGenerator<ResolvedEvent[]> {
   // An error that comes when nobody is listening any more would end the process.
   read.on('error', () => {})
   const overdue = () => read.destroy(new NoAnswerError(`no answer to a read within ${timeoutMs} ms`))

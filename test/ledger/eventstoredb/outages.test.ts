@@ -59,10 +59,15 @@ test('a cluster that cannot be discovered at first is discovered later', async (
   const hosts = `127.0.0.1:${port},127.0.0.1:${await freePort()}`
   const ledger = open(`esdb://${hosts}?tls=false&maxDiscoverAttempts=1&discoveryInterval=10`)
   expect(await ledger.append(A, [anEvent()], NO_STREAM)).toMatchObject({ kind: 'refused', retryable: true })
+  const follower = follow(ledger, { after: 'end', prefixes: ['conversation-'] })
+  await sleep(100)
   await simulate({ port })
+  await follower.until(() => follower.caughtUpAt.length > 0)
   await expect
     .poll(async () => (await ledger.append(A, [anEvent()], NO_STREAM)).kind, PATIENT)
     .toBe('written')
+  await follower.until(() => follower.events.length > 0)
+  await follower.stop()
 })
 
 test('a server that freezes makes appends ambiguous, and their repeats exact when it goes on', async () => {

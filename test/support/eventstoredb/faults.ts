@@ -1,7 +1,7 @@
 /** Faults on demand: what a simulator should do wrong next. Decides when; the handlers of the protocol decide how. */
 
 /** The answer of a server that will not take an append now. */
-export type Unwilling = 'Server Is Busy' | 'Server Is Not Ready' | 'No leader info available in response'
+type Unwilling = 'Server Is Busy' | 'Server Is Not Ready' | 'No leader info available in response'
 
 export interface Endpoint {
   readonly host: string

@@ -26,7 +26,7 @@ export type Commit =
   | { readonly kind: 'deleted' }
 
 /** Called after each append with the index of its first event; the log ends with its last. */
-export type Listener = (firstIndex: number) => void
+type Listener = (firstIndex: number) => void
 
 export interface Log {
   /** In order of position. */

@@ -24,8 +24,8 @@ export interface SimulatorProcess {
   stop(): Promise<void>
 }
 
-/** Path of the compiled `main.js`, for whoever spawns it in his own way. Compiled once for each state of the sources. */
-export async function compileSimulator(): Promise<string> {
+/** Path of the compiled `main.js`. Compiled once for each state of the sources. */
+async function compileSimulator(): Promise<string> {
   const hash = createHash('sha256')
   for (const file of (await readdir(SOURCE)).sort())
     hash.update(file).update(await readFile(join(SOURCE, file)))

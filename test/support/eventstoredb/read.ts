@@ -24,7 +24,7 @@ type Call = ServerWritableStream<Request, Buffer>
 /** Answers are serialised before they get here, once for all readers: see `eventMessage`. */
 export const serialised = (bytes: Buffer): Buffer => bytes
 
-export interface ReadDeps {
+interface ReadDeps {
   readonly log: Log
   readonly state: FaultState
   readonly calls: Calls
