@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 /** The `triptick` command. To add a command: a file `cli/<name>.ts` that exports `register<Name>`, and a line here. */
+import { registerBench } from './bench.ts'
+import { registerEvents } from './events.ts'
 import { createProgram, run } from './program.ts'
 import { registerStart } from './start.ts'
 import { registerToken } from './token.ts'
@@ -7,6 +9,8 @@ import { registerToken } from './token.ts'
 const program = createProgram([
   registerStart, //
   registerToken,
+  registerEvents,
+  registerBench,
 ])
 
 await run(program, process.argv)

@@ -1,0 +1,79 @@
+/** Runs the suites one after another, each on a fresh system, and puts the report together. Prints nothing. */
+import { appendSuite } from './append/suite.ts'
+import type { IdleResult } from './idle/measure.ts'
+import { measureIdle } from './idle/measure.ts'
+import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
+import { describeMachine, type Machine } from './machine/machine.ts'
+import { type AppendReport, type BenchReport, type LivesReport, whatBroke } from './report/report.ts'
+import type { BenchContext } from './system-under-test.ts'
+
+export const SUITES = ['lives', 'append', 'idle'] as const
+export type Suite = (typeof SUITES)[number]
+
+export interface BenchPlan {
+  readonly suites: readonly Suite[]
+  readonly closed?: LivesPlan
+  readonly open?: LivesPlan
+  readonly appendSeconds: number
+  readonly idleSockets: number
+}
+
+export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
+  const startedAt = new Date()
+  let machine: Machine | undefined
+  const meetMachine = async (databaseUrl: string) => {
+    machine ??= await describeMachine(databaseUrl)
+  }
+  let lives: LivesReport | undefined
+  let append: AppendReport | undefined
+  let idle: IdleResult | undefined
+
+  if (plan.suites.includes('lives')) lives = await livesSuite(plan, context, meetMachine)
+  if (plan.suites.includes('append')) {
+    const suite = await appendSuite(plan.appendSeconds, context)
+    await meetMachine(suite.databaseUrl)
+    append = suite.report
+  }
+  if (plan.suites.includes('idle')) {
+    context.progress(`idle: ${plan.idleSockets} sockets`)
+    const system = await context.startSystem()
+    await meetMachine(system.databaseUrl)
+    idle = await measureIdle(plan.idleSockets, system, context)
+    await system.stop()
+  }
+  if (!machine) throw new Error('no suite was run')
+  return {
+    machine,
+    startedAt: startedAt.toISOString(),
+    tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
+    ...(lives ? { lives } : {}),
+    ...(append ? { append } : {}),
+    ...(idle ? { idle } : {}),
+    broken: whatBroke({ ...(lives ? { lives } : {}), ...(append ? { append } : {}) }),
+  }
+}
+
+async function livesSuite(
+  { closed, open }: BenchPlan,
+  context: BenchContext,
+  meetMachine: (databaseUrl: string) => Promise<void>,
+): Promise<LivesReport> {
+  let relay: Awaited<ReturnType<typeof measureRelay>> | undefined
+  if (closed) {
+    context.progress('lives: the bare relay')
+    relay = await measureRelay(closed, context)
+  }
+  const system = await context.startSystem()
+  await meetMachine(system.databaseUrl)
+  const report: { -readonly [K in keyof LivesReport]: LivesReport[K] } = {}
+  if (open) {
+    context.progress(`lives: at ${'rate' in open.load ? open.load.rate : ''} messages/s`)
+    report.open = { plan: open, system: await measureSystem(open, system, 'open', context) }
+  }
+  if (closed && relay) {
+    context.progress('lives: closed loop')
+    report.closed = { plan: closed, relay, system: await measureSystem(closed, system, 'closed', context) }
+  }
+  await system.stop()
+  return report
+}

@@ -1,0 +1,94 @@
+/** What the processes of a running system use of the machine. Linux only (`/proc`); elsewhere there is nothing to tell. */
+import { readdirSync, readFileSync } from 'node:fs'
+
+export type ProcessKind = 'supervisor' | 'api' | 'background' | 'postgres'
+
+export interface Usage {
+  /** Seconds of CPU since each began, added up by kind. */
+  readonly cpuSeconds: Readonly<Record<ProcessKind, number>>
+}
+
+/** USER_HZ: 100 on every Linux that Node runs on. */
+const TICKS_PER_SECOND = 100
+
+interface Entry {
+  readonly pid: number
+  readonly parent: number
+  readonly cpuSeconds: number
+}
+
+export function usageUnder(root: number): Usage | undefined {
+  if (process.platform !== 'linux') return undefined
+  const cpuSeconds: Record<ProcessKind, number> = { supervisor: 0, api: 0, background: 0, postgres: 0 }
+  for (const { pid, cpuSeconds: seconds } of descendants(root)) cpuSeconds[kindOf(pid)] += seconds
+  return { cpuSeconds }
+}
+
+/** The process that serves the sockets. */
+export function apiProcessUnder(root: number): number | undefined {
+  return process.platform === 'linux'
+    ? descendants(root).find(({ pid }) => kindOf(pid) === 'api')?.pid
+    : undefined
+}
+
+/** Resident memory in bytes. */
+export function residentBytes(pid: number): number | undefined {
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1]
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+}
+
+/** Cores used by each kind between two readings. */
+export function coresBetween(before: Usage, after: Usage, seconds: number): Record<ProcessKind, number> {
+  const cores = (kind: ProcessKind) =>
+    Math.max(0, (after.cpuSeconds[kind] - before.cpuSeconds[kind]) / seconds)
+  return {
+    supervisor: cores('supervisor'),
+    api: cores('api'),
+    background: cores('background'),
+    postgres: cores('postgres'),
+  }
+}
+
+function descendants(root: number): Entry[] {
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => entryOf(Number(name)) ?? [])
+  const family = new Set([root])
+  for (let grown = true; grown; ) {
+    grown = false
+    for (const { pid, parent } of all) {
+      if (family.has(pid) || !family.has(parent)) continue
+      family.add(pid)
+      grown = true
+    }
+  }
+  return all.filter(({ pid }) => family.has(pid))
+}
+
+function entryOf(pid: number): Entry | undefined {
+  // "pid (command) state ppid …": the command may hold blanks and brackets, so count from the last bracket.
+  const fields = read(`/proc/${pid}/stat`)
+    ?.replace(/^.*\) /s, '')
+    .split(' ')
+  if (fields === undefined) return undefined
+  return {
+    pid,
+    parent: Number(fields[1]),
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+  }
+}
+
+function kindOf(pid: number): ProcessKind {
+  const command = read(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ') ?? ''
+  if (/--role \S*api/.test(command)) return 'api'
+  if (command.includes('--role ')) return 'background'
+  return command.includes('postgres') && !command.includes('main.js') ? 'postgres' : 'supervisor'
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,65 @@
+/** The result of a whole bench: what `--json` writes and the table shows. Types, and what counts as broken. */
+import type { AppendRun } from '../append/measure.ts'
+import type { IdleResult } from '../idle/measure.ts'
+import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
+import type { Machine } from '../machine/machine.ts'
+
+export interface LivesReport {
+  readonly closed?: {
+    readonly plan: LivesPlan
+    readonly relay: readonly MeasuredRun[]
+    readonly system: readonly MeasuredRun[]
+  }
+  readonly open?: { readonly plan: LivesPlan; readonly system: readonly MeasuredRun[] }
+}
+
+export interface AppendReport {
+  readonly plainInsertsPerSecond: number
+  readonly runs: readonly AppendRun[]
+}
+
+export interface BenchReport {
+  readonly machine: Machine
+  readonly startedAt: string
+  readonly tookSeconds: number
+  readonly lives?: LivesReport
+  readonly append?: AppendReport
+  readonly idle?: IdleResult
+  /** Empty if nothing was lost, doubled or out of order. */
+  readonly broken: readonly string[]
+}
+
+/** An open-loop run whose generator was later than this at its p99 says more about the generator. */
+const MAX_GENERATOR_LAG_MS = 5
+
+export const lagged = ({ generatorLagMs }: MeasuredRun): boolean =>
+  generatorLagMs !== undefined && generatorLagMs.p99 > MAX_GENERATOR_LAG_MS
+
+export function whatBroke({ lives, append }: Pick<BenchReport, 'lives' | 'append'>): string[] {
+  const broken: string[] = []
+  const check = (name: string, runs: readonly MeasuredRun[] = []) => {
+    for (const [index, { verdict }] of runs.entries()) {
+      const { sent, read, lost, doubled, outOfOrder, errors } = verdict
+      const whole = sent === read && lost + doubled + outOfOrder + errors === 0 && sent > 0
+      if (whole) continue
+      broken.push(
+        `${name}, run ${index + 1}: ${sent} sent, ${read} read, ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${errors} errors`,
+      )
+    }
+  }
+  check('relay', lives?.closed?.relay)
+  check('lives', lives?.closed?.system)
+  check('lives at a rate', lives?.open?.system)
+  for (const { writers, eventsPerAppend, failed, lost } of append?.runs ?? []) {
+    if (failed + lost > 0) {
+      broken.push(`append, ${writers} × ${eventsPerAppend}: ${failed} failed, ${lost} lost or doubled`)
+    }
+  }
+  return broken
+}
+
+/** The run in the middle, by throughput. */
+export function median(runs: readonly MeasuredRun[]): MeasuredRun | undefined {
+  const sorted = [...runs].sort((a, b) => a.messagesPerSecond - b.messagesPerSecond)
+  return sorted[Math.floor(sorted.length / 2)]
+}

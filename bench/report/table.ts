@@ -1,0 +1,140 @@
+/** The report for people: at most 100 columns, plain text. */
+import type { Percentiles } from '../histogram.ts'
+import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
+import { type AppendReport, type BenchReport, type LivesReport, lagged, median } from './report.ts'
+
+const count = (value: number): string => Math.round(value).toLocaleString('en-US')
+const ms = (value: number): string => (value < 10 ? value.toFixed(2) : value.toFixed(value < 100 ? 1 : 0))
+
+/** First column to the left, the others to the right. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
+    .map((line) => `  ${line}`)
+    .join('\n')
+}
+
+export function renderReport(report: BenchReport): string {
+  const { machine, lives, append, idle, broken } = report
+  const sections = [
+    `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
+    `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
+    `node ${machine.node} · postgres ${machine.postgres} · generator on the same machine`,
+    ...(lives ? livesSections(lives) : []),
+    ...(append ? appendSections(append) : []),
+    ...(idle
+      ? [
+          `\nidle · memory of one more socket, ${count(idle.sockets)} of them`,
+          table([
+            ['', 'bytes each', 'ratio'],
+            ['bare ws', count(idle.bareBytesPerSocket), '1.00'],
+            ['triptick', count(idle.bytesPerSocket), idle.ratio.toFixed(2)],
+          ]),
+        ]
+      : []),
+    broken.length === 0
+      ? '\nverdict: nothing lost, nothing doubled, nothing out of order'
+      : `\nverdict: BROKEN\n${broken.map((line) => `  ${line}`).join('\n')}`,
+  ]
+  return sections.join('\n')
+}
+
+function livesSections({ closed, open }: LivesReport): string[] {
+  const sections: string[] = []
+  if (closed) {
+    const { plan } = closed
+    sections.push(
+      `\nlives · closed loop, ${plan.pairs} pairs × ${'inFlight' in plan.load ? plan.load.inFlight : 0} in flight, ${settingsOf(plan)}`,
+      throughputTable(closed.relay, closed.system),
+      latencyTable(closed.system),
+    )
+  }
+  if (open) {
+    const { plan } = open
+    sections.push(
+      `\nlives · open loop, ${'rate' in plan.load ? plan.load.rate : 0} messages/s over ${plan.pairs} pairs, ${settingsOf(plan)}`,
+      latencyTable(open.system),
+    )
+    if (open.system.some(lagged))
+      sections.push('  flagged: the generator itself was late in a run; see its lag')
+  }
+  return sections
+}
+
+const settingsOf = ({ textBytes, acks, runs, secondsPerRun }: LivesPlan): string =>
+  `${textBytes} B, acks ${acks}, ${runs} × ${secondsPerRun} s`
+
+function throughputTable(relay: readonly MeasuredRun[], system: readonly MeasuredRun[]): string {
+  const reference = median(relay)?.messagesPerSecond ?? 0
+  const row = (name: string, runs: readonly MeasuredRun[]) => {
+    const middle = median(runs)?.messagesPerSecond ?? 0
+    const all = runs.map(({ messagesPerSecond }) => messagesPerSecond)
+    return [
+      name,
+      count(middle),
+      count(Math.min(...all)),
+      count(Math.max(...all)),
+      reference > 0 ? (middle / reference).toFixed(2) : '',
+      coresOf(median(runs)),
+    ]
+  }
+  return table([
+    ['messages/s', 'median', 'min', 'max', 'ratio', 'cores'],
+    row('bare ws relay, stores nothing', relay),
+    row('triptick, all three durable', system),
+  ])
+}
+
+function coresOf(run: MeasuredRun | undefined): string {
+  if (!run) return ''
+  const { cores, generatorCpu } = run
+  const parts = cores
+    ? [
+        `api ${cores.api.toFixed(2)}`,
+        `background ${cores.background.toFixed(2)}`,
+        `postgres ${cores.postgres.toFixed(2)}`,
+      ]
+    : []
+  return [...parts, `generator ${generatorCpu.toFixed(2)}`].join(', ')
+}
+
+function latencyTable(runs: readonly MeasuredRun[]): string {
+  const run = median(runs)
+  if (!run) return ''
+  const row = (name: string, { p50, p95, p99, 'p99.9': p999, max }: Percentiles) => [
+    name,
+    ...[p50, p95, p99, p999, max].map(ms),
+  ]
+  return table([
+    ['ms (median run)', 'p50', 'p95', 'p99', 'p99.9', 'max'],
+    row('send → sent ✓', run.latencyMs.sent),
+    row('send → delivered ✓✓', run.latencyMs.delivered),
+    row('send → read ✓✓', run.latencyMs.read),
+    ...(run.generatorLagMs ? [row('generator lag', run.generatorLagMs)] : []),
+  ])
+}
+
+function appendSections({ plainInsertsPerSecond, runs }: AppendReport): string[] {
+  return [
+    '\nappend · Postgres ledger alone, fsync on, closed loop',
+    table([
+      ['', 'events/s', 'ratio', 'p50 ms', 'p99 ms'],
+      ['plain INSERTs, one by one', count(plainInsertsPerSecond), '1.0', '', ''],
+      ...runs.map(({ writers, eventsPerAppend, eventsPerSecond, appendMs }) => [
+        `${writers} writers × ${eventsPerAppend} event${eventsPerAppend > 1 ? 's' : ''} an append`,
+        count(eventsPerSecond),
+        (eventsPerSecond / plainInsertsPerSecond).toFixed(1),
+        ms(appendMs.p50),
+        ms(appendMs.p99),
+      ]),
+    ]),
+  ]
+}

@@ -1,0 +1,137 @@
+/** `triptick bench`: measures this machine, on systems that it starts and stops itself. Its figures: `bench/`. */
+import { writeFileSync } from 'node:fs'
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { BenchPlan, Suite } from '../bench/bench.ts'
+import type { LivesPlan } from '../bench/lives/measure.ts'
+import type { BenchContext } from '../bench/system-under-test.ts'
+import { settings } from './settings.ts'
+
+interface BenchOptions {
+  readonly rate?: number
+  readonly seconds?: number
+  readonly runs?: number
+  readonly pairs: number
+  readonly inFlight: number
+  readonly bytes: number
+  readonly acks: 'each' | 'range'
+  readonly sockets?: number
+  readonly json?: string
+  readonly quick?: true
+  readonly cpuProf?: string
+}
+
+const SUITE_NAMES = ['lives', 'append', 'idle', 'all'] as const
+
+export function registerBench(program: Command): void {
+  program
+    .command('bench')
+    .description('measure Triptick on this machine, beside a bare relay and plain INSERTs')
+    .argument('[suites...]', `which: ${SUITE_NAMES.join(', ')}`, collectSuites, [])
+    .option('--rate <n>', 'lives: only in open loop, with n messages a second', wholeNumber)
+    .option('--seconds <n>', 'length of a run (default: 10)', wholeNumber)
+    .option('--runs <n>', 'how many runs (default: 3)', wholeNumber)
+    .option('--pairs <n>', 'lives: pairs of people', wholeNumber, 200)
+    .option('--in-flight <n>', 'lives: messages of a pair on their way at a time', wholeNumber, 4)
+    .option('--bytes <n>', 'lives: length of a text', wholeNumber, 100)
+    .addOption(
+      new Option('--acks <how>', 'lives: acknowledge each message, or what came together as a range')
+        .choices(['each', 'range'])
+        .default('each'),
+    )
+    .option('--sockets <n>', 'idle: how many (default: 2000)', wholeNumber)
+    .option(
+      '--json <file>',
+      'write everything that was measured to a file (-: print it instead of the table)',
+    )
+    .option('--quick', 'a few seconds each: shows that nothing is lost, not how fast it is')
+    .option('--cpu-prof <folder>', 'write CPU profiles of the processes of the system there')
+    .addHelpText('after', HELP)
+    .action(runBench)
+}
+
+const HELP = `
+Suites:
+  lives   messages from send to read tick, each life durable; the reference is a bare ws relay that stores nothing
+  append  the Postgres ledger alone, fsync on; the reference is plain INSERTs
+  idle    memory of an idle socket; the reference is a bare ws server
+
+Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
+Exit code 1 if anything was lost, doubled or out of order.
+
+Examples:
+  npm run bench
+  npm run bench -- lives --rate 1000 --seconds 30
+  npm run bench -- append --json append.json`
+
+async function runBench(names: readonly string[], options: BenchOptions): Promise<void> {
+  const [{ bench }, { renderReport }, { startOwnSystem }, { listenForStop }, { readRunning }] =
+    await Promise.all([
+      import('../bench/bench.ts'),
+      import('../bench/report/table.ts'),
+      import('./system/own-system.ts'),
+      import('../runtime/shutdown.ts'),
+      import('../runtime/data-folder.ts'),
+    ])
+  const config = settings()
+  const signals = listenForStop()
+  const endings: (() => Promise<void>)[] = []
+  const context: BenchContext = {
+    startSystem: async () => {
+      const profile = options.cpuProf
+      const more =
+        profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${JSON.stringify(profile)}` }
+      const system = await startOwnSystem(config, more)
+      endings.push(system.stop)
+      const databaseUrl = readRunning(system.config.dataFolder)?.databaseUrl ?? ''
+      return { ...system, databaseUrl }
+    },
+    progress: (text) => console.error(text),
+    onEnd: (stop) => endings.push(stop),
+  }
+  try {
+    const outcome = await Promise.race([bench(planOf(names, options), context), signals.first])
+    if (typeof outcome === 'string') {
+      process.exitCode = 130
+      return
+    }
+    const json = JSON.stringify(outcome, null, 2)
+    if (options.json !== undefined && options.json !== '-') writeFileSync(options.json, `${json}\n`)
+    console.log(options.json === '-' ? json : renderReport(outcome))
+    process.exitCode = outcome.broken.length > 0 ? 1 : 0
+  } finally {
+    for (const stop of endings.reverse()) await stop().catch(() => {})
+  }
+}
+
+function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
+  const { quick, rate, pairs, inFlight, bytes: textBytes, acks } = options
+  const all = names.length === 0 || names.includes('all')
+  const suites: readonly Suite[] = all ? ['lives', 'append', 'idle'] : (names as Suite[])
+  const secondsPerRun = options.seconds ?? (quick ? 2 : 10)
+  const common = {
+    pairs: quick ? Math.min(pairs, 50) : pairs,
+    textBytes,
+    acks,
+    warmUpSeconds: quick ? 1 : 5,
+    runs: options.runs ?? (quick ? 1 : 3),
+    secondsPerRun,
+  }
+  const open: LivesPlan = { ...common, load: { rate: rate ?? 500 } }
+  return {
+    suites,
+    open,
+    ...(rate === undefined ? { closed: { ...common, load: { inFlight } } } : {}),
+    appendSeconds: options.seconds ?? (quick ? 1 : 5),
+    idleSockets: options.sockets ?? (quick ? 200 : 2000),
+  }
+}
+
+function collectSuites(name: string, before: readonly string[]): readonly string[] {
+  if ((SUITE_NAMES as readonly string[]).includes(name)) return [...before, name]
+  throw new InvalidArgumentError(`It must be one of ${SUITE_NAMES.join(', ')}.`)
+}
+
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number above 0.')
+}

@@ -1,0 +1,66 @@
+/** The facts of one conversation in the order of the ledger: its two streams merged as they are read. Holds no stream in memory. */
+import type { DomainEvent } from '../../domain/events.ts'
+import type { ConversationId, MessageId, Seq } from '../../domain/ids.ts'
+import { decode } from '../../ledger/codec/decode.ts'
+import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
+import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
+
+export interface RecordedFact {
+  readonly recorded: RecordedEvent
+  readonly event: DomainEvent
+}
+
+/** @param messageId only what concerns this message. */
+export async function* conversationEvents(
+  ledger: Ledger,
+  id: ConversationId,
+  messageId?: MessageId,
+): AsyncIterable<RecordedFact> {
+  let seq: Seq | undefined
+  for await (const recorded of inOrder(
+    ledger.readStream(conversationStream(id)),
+    ledger.readStream(deliveryStream(id)),
+  )) {
+    const event = decode(recorded)
+    if (event.type === 'MessageSent' && event.messageId === messageId) seq = event.seq
+    if (messageId === undefined || (seq !== undefined && concerns(event, seq))) yield { recorded, event }
+  }
+}
+
+async function* inOrder(...streams: readonly AsyncIterable<RecordedEvent>[]): AsyncIterable<RecordedEvent> {
+  const readers = streams.map((stream) => stream[Symbol.asyncIterator]())
+  const heads = await Promise.all(readers.map((reader) => reader.next()))
+  while (true) {
+    let first = -1
+    for (const [index, head] of heads.entries()) {
+      if (head.done) continue
+      const earliest = heads[first]
+      if (earliest === undefined || earliest.done || head.value.position < earliest.value.position)
+        first = index
+    }
+    const head = heads[first]
+    const reader = readers[first]
+    if (head === undefined || head.done || reader === undefined) return
+    yield head.value
+    heads[first] = await reader.next()
+  }
+}
+
+function concerns(event: DomainEvent, seq: Seq): boolean {
+  switch (event.type) {
+    case 'MessageSent':
+    case 'MessageDeleted':
+      return event.seq === seq
+    case 'MessageDelivered':
+    case 'MessageRead':
+    case 'DeliveryAttempted':
+    case 'DeliveryExhausted':
+      return event.fromSeq <= seq && seq <= event.toSeq
+    case 'ConversationStarted':
+    case 'MemberAdded':
+    case 'MemberRemoved':
+      return false
+    default:
+      return event satisfies never
+  }
+}

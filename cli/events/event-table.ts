@@ -1,0 +1,79 @@
+/** Facts as lines of a table that fits 100 columns. Shows of a message's body only its size and hash. */
+import type { DomainEvent } from '../../domain/events.ts'
+import type { RecordedFact } from './conversation-events.ts'
+
+type Pad = (text: string) => string
+
+const left =
+  (width: number): Pad =>
+  (text) =>
+    (text.length > width ? `${text.slice(0, width - 1)}…` : text).padEnd(width)
+const right =
+  (width: number): Pad =>
+  (text) =>
+    text.padStart(width)
+
+const COLUMNS: readonly { readonly title: string; readonly pad: Pad; of(fact: RecordedFact): string }[] = [
+  { title: 'position', pad: right(8), of: ({ recorded }) => String(recorded.position) },
+  // The id is the same in every line, so the kind of the stream says it all.
+  { title: 'stream', pad: left(12), of: ({ recorded }) => recorded.stream.split('-', 1)[0] ?? '' },
+  { title: 'rev', pad: right(4), of: ({ recorded }) => String(recorded.revision) },
+  { title: 'type', pad: left(19), of: ({ event }) => event.type },
+  { title: 'what', pad: left(9), of: ({ event }) => what(event) },
+  { title: 'time (UTC)', pad: left(12), of: ({ event }) => new Date(event.at).toISOString().slice(11, 23) },
+  { title: 'who · device', pad: left(14), of: who },
+  { title: 'hash', pad: left(8), of: ({ recorded }) => recorded.metadata.hash?.slice(0, 8) ?? '' },
+]
+
+const line = (cells: readonly string[]): string => cells.join(' ').trimEnd()
+
+export const tableHead = (): string => line(COLUMNS.map(({ title, pad }) => pad(title)))
+
+export const tableRow = (fact: RecordedFact): string => line(COLUMNS.map(({ pad, of }) => pad(of(fact))))
+
+function who({ recorded: { metadata } }: RecordedFact): string {
+  const { actorId = '', deviceId } = metadata
+  return deviceId === undefined ? actorId : `${actorId} · ${deviceId}`
+}
+
+function what(event: DomainEvent): string {
+  switch (event.type) {
+    case 'ConversationStarted':
+      return `${event.members.length} people`
+    case 'MemberAdded':
+    case 'MemberRemoved':
+      return event.userId
+    case 'MessageSent':
+      return `#${event.seq} ${sizeOf(event.body.bytes)}`
+    case 'MessageDeleted':
+      return `#${event.seq}`
+    case 'MessageDelivered':
+    case 'MessageRead':
+    case 'DeliveryAttempted':
+    case 'DeliveryExhausted':
+      return event.fromSeq === event.toSeq ? `#${event.toSeq}` : `#${event.fromSeq}–${event.toSeq}`
+    default:
+      return event satisfies never
+  }
+}
+
+/** Of the sealed bytes, from their base64. */
+function sizeOf(base64: string | undefined): string {
+  if (base64 === undefined) return 'gone'
+  const bytes = Buffer.byteLength(base64, 'base64')
+  return bytes < 1000 ? `${bytes} B` : `${Math.round(bytes / 1000)} kB`
+}
+
+/** For `--json`: everything that is recorded but the body's bytes. */
+export function jsonOf({ recorded, event }: RecordedFact): object {
+  const { position, ...rest } = recorded
+  const { body, ...data } = recorded.data as Record<string, unknown>
+  const size =
+    event.type === 'MessageSent' && typeof body === 'string' ? Buffer.byteLength(body, 'base64') : undefined
+  return {
+    position: String(position),
+    at: event.at,
+    ...rest,
+    data: size === undefined ? data : { ...data, bodyBytes: size },
+  }
+}

@@ -1,0 +1,28 @@
+/** The ledger, opened by a command for reading: by configuration, of the Triptick that runs or of its data folder at rest. */
+import type { Ledger } from '../../ledger/ledger.ts'
+import { openLedger } from '../../ledger/open.ts'
+import type { Config } from '../../runtime/config.ts'
+import { createLogger } from '../../runtime/logging.ts'
+import { createPool } from '../../runtime/postgres.ts'
+import { openDatabase } from '../database.ts'
+
+export interface CommandLedger {
+  readonly ledger: Ledger
+  close(): Promise<void>
+}
+
+/** Rejects with a `StartProblem`. */
+export async function openCommandLedger(config: Config): Promise<CommandLedger> {
+  const log = createLogger({ level: 'warn', process: 'cli' })
+  const database = await openDatabase(config, log)
+  const pool = createPool({ url: database.url, name: 'triptick-cli', log, max: 2 })
+  const ledger = await openLedger({ ledgerUrl: config.ledgerUrl, databaseUrl: database.url, pool })
+  return {
+    ledger,
+    close: async () => {
+      await ledger.close()
+      await pool.end()
+      await database.close()
+    },
+  }
+}

@@ -1,0 +1,72 @@
+/** Finds the Triptick that a command should play on: the named one, the one that runs here, else one of its own. */
+import { type Config, readConfig } from '../../runtime/config.ts'
+import { readRunning } from '../../runtime/data-folder.ts'
+import { StartProblem, startProblem } from '../../runtime/problem.ts'
+import { findJwtSecret } from '../../runtime/secrets.ts'
+import { startOwnSystem } from './own-system.ts'
+import { signToken } from './sign-token.ts'
+import type { System } from './system.ts'
+
+const LIVE_LIMIT_MS = 1000
+
+/** @param url as given on the command line. Rejects with a `StartProblem`. */
+export async function findSystem(url: string | undefined): Promise<System> {
+  const { TRIPTICK_URL, ...environment } = process.env
+  const reading = readConfig(environment)
+  if (!reading.ok) throw new StartProblem(reading.problems, 2)
+  const { config } = reading
+  const named = url ?? (TRIPTICK_URL === '' ? undefined : TRIPTICK_URL)
+  if (named !== undefined) return await namedSystem(named, config)
+  return (await systemHere(config)) ?? (await startOwnSystem(config))
+}
+
+async function namedSystem(url: string, config: Config): Promise<System> {
+  if (!URL.canParse(url)) {
+    throw new StartProblem([{ problem: `${url} is no URL`, fix: 'Give one like http://127.0.0.1:8080.' }], 2)
+  }
+  if (!(await isAlive(url))) {
+    throw startProblem(
+      `no Triptick answers at ${url}`,
+      'Start one (`npm start`), or leave the URL out: then one of its own is started.',
+    )
+  }
+  if (!knowsSecret(config)) {
+    throw startProblem(
+      `the secret that signs tokens for ${url} is not known here`,
+      'Set TRIPTICK_JWT_SECRET, or TRIPTICK_DATA to its data folder.',
+    )
+  }
+  return running(url, config)
+}
+
+/** On our data folder; or on the usual port, if we can sign tokens for it. */
+async function systemHere(config: Config): Promise<System | undefined> {
+  const usual = `http://127.0.0.1:${config.port}`
+  const address = readRunning(config.dataFolder)?.address ?? usual
+  return knowsSecret(config) && (await isAlive(address)) ? running(address, config) : undefined
+}
+
+/** Only where one is known: looking for it must not make one. */
+const knowsSecret = (config: Config): boolean =>
+  config.jwtSecret !== undefined || readRunning(config.dataFolder) !== undefined
+
+function running(url: string, config: Config): System {
+  const secret = findJwtSecret(config)
+  return {
+    url,
+    own: false,
+    config,
+    tokenFor: (userId, name) => signToken(secret, userId, name),
+    async stop() {},
+  }
+}
+
+async function isAlive(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(new URL('/livez', url), { signal: AbortSignal.timeout(LIVE_LIMIT_MS) })
+    await response.arrayBuffer()
+    return response.ok
+  } catch {
+    return false
+  }
+}
