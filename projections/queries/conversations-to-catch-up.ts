@@ -1,6 +1,7 @@
 /** Where a device that comes back has something to catch up on. */
 import type { ConversationId, DeviceId, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
+import { firstSeqBehind } from './bisection.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface ConversationToCatchUp {
@@ -14,21 +15,24 @@ export interface ConversationToCatchUp {
   readonly lastSeq: Seq
 }
 
+const KNOWN = `${firstSeqBehind({
+  conversation: 'me.conversation_id',
+  position: '$4',
+  low: 'me.joined_seq + 1',
+  high: 'me.delivered_seq + 1',
+})} - 1`
+
 /** Quiet conversations cost one index look-up each, and no row of the answer. */
 const CONVERSATIONS_TO_CATCH_UP: Statement = {
   name: 'conversations to catch up on',
   text: `
     SELECT me.conversation_id AS "conversationId",
-           greatest(coalesce(d.delivered_seq, least(me.delivered_seq, coalesce(known.seq, 0))), me.joined_seq) AS "startAfterSeq",
+           greatest(coalesce(d.delivered_seq, ${KNOWN}), me.joined_seq) AS "startAfterSeq",
            coalesce(me.left_seq, c.last_seq) AS "lastSeq"
     FROM read.members me
     JOIN read.conversations c USING (conversation_id)
     LEFT JOIN read.device_watermarks d
       ON d.conversation_id = me.conversation_id AND d.user_id = me.user_id AND d.device_id = $2
-    LEFT JOIN LATERAL (
-      SELECT x.seq FROM read.messages x
-      WHERE x.conversation_id = me.conversation_id AND x.position <= $4 ORDER BY x.seq DESC LIMIT 1
-    ) known ON d.delivered_seq IS NULL
     WHERE me.user_id = $1 AND c.last_position > $3 AND coalesce(me.left_position, c.last_position) > $3
     ORDER BY c.last_position`,
 }
