@@ -16,7 +16,7 @@ import { nodeChannel } from '../../../runtime/bus/bus.ts'
 import { createMemoryBus, createMemoryHub } from '../../../runtime/bus/memory.ts'
 import type { Nudge } from '../../../runtime/bus/messages.ts'
 import { createLogger } from '../../../runtime/logging.ts'
-import { createMetrics } from '../../../runtime/metrics.ts'
+import { createMetrics, type Metrics } from '../../../runtime/metrics.ts'
 import { createPool } from '../../../runtime/postgres.ts'
 import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
@@ -49,6 +49,12 @@ export const QUICK: DeliverySettings = {
 
 export const user = (name: string) => name as UserId
 
+export interface Workers {
+  /** Runs of jobs so far. */
+  runs(): Promise<number>
+  stop(): Promise<void>
+}
+
 export interface World {
   readonly databaseUrl: string
   readonly redisUrl: string | undefined
@@ -64,7 +70,7 @@ export interface World {
   jobState(of: string): Promise<string>
   /** An api node whose answer to a nudge is the number of sessions pushed to, or silence. */
   startNode(name: string, nudged: (userId: UserId) => number | 'silent'): Promise<SessionDirectory>
-  startWorkers(changed?: Partial<DeliverySettings>): Promise<{ stop(): Promise<void> }>
+  startWorkers(changed?: Partial<DeliverySettings>): Promise<Workers>
   stop(): Promise<void>
 }
 
@@ -141,6 +147,7 @@ export async function createWorld(redisUrl?: string): Promise<World> {
       const ownStore = await openJobStore({ redisUrl, databaseUrl: database.url, log })
       const { bus, directory } = await openDirectory()
       const asker = await createAsker(bus)
+      const metrics = createMetrics('test')
       const delivery = startDelivery({
         store: ownStore,
         ledger: own.ledger,
@@ -148,7 +155,7 @@ export async function createWorld(redisUrl?: string): Promise<World> {
         recorder: createRecorder(own.handler),
         channels: [createSocketChannel({ directory, asker, timeoutMs: settings.nudgeTimeoutMs })],
         settings,
-        metrics: createMetrics('test'),
+        metrics,
         log,
       })
       let stopped: Promise<void> | undefined
@@ -163,7 +170,7 @@ export async function createWorld(redisUrl?: string): Promise<World> {
         return stopped
       }
       closing.push(once)
-      return { stop: once }
+      return { runs: () => countOf(metrics, 'triptick_delivery_job_seconds'), stop: once }
     },
     async stop() {
       for (const close of closing.reverse()) await close()
@@ -182,6 +189,14 @@ async function openHandler(pool: pg.Pool, databaseUrl: string, masterKey: Buffer
     report: () => {},
   })
   return { ledger, handler }
+}
+
+async function countOf(metrics: Metrics, name: string): Promise<number> {
+  const { values } = (await metrics.registry.getSingleMetric(name)?.get()) ?? { values: [] }
+  return values.reduce(
+    (sum, { value, ...of }) => ('metricName' in of && of.metricName === `${name}_count` ? sum + value : sum),
+    0,
+  )
 }
 
 /** `pushed 1`, `offline 2` …, and `exhausted 4`: outcome and number, in the order of the ledger. */

@@ -10,5 +10,10 @@ onRedis('delivery with jobs in Redis', () => {
   beforeEach(() => server.admin.flushall())
   afterAll(() => server?.stop())
 
-  deliverySuite('Redis', () => server.url)
+  deliverySuite('Redis', {
+    redisUrl: () => server.url,
+    async empty() {
+      await server.admin.flushall()
+    },
+  })
 })

@@ -1,13 +1,26 @@
 /** What delivery promises, on whichever store BullMQ keeps its jobs. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../../domain/ids.ts'
+import { buildProgram } from '../../support/built-program.ts'
 import { createWorld, pause, QUICK, until, user, type World } from './kit.ts'
 
 const PHONE = 'phone' as DeviceId
+const HANGING_WORKER = join(import.meta.dirname, 'fixtures', 'hanging-worker.mjs')
 
-export function deliverySuite(name: string, redisUrl: () => string | undefined): void {
+export interface StoreUnderTest {
+  /** Absent: jobs are kept in the world's Postgres. */
+  redisUrl(): string | undefined
+  /** Everything that BullMQ knows is gone. */
+  empty(world: World): Promise<void>
+}
+
+export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest): void {
   describe(`delivery with jobs in ${name}`, () => {
     let world: World
+    beforeAll(() => buildProgram())
     beforeEach(async () => {
       world = await createWorld(redisUrl())
     })
@@ -19,7 +32,7 @@ export function deliverySuite(name: string, redisUrl: () => string | undefined):
     }
 
     test('a message that is acknowledged within the grace period never causes a job', async () => {
-      await world.startWorkers({ graceMs: 400 })
+      const workers = await world.startWorkers({ graceMs: 400 })
       const conversationId = await world.startConversation('ann', 'bob', 'cid')
       await pause(100)
       for (let i = 0; i < 3; i++) {
@@ -28,30 +41,28 @@ export function deliverySuite(name: string, redisUrl: () => string | undefined):
         await world.acknowledge(conversationId, 'cid', seq)
         expect(await countJobs()).toBe(0)
       }
-      const until = performance.now() + 1_000
-      while (performance.now() < until) {
+      const end = performance.now() + 1_000
+      while (performance.now() < end) {
         expect(await countJobs()).toBe(0)
         await pause(20)
       }
+      expect(await workers.runs()).toBe(0)
       expect(await world.attempts(conversationId, 'bob')).toEqual([])
     })
 
     test('a person who is connected is pushed to once more, and the attempt is a fact', async () => {
       const nudged: string[] = []
       const conversationId = await world.startConversation('ann', 'bob')
-      const node = await world.startNode('api-1', (userId) => {
-        nudged.push(userId)
-        // The acknowledgement takes its way, as that of a real client.
-        setTimeout(() => void world.acknowledge(conversationId, 'bob', 1), 30)
-        return 2
-      })
+      const node = await world.startNode('api-1', (userId) => nudged.push(userId))
       await node.add(user('bob'), PHONE)
-      await world.startWorkers()
+      await world.startWorkers({ backoff: { baseMs: 1_000, factor: 1, capMs: 1_000 } })
       await pause(100)
-      await world.send(conversationId, 'ann')
+      const seq = await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
+      await world.acknowledge(conversationId, 'bob', seq)
       await until(async () => expect(await world.jobState('bob')).toBe('none'))
       expect(nudged).toEqual(['bob'])
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1'])
     })
 
     test('an offline person gets one job, whatever the number of messages and conversations', async () => {
@@ -85,10 +96,7 @@ export function deliverySuite(name: string, redisUrl: () => string | undefined):
 
     test('a person who was given up is left alone, until a message comes after they are back', async () => {
       const conversationId = await world.startConversation('ann', 'bob')
-      const node = await world.startNode('api-1', () => {
-        setTimeout(() => void world.acknowledge(conversationId, 'bob', 2), 20)
-        return 1
-      })
+      const node = await world.startNode('api-1', () => 1)
       await world.startWorkers({
         maxAttempts: 1,
         reconcileMs: 100,
@@ -192,6 +200,44 @@ export function deliverySuite(name: string, redisUrl: () => string | undefined):
       for (const who of people) {
         await until(async () => expect(await world.attempts(conversationId, who)).toEqual(all), 15_000)
       }
+    })
+
+    test('an emptied job store loses nobody, and the number of attempts goes on where it was', async () => {
+      await world.startWorkers({ reconcileMs: 200, backoff: { baseMs: 30_000, factor: 1, capMs: 30_000 } })
+      const conversationId = await world.startConversation('ann', 'bob', 'cid')
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      for (const who of ['bob', 'cid']) {
+        await until(async () => expect(await world.jobState(who)).toBe('delayed'))
+      }
+      await empty(world)
+      for (const who of ['bob', 'cid']) {
+        await until(async () =>
+          expect(await world.attempts(conversationId, who)).toEqual(['offline 1', 'offline 2']),
+        )
+      }
+    })
+
+    test('a worker process that is killed in the middle of a job leaves it to another one', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      await world.send(conversationId, 'ann')
+      const env = { ...process.env, JOBS_DATABASE_URL: world.databaseUrl, JOBS_REDIS_URL: redisUrl() ?? '' }
+      const child = spawn(process.execPath, [HANGING_WORKER], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+      try {
+        await world.jobs.addBulk([
+          { name: 'deliver', data: { userId: user('bob') }, opts: { jobId: 'to-Ym9i' } },
+        ])
+        const [said] = (await once(child.stdout, 'data')) as [Buffer]
+        expect(said.toString().trim()).toBe('bob')
+        expect(await world.jobState('bob')).toBe('active')
+      } finally {
+        child.kill('SIGKILL')
+      }
+      await world.startWorkers()
+      await until(
+        async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'),
+        15_000,
+      )
     })
 
     test('jobs hold ids and nothing of what was said', async () => {

@@ -1,0 +1,120 @@
+import { expect, test } from 'vitest'
+import type { ConversationId, Seq, UserId } from '../../../domain/ids.ts'
+import { type AttemptDeps, attemptDelivery } from '../../../workers/delivery/attempt.ts'
+import type { Channel, Push } from '../../../workers/delivery/channel.ts'
+import { backoffMs, DEFAULT_DELIVERY } from '../../../workers/delivery/settings.ts'
+
+const bob = 'bob' as UserId
+const conversation = (name: string) => ({ conversationId: name as ConversationId })
+const pending = { fromSeq: 1 as Seq, toSeq: 2 as Seq }
+
+/** Deps that write down what is done, for one conversation `c` that waits after its third attempt. */
+function given(changed: Partial<AttemptDeps> = {}): { deps: AttemptDeps; done: string[] } {
+  const done: string[] = []
+  const channel = (name: Channel['name'], push: Push): Channel => ({
+    name,
+    reachable: async (userIds) => userIds,
+    async push() {
+      done.push(`push ${name}`)
+      return push
+    },
+  })
+  const deps: AttemptDeps = {
+    undelivered: { of: async () => [conversation('c')] },
+    channels: [channel('socket', { outcome: 'offline' }), channel('web-push', { outcome: 'pushed' })],
+    recorder: {
+      async attempt(conversationId, { channel, outcome }) {
+        done.push(`record ${conversationId} ${channel} ${outcome}`)
+        return { attempt: 3, pending }
+      },
+      async exhausted(conversationId) {
+        done.push(`exhausted ${conversationId}`)
+      },
+    },
+    settings: DEFAULT_DELIVERY,
+    onPush: () => {},
+    ...changed,
+  }
+  return { deps, done }
+}
+
+test('channels are tried in order until one pushes, and each try is recorded', async () => {
+  const { deps, done } = given()
+  expect(await attemptDelivery(bob, deps)).toMatchObject({ kind: 'again', why: 'pushed, attempt 3 of 12' })
+  expect(done).toEqual([
+    'push socket',
+    'record c socket offline',
+    'push web-push',
+    'record c web-push pushed',
+  ])
+})
+
+test('nobody is disturbed when nothing waits', async () => {
+  const { deps, done } = given({ undelivered: { of: async () => [] } })
+  expect(await attemptDelivery(bob, deps)).toEqual({ kind: 'delivered' })
+  expect(done).toEqual([])
+})
+
+test('an acknowledgement that overtakes the record ends the job', async () => {
+  const { deps } = given({
+    recorder: { attempt: async () => ({ attempt: 0 }), exhausted: () => Promise.reject(new Error('never')) },
+  })
+  expect(await attemptDelivery(bob, deps)).toEqual({ kind: 'delivered' })
+})
+
+test('a message of another conversation that came during the attempt keeps the job alive', async () => {
+  const answers = [[conversation('c')], [conversation('c'), conversation('d')]]
+  const { deps } = given({
+    undelivered: { of: async () => answers.shift() ?? [] },
+    recorder: { attempt: async () => ({ attempt: 0 }), exhausted: async () => {} },
+  })
+  expect(await attemptDelivery(bob, deps)).toMatchObject({ kind: 'again' })
+})
+
+test('the worker gives up when every conversation that waits has had its attempts, and not before', async () => {
+  const attempts = new Map([
+    ['c', 12],
+    ['d', 11],
+    ['e', 0],
+  ])
+  const { deps, done } = given()
+  const recorder: AttemptDeps['recorder'] = {
+    ...deps.recorder,
+    attempt: async (conversationId) => {
+      const attempt = attempts.get(conversationId) ?? 0
+      return conversationId === 'e' ? { attempt } : { attempt, pending }
+    },
+  }
+  const undelivered = { of: async () => ['c', 'd', 'e'].map(conversation) }
+  expect(await attemptDelivery(bob, { ...deps, undelivered, recorder })).toMatchObject({ kind: 'again' })
+  attempts.set('d', 12)
+  expect(await attemptDelivery(bob, { ...deps, undelivered, recorder })).toEqual({
+    kind: 'exhausted',
+    attempts: 12,
+  })
+  expect(done.filter((what) => what.startsWith('exhausted'))).toEqual(['exhausted c', 'exhausted d'])
+})
+
+test('a ledger that does not answer fails the attempt, so that BullMQ makes it again', async () => {
+  const { deps } = given({
+    recorder: { attempt: () => Promise.reject(new Error('unavailable')), exhausted: async () => {} },
+  })
+  await expect(attemptDelivery(bob, deps)).rejects.toThrow('unavailable')
+})
+
+test('pauses double from 5 seconds to an hour, half of each at random', () => {
+  const { backoff } = DEFAULT_DELIVERY
+  for (const [attempt, full] of [
+    [1, 5_000],
+    [2, 10_000],
+    [5, 80_000],
+    [10, 2_560_000],
+    [11, 3_600_000],
+    [500, 3_600_000],
+  ] as const) {
+    const pauses = Array.from({ length: 200 }, () => backoffMs(backoff, attempt))
+    expect(Math.min(...pauses)).toBeGreaterThanOrEqual(full / 2)
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(full)
+    expect(new Set(pauses).size).toBeGreaterThan(100)
+  }
+})

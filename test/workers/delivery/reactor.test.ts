@@ -1,0 +1,118 @@
+import { expect, test, vi } from 'vitest'
+import type { ConversationId, UserId } from '../../../domain/ids.ts'
+import type { Followed, Position, RecordedEvent, StreamName } from '../../../ledger/ledger.ts'
+import { type ReactorDeps, startReactor } from '../../../workers/delivery/reactor.ts'
+import { log, pause } from './kit.ts'
+
+/** A ledger that is only a subscription, fed by hand. */
+function handFedLedger() {
+  const events: RecordedEvent[] = []
+  let wake = () => {}
+  return {
+    sent(conversation: string, type = 'MessageSent') {
+      const position = BigInt(events.length + 1) as Position
+      const stream = `conversation-${conversation}` as StreamName
+      const metadata = { recordedAt: `${Date.now()}` }
+      events.push({ stream, revision: 0 as never, position, id: '', type, data: {}, metadata })
+      wake()
+    },
+    ledger: {
+      async *subscribe({ signal }: { signal: AbortSignal }): AsyncGenerator<Followed> {
+        let next = 0
+        signal.addEventListener('abort', () => wake())
+        while (!signal.aborted) {
+          if (next < events.length) yield { kind: 'events', events: events.slice(next) }
+          next = events.length
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        }
+      },
+    } as ReactorDeps['ledger'],
+  }
+}
+
+function given(changed: Partial<ReactorDeps> = {}) {
+  const { sent, ledger } = handFedLedger()
+  const looks: ConversationId[][] = []
+  const wanted: UserId[] = []
+  const reactor = startReactor({
+    ledger,
+    undelivered: {
+      in: async (conversationIds) => {
+        looks.push([...conversationIds])
+        return [{ userId: 'bob' as UserId }]
+      },
+      waitFor: async () => true,
+    },
+    queue: {
+      wanted: async (userIds) => {
+        wanted.push(...userIds)
+      },
+    },
+    settings: { graceMs: 100 },
+    log,
+    ...changed,
+  })
+  return { sent, looks, wanted, stop: reactor.stop }
+}
+
+test('a conversation is looked at once its grace period is over, and not before', async () => {
+  const { sent, looks, wanted, stop } = given()
+  sent('a')
+  sent('b', 'MemberAdded')
+  await pause(80)
+  expect(looks).toEqual([])
+  await vi.waitFor(() => expect(looks).toEqual([['a']]))
+  expect(wanted).toEqual(['bob'])
+  await stop()
+})
+
+test('a busy conversation is looked at once a grace period, and its last message is not forgotten', async () => {
+  const { sent, looks, stop } = given()
+  for (let i = 0; i < 15; i++) {
+    sent('a')
+    await pause(20)
+  }
+  const before = looks.length
+  expect(before).toBeLessThanOrEqual(4)
+  await vi.waitFor(() => expect(looks.length).toBeGreaterThan(before), { timeout: 1_000 })
+  await pause(250)
+  const end = looks.length
+  await pause(250)
+  expect(looks).toHaveLength(end)
+  await stop()
+})
+
+test('conversations are looked at again when the read models are behind or do not answer', async () => {
+  const outcomes = [() => Promise.resolve(false), () => Promise.reject(new Error('away'))]
+  const { sent, looks, stop } = given({
+    undelivered: {
+      in: async (conversationIds) => {
+        looks.push([...conversationIds])
+        return []
+      },
+      waitFor: async () => (await outcomes.shift()?.()) ?? true,
+    },
+  })
+  sent('a')
+  sent('b')
+  await vi.waitFor(() => expect(looks).toEqual([['a', 'b']]), { timeout: 5_000 })
+  await stop()
+})
+
+test('stopping ends the subscription and waits for the look under way', async () => {
+  let finished = false
+  const { sent, looks, stop } = given({
+    queue: {
+      wanted: async () => {
+        await pause(100)
+        finished = true
+      },
+    },
+  })
+  sent('a')
+  await vi.waitFor(() => expect(looks).toHaveLength(1))
+  await stop()
+  expect(finished).toBe(true)
+})
