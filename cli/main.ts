@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `triptick` command. To add a command: a file `cli/<name>.ts` that exports `register<Name>`, and a line here. */
 import { registerBench } from './bench.ts'
+import { registerDemo } from './demo.ts'
 import { registerEvents } from './events.ts'
 import { createProgram, run } from './program.ts'
 import { registerStart } from './start.ts'
@@ -9,6 +10,7 @@ import { registerToken } from './token.ts'
 const program = createProgram([
   registerStart, //
   registerToken,
+  registerDemo,
   registerEvents,
   registerBench,
 ])

@@ -1,6 +1,6 @@
 /** The facts of one conversation in the order of the ledger: its two streams merged as they are read. Holds no stream in memory. */
 import type { DomainEvent } from '../../domain/events.ts'
-import type { ConversationId, MessageId, Seq } from '../../domain/ids.ts'
+import type { ConversationId, Seq } from '../../domain/ids.ts'
 import { decode } from '../../ledger/codec/decode.ts'
 import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
 import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
@@ -10,11 +10,11 @@ export interface RecordedFact {
   readonly event: DomainEvent
 }
 
-/** @param messageId only what concerns this message. */
+/** @param message only what concerns the message whose id begins so. */
 export async function* conversationEvents(
   ledger: Ledger,
   id: ConversationId,
-  messageId?: MessageId,
+  message?: string,
 ): AsyncIterable<RecordedFact> {
   let seq: Seq | undefined
   for await (const recorded of inOrder(
@@ -22,8 +22,9 @@ export async function* conversationEvents(
     ledger.readStream(deliveryStream(id)),
   )) {
     const event = decode(recorded)
-    if (event.type === 'MessageSent' && event.messageId === messageId) seq = event.seq
-    if (messageId === undefined || (seq !== undefined && concerns(event, seq))) yield { recorded, event }
+    const found = message !== undefined && event.type === 'MessageSent' && event.messageId.startsWith(message)
+    if (found) seq ??= event.seq
+    if (message === undefined || (seq !== undefined && concerns(event, seq))) yield { recorded, event }
   }
 }
 

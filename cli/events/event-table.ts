@@ -1,5 +1,6 @@
 /** Facts as lines of a table that fits 100 columns. Shows of a message's body only its size and hash. */
 import type { DomainEvent } from '../../domain/events.ts'
+import type { Seq } from '../../domain/ids.ts'
 import type { RecordedFact } from './conversation-events.ts'
 
 type Pad = (text: string) => string
@@ -19,7 +20,7 @@ const COLUMNS: readonly { readonly title: string; readonly pad: Pad; of(fact: Re
   { title: 'stream', pad: left(12), of: ({ recorded }) => recorded.stream.split('-', 1)[0] ?? '' },
   { title: 'rev', pad: right(4), of: ({ recorded }) => String(recorded.revision) },
   { title: 'type', pad: left(19), of: ({ event }) => event.type },
-  { title: 'what', pad: left(9), of: ({ event }) => what(event) },
+  { title: 'what', pad: left(11), of: ({ event }) => what(event) },
   { title: 'time (UTC)', pad: left(12), of: ({ event }) => new Date(event.at).toISOString().slice(11, 23) },
   { title: 'who · device', pad: left(14), of: who },
   { title: 'hash', pad: left(8), of: ({ recorded }) => recorded.metadata.hash?.slice(0, 8) ?? '' },
@@ -31,7 +32,9 @@ export const tableHead = (): string => line(COLUMNS.map(({ title, pad }) => pad(
 
 export const tableRow = (fact: RecordedFact): string => line(COLUMNS.map(({ pad, of }) => pad(of(fact))))
 
-function who({ recorded: { metadata } }: RecordedFact): string {
+function who({ recorded: { metadata }, event }: RecordedFact): string {
+  // The worker did it; whom it tried to reach is what one wants to know.
+  if (event.type === 'DeliveryAttempted' || event.type === 'DeliveryExhausted') return `→ ${event.userId}`
   const { actorId = '', deviceId } = metadata
   return deviceId === undefined ? actorId : `${actorId} · ${deviceId}`
 }
@@ -49,13 +52,17 @@ function what(event: DomainEvent): string {
       return `#${event.seq}`
     case 'MessageDelivered':
     case 'MessageRead':
-    case 'DeliveryAttempted':
     case 'DeliveryExhausted':
-      return event.fromSeq === event.toSeq ? `#${event.toSeq}` : `#${event.fromSeq}–${event.toSeq}`
+      return rangeOf(event)
+    case 'DeliveryAttempted':
+      return `${rangeOf(event)} ${event.outcome}`
     default:
       return event satisfies never
   }
 }
+
+const rangeOf = ({ fromSeq, toSeq }: { readonly fromSeq: Seq; readonly toSeq: Seq }): string =>
+  fromSeq === toSeq ? `#${toSeq}` : `#${fromSeq}–${toSeq}`
 
 /** Of the sealed bytes, from their base64. */
 function sizeOf(base64: string | undefined): string {

@@ -17,7 +17,10 @@ export async function findSystem(url: string | undefined): Promise<System> {
   const { config } = reading
   const named = url ?? (TRIPTICK_URL === '' ? undefined : TRIPTICK_URL)
   if (named !== undefined) return await namedSystem(named, config)
-  return (await systemHere(config)) ?? (await startOwnSystem(config))
+  const here = await systemHere(config)
+  if (here) return here
+  console.error('no Triptick runs here: starting one for this command')
+  return await startOwnSystem(config)
 }
 
 async function namedSystem(url: string, config: Config): Promise<System> {
