@@ -20,7 +20,7 @@ import { createPool } from '../runtime/postgres.ts'
 /** What we use of BullMQ, without the type parameters of its backends. */
 export type JobQueue<Data> = Pick<Queue<Data, void, string>, 'addBulk' | 'getJob' | 'getJobCounts'>
 
-export interface JobWorker {
+interface JobWorker {
   /** A job was taken up again whose worker had gone silent. */
   on(event: 'stalled', listener: (jobId: string) => void): unknown
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Bus } from './bus.ts'
 import type { Question } from './messages.ts'
 
-export type Answered<Answer> =
+type Answered<Answer> =
   | { readonly kind: 'answered'; readonly answer: Answer }
   /** Nobody answered in time: the node is gone, or the question or the answer was lost. */
   | { readonly kind: 'silent' }

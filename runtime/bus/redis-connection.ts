@@ -44,7 +44,7 @@ export async function connectRedis({ url, name, log, options }: RedisConnectionO
 }
 
 /** Host and port for people to read: no user, no password. */
-export const describeRedis = (url: string): string => new URL(url).host
+const describeRedis = (url: string): string => new URL(url).host
 
 /** Everything of ours in Redis begins with this. Channels know no database number, so it is part of the name. */
 export const redisPrefix = (redis: Redis): string => `triptick:${redis.options.db ?? 0}:`

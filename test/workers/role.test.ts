@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readConfig } from '../../runtime/config.ts'
 import { createLogger } from '../../runtime/logging.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
@@ -11,6 +12,17 @@ beforeEach(async () => {
   database = await createTestDatabase()
 })
 afterEach(() => database.drop())
+
+/** To this test's database, the one that asks included. */
+async function connections(): Promise<number> {
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  const { rows } = await client.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database()',
+  )
+  await client.end()
+  return rows[0]?.n ?? 0
+}
 
 function contextFor(env: Record<string, string>) {
   const lines: string[] = []
@@ -28,7 +40,9 @@ test('the workers start before there are any read models, and stop without leavi
   const { context, lines } = contextFor({})
   const role = await startWorkers(context)
   await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(await connections()).toBeGreaterThan(1)
   await role.stop()
+  await vi.waitFor(async () => expect(await connections()).toBe(1))
   expect(lines.join()).toContain('people who wait could not be found')
   expect(lines.join()).not.toContain('did not close')
   expect(await context.metrics.registry.metrics()).toContain('triptick_delivery_jobs')

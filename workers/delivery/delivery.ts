@@ -48,6 +48,7 @@ export function startDelivery(deps: DeliveryDeps): { stop(): Promise<void> } {
   const reconciler = startReconciler({ ...deps, queue })
   const count = () =>
     queue.counts().then(metrics.jobs, (error: unknown) => log.debug({ err: error }, 'not counted'))
+  void count()
   const counting = setInterval(count, COUNT_EVERY_MS)
   return {
     async stop() {

@@ -5,7 +5,7 @@ import type { ConversationId, Millis, UserId } from '../../domain/ids.ts'
 import type { Envelope } from '../../ledger/codec/encode.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 
-export interface Tried extends Pick<RecordAttempt, 'channel' | 'outcome' | 'error'> {
+interface Tried extends Pick<RecordAttempt, 'channel' | 'outcome' | 'error'> {
   readonly userId: UserId
 }
 

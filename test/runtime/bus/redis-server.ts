@@ -3,6 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { describe, test } from 'vitest'
 
@@ -10,6 +11,8 @@ export interface RedisServer {
   readonly url: string
   /** For what a test does to the server itself. */
   readonly admin: Redis
+  /** Killed, and there again, empty, after `downMs`. */
+  restart(downMs: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -23,15 +26,11 @@ export function onRedis(name: string, suite: () => void): void {
 
 export async function startRedisServer(): Promise<RedisServer> {
   const port = await freePort()
-  const child = spawn(
-    'redis-server',
-    ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()],
-    { stdio: 'ignore' },
-  )
+  let child = launch(port)
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
   const url = `redis://127.0.0.1:${port}`
-  const admin = new Redis(url, { retryStrategy: () => 20 })
+  const admin = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null })
   admin.on('error', () => {})
   await Promise.race([
     admin.ping(),
@@ -40,17 +39,31 @@ export async function startRedisServer(): Promise<RedisServer> {
   return {
     url,
     admin,
+    async restart(downMs) {
+      await ended(child, 'SIGKILL')
+      await sleep(downMs)
+      child = launch(port)
+      await admin.ping()
+    },
     async stop() {
       process.removeListener('exit', kill)
       admin.disconnect()
-      await ended(child)
+      await ended(child, 'SIGTERM')
     },
   }
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+function launch(port: number): ChildProcess {
+  return spawn(
+    'redis-server',
+    ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', tmpdir()],
+    { stdio: 'ignore' },
+  )
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   const exit = once(child, 'exit')
-  child.kill('SIGTERM')
+  child.kill(signal)
   await exit
 }
 

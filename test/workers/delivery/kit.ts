@@ -43,13 +43,13 @@ export const QUICK: DeliverySettings = {
   spreadMs: 20,
   concurrency: 4,
   restMs: 300,
-  lockMs: 1_000,
+  lockMs: 5_000,
   stalledMs: 400,
 }
 
 export const user = (name: string) => name as UserId
 
-export interface Workers {
+interface Workers {
   /** Runs of jobs so far. */
   runs(): Promise<number>
   stop(): Promise<void>
