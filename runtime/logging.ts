@@ -41,9 +41,27 @@ export function createLogger({ level, process, node, to }: LoggerOptions): Logge
       base: node === undefined ? { process } : { process, node },
       redact: { paths: [...REDACTED_PATHS], censor: '[redacted]' },
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
     },
     // Synchronous: the lines before a crash are the ones that matter.
     to ?? destination({ dest: 2, sync: true }),
   )
+}
+
+/**
+ * What is safe and useful of an error. Errors of `pg` carry their connection, and in `detail` and `where` values of rows;
+ * none of that is logged.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { message: String(error) }
+  const { name, message, stack, cause } = error
+  const { code } = error as { code?: unknown }
+  return {
+    type: name,
+    message,
+    ...(code === undefined ? {} : { code }),
+    stack,
+    ...(cause === undefined ? {} : { cause: describeError(cause) }),
+  }
 }
