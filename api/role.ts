@@ -24,7 +24,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
   const report = (error: unknown) => log.error({ err: error }, 'the api met an error')
   const pool = createPool({ url: databaseUrl, name: 'triptick-api', log })
-  const ledger = await openLedger({ ledgerUrl, databaseUrl, pool })
+  const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })
   const bus = await openBus({ databaseUrl, redisUrl, node, log })
   const directory = await openSessionDirectory({ databaseUrl, redisUrl, node, bus, log })
   const waiter = createProjectionWaiter(pool)

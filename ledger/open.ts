@@ -1,5 +1,6 @@
 /** Opens the ledger that the configuration names: EventStoreDB with a `LEDGER_URL`, else Postgres. */
 import type pg from 'pg'
+import type { Logger } from '../runtime/logging.ts'
 import type { Ledger } from './ledger.ts'
 import { createPostgresLedger } from './postgres/ledger.ts'
 
@@ -7,11 +8,13 @@ export interface OpenLedgerOptions {
   readonly ledgerUrl: string | undefined
   readonly databaseUrl: string
   readonly pool: pg.Pool
+  readonly log: Logger
 }
 
-export async function openLedger({ ledgerUrl, databaseUrl, pool }: OpenLedgerOptions): Promise<Ledger> {
+export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
+  const { ledgerUrl, databaseUrl, pool, log } = options
   if (ledgerUrl === undefined) return createPostgresLedger({ databaseUrl, pool })
   // The client package loads gRPC; who stays on Postgres does not pay for it.
   const { createEventStoreLedger } = await import('./eventstoredb/ledger.ts')
-  return createEventStoreLedger({ url: ledgerUrl })
+  return createEventStoreLedger({ url: ledgerUrl, log })
 }

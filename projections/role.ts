@@ -15,7 +15,7 @@ export const startProjections: StartRole = async ({ config, log, metrics }) => {
   const pool = createPool({ url: databaseUrl, name: 'triptick projections', log, max: 4 })
   try {
     await ensureReadModels(pool)
-    const ledger = await openLedger({ ledgerUrl, databaseUrl, pool })
+    const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })
     const engine = startEngine({
       databaseUrl,
       ledger,

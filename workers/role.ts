@@ -30,7 +30,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
   try {
     const pool = createPool({ url: databaseUrl, name: 'triptick-workers', log })
     opened.push(() => pool.end())
-    const ledger = await openLedger({ ledgerUrl, databaseUrl, pool })
+    const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })
     opened.push(() => ledger.close())
     const bus = await openBus({ databaseUrl, redisUrl, node, log })
     opened.push(() => bus.close())

@@ -88,7 +88,6 @@ export const socketRoute =
       socket.on('close', () => {
         session.closed()
         hub.remove(session)
-        directory.remove(session.userId, deviceId).catch((error) => log.warn({ err: error }, 'not removed'))
       })
       return session
     }
@@ -96,7 +95,14 @@ export const socketRoute =
     async function greet(session: Session): Promise<void> {
       const { userId, deviceId } = session
       hub.add(session)
-      await directory.add(userId, deviceId)
+      const added = directory.add(userId, deviceId)
+      session.socket.on('close', () => {
+        // Not before it is there: a removal that comes first would remove nothing.
+        added
+          .then(() => directory.remove(userId, deviceId))
+          .catch((error) => log.warn({ err: error }, 'not removed'))
+      })
+      await added
       const start = await positions.start(userId, deviceId, await ledger.head())
       const welcome: WelcomeFrame = {
         t: 'welcome',

@@ -16,7 +16,7 @@ export async function openCommandLedger(config: Config): Promise<CommandLedger> 
   const log = createLogger({ level: 'warn', process: 'cli' })
   const database = await openDatabase(config, log)
   const pool = createPool({ url: database.url, name: 'triptick-cli', log, max: 2 })
-  const ledger = await openLedger({ ledgerUrl: config.ledgerUrl, databaseUrl: database.url, pool })
+  const ledger = await openLedger({ ledgerUrl: config.ledgerUrl, databaseUrl: database.url, pool, log })
   return {
     ledger,
     close: async () => {

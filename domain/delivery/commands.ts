@@ -16,9 +16,11 @@ export interface Acknowledge extends Reported {
   readonly upTo: Seq
 }
 
-/** The delivery worker tried to reach a person. */
+/** The delivery worker tried to reach a person with what waited for them then. */
 export interface RecordAttempt extends Reported {
   readonly type: 'record-attempt'
+  readonly fromSeq: Seq
+  readonly toSeq: Seq
   readonly channel: DeliveryChannel
   readonly outcome: AttemptOutcome
   readonly error?: string

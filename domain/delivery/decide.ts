@@ -59,31 +59,30 @@ function acknowledge(
   return events.length > 0 ? accepted(events, { upTo, at }) : alreadyDone({ upTo, at: state.lastAt })
 }
 
+/** A try is a fact even when the acknowledgement that it caused was recorded first. */
 function recordAttempt(
   command: RecordAttempt,
   state: DeliveryState,
   conversation: ConversationState,
 ): Decided<'record-attempt'> {
+  const { userId, fromSeq, toSeq, channel, outcome, error } = command
+  if (conversation.kind === undefined) return rejected('not_found', 'no such conversation')
+  if (!conversation.members.has(userId)) return rejected('not_member', 'this person is no longer a member')
+  const attempt = watermarksOf(state, userId).attempts + 1
+  const event: DeliveryEvent = {
+    type: 'DeliveryAttempted',
+    conversationId: state.conversationId,
+    at: notBefore(state, command.at),
+    userId,
+    fromSeq,
+    toSeq,
+    channel,
+    attempt,
+    outcome,
+    ...(error === undefined ? {} : { error }),
+  }
   const pending = pendingFor(command, state, conversation)
-  const { attempts } = watermarksOf(state, command.userId)
-  if (!pending) return alreadyDone({ attempt: attempts })
-  const attempt = attempts + 1
-  return accepted(
-    [
-      {
-        type: 'DeliveryAttempted',
-        conversationId: state.conversationId,
-        at: notBefore(state, command.at),
-        userId: command.userId,
-        ...pending,
-        channel: command.channel,
-        attempt,
-        outcome: command.outcome,
-        ...(command.error === undefined ? {} : { error: command.error }),
-      },
-    ],
-    { attempt, pending },
-  )
+  return accepted([event], pending ? { attempt, pending } : { attempt })
 }
 
 function recordExhausted(

@@ -58,7 +58,9 @@ export function evolveDelivery(state: DeliveryState, event: DeliveryEvent): Deli
       state.people.set(event.userId, { ...before, read: event.toSeq })
       return state
     case 'DeliveryAttempted':
-      state.people.set(event.userId, { ...before, attempts: event.attempt })
+      // One that was acknowledged meanwhile was the last of its row; what comes next is counted from 1 again.
+      if (event.toSeq > before.delivered)
+        state.people.set(event.userId, { ...before, attempts: event.attempt })
       return state
     case 'DeliveryExhausted':
       return state

@@ -81,20 +81,29 @@ describe('receipts', () => {
 
 describe('attempts', () => {
   test('are counted until the person acknowledges', () => {
-    const world = chat(attempt(BOB), attempt(BOB))
-    expect(when(world, attempt(BOB))).toMatchObject({ events: [{ attempt: 3, fromSeq: 1, toSeq: 3 }] })
-    const later = chat(attempt(BOB), attempt(BOB), acknowledge('delivered', BOB, 2))
-    expect(when(later, attempt(BOB))).toMatchObject({ events: [{ attempt: 1, fromSeq: 3, toSeq: 3 }] })
+    const world = chat(attempt(BOB, 1, 3), attempt(BOB, 1, 3))
+    expect(when(world, attempt(BOB, 1, 3))).toMatchObject({ events: [{ attempt: 3, fromSeq: 1, toSeq: 3 }] })
+    const later = chat(attempt(BOB, 1, 3), attempt(BOB, 1, 3), acknowledge('delivered', BOB, 2))
+    expect(when(later, attempt(BOB, 3, 3))).toMatchObject({
+      events: [{ attempt: 1 }],
+      result: { attempt: 1, pending: { fromSeq: 3, toSeq: 3 } },
+    })
   })
 
-  test('are not made for someone who has everything, nor for one’s own messages', () => {
-    expect(when(chat(acknowledge('delivered', BOB, 3)), attempt(BOB))).toMatchObject({ kind: 'already-done' })
-    expect(when(chat(), attempt(ALICE))).toMatchObject({ kind: 'already-done' })
+  test('that were acknowledged before they were recorded are facts too, and count for nothing new', () => {
+    const world = chat(acknowledge('delivered', BOB, 3), attempt(BOB, 1, 3))
+    expect(when(world, attempt(BOB, 1, 3))).toMatchObject({ kind: 'accepted', result: { attempt: 1 } })
+    expect(when(world, attempt(BOB, 1, 3))).not.toHaveProperty('result.pending')
+  })
+
+  test('wait for nobody’s own messages, and are not made for people who left', () => {
+    expect(when(chat(), attempt(ALICE, 1, 3))).not.toHaveProperty('result.pending')
+    thenRejected(when(chat(), attempt(CARL, 1, 3)), 'not_member')
   })
 
   test('giving up is recorded with what is still missing', () => {
     const giveUp = { type: 'record-exhausted', at: at(40), userId: BOB } as const
-    expect(when(chat(attempt(BOB)), giveUp)).toMatchObject({
+    expect(when(chat(attempt(BOB, 1, 3)), giveUp)).toMatchObject({
       events: [{ type: 'DeliveryExhausted', fromSeq: 1, toSeq: 3, attempts: 1 }],
     })
     expect(when(chat(acknowledge('delivered', BOB, 3)), giveUp)).toMatchObject({

@@ -95,10 +95,12 @@ export const acknowledge = (
   deviceId = PHONE,
 ): DeliveryCommand => ({ type: 'acknowledge', at: at(20), kind, userId, deviceId, upTo: upTo as never })
 
-export const attempt = (userId: UserId): DeliveryCommand => ({
+export const attempt = (userId: UserId, fromSeq: number, toSeq: number): DeliveryCommand => ({
   type: 'record-attempt',
   at: at(30),
   userId,
+  fromSeq: fromSeq as never,
+  toSeq: toSeq as never,
   channel: 'socket',
   outcome: 'offline',
 })

@@ -114,15 +114,20 @@ function happen(past: Past, { what, conversation: n, person, other, device, how 
     case 'remove':
       past.converse(id, { type: 'remove-member', by: how > 0.5 ? userId : (adminOf(past, n) ?? by), userId })
       return
-    case 'attempt':
+    case 'attempt': {
+      const last = past.messages(id).at(-1)
+      if (!last) return
       past.deliver(id, {
         type: 'record-attempt',
         userId: by,
+        fromSeq: Math.ceil(last.seq / 2) as Seq,
+        toSeq: last.seq,
         channel: 'web-push',
         outcome: 'failed',
         error: 'no "way"\0',
       })
       return
+    }
     case 'exhaust':
       past.deliver(id, { type: 'record-exhausted', userId: by })
       return

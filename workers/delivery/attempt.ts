@@ -3,7 +3,7 @@
  *
  *   1. look      what waits for this person, in the read models
  *   2. push      through the channels, until one reaches a device
- *   3. record    each try, in every conversation that still waits by the ledger's own state
+ *   3. record    each try, in every conversation that was waiting
  *   4. decide    delivered, again later, or given up
  *
  * The life of a person's job; everything but the job itself is in the ledger, so a lost job begins again where it stood:
@@ -15,13 +15,13 @@
  *   (nothing) ◀──days later── exhausted ◀──something waits after the last try──┘
  *                                 └──a message waits, and the person is back──▶ waiting
  *
- * An acknowledgement that overtakes step 3 leaves no attempt in the ledger: nothing was waiting any more.
+ * A try is recorded even if its acknowledgement overtakes step 3: it is why the acknowledgement came.
  */
-import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { UserId } from '../../domain/ids.ts'
 import type { Channel, Push } from './channel.ts'
 import type { Recorder } from './recorder.ts'
 import { backoffMs, type DeliverySettings } from './settings.ts'
-import type { Undelivered } from './undelivered.ts'
+import type { Undelivered, WaitingRange } from './undelivered.ts'
 
 export type AttemptResult =
   | { readonly kind: 'delivered' }
@@ -39,8 +39,7 @@ export interface AttemptDeps {
 /** A person may wait in a thousand groups; the ledger takes this many appends of one job at once. */
 const RECORDED_AT_ONCE = 20
 
-interface Waiting {
-  readonly conversationId: ConversationId
+interface Waiting extends WaitingRange {
   readonly attempt: number
 }
 
@@ -49,10 +48,10 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
   const { undelivered, channels, recorder, settings } = deps
 
   // 1. Look.
-  const looked = (await undelivered.of(userId)).map(({ conversationId }) => conversationId)
+  const looked = await undelivered.of(userId)
   if (looked.length === 0) return { kind: 'delivered' }
 
-  let waiting: readonly Waiting[] = looked.map((conversationId) => ({ conversationId, attempt: 0 }))
+  let waiting: readonly Waiting[] = looked.map((range) => ({ ...range, attempt: 0 }))
   let last: Push = { outcome: 'offline' }
   for (const channel of channels) {
     // 2. Push.
@@ -61,9 +60,9 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
 
     // 3. Record.
     const tried = { userId, channel: channel.name, ...last }
-    waiting = await inTurns(waiting, async ({ conversationId }) => {
-      const { attempt, pending } = await recorder.attempt(conversationId, tried)
-      return pending ? [{ conversationId, attempt }] : []
+    waiting = await inTurns(waiting, async ({ conversationId, fromSeq, toSeq }) => {
+      const { attempt, pending } = await recorder.attempt(conversationId, { ...tried, fromSeq, toSeq })
+      return pending ? [{ conversationId, ...pending, attempt }] : []
     })
     if (last.outcome === 'pushed' || waiting.length === 0) break
   }
@@ -83,12 +82,13 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
 
 /** A message of another conversation that came while this job was running found the job there, and made none. */
 async function somethingNew(
-  looked: readonly ConversationId[],
+  looked: readonly WaitingRange[],
   userId: UserId,
   { undelivered, settings }: AttemptDeps,
 ): Promise<AttemptResult | undefined> {
   const now = await undelivered.of(userId)
-  if (now.every(({ conversationId }) => looked.includes(conversationId))) return undefined
+  const known = new Set(looked.map(({ conversationId }) => conversationId))
+  if (now.every(({ conversationId }) => known.has(conversationId))) return undefined
   return { kind: 'again', inMs: backoffMs(settings.backoff, 1), why: 'something new waits' }
 }
 

@@ -5,9 +5,7 @@ import type { ConversationId, Millis, UserId } from '../../domain/ids.ts'
 import type { Envelope } from '../../ledger/codec/encode.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 
-interface Tried extends Pick<RecordAttempt, 'channel' | 'outcome' | 'error'> {
-  readonly userId: UserId
-}
+type Tried = Pick<RecordAttempt, 'userId' | 'fromSeq' | 'toSeq' | 'channel' | 'outcome' | 'error'>
 
 export interface Recorder {
   /** Answers what still waits after this try. Rejects when the ledger can't say. */
@@ -22,8 +20,7 @@ export function createRecorder(handler: Pick<CommandHandler, 'conversation' | 'd
   ): Promise<DeliveryResults[C['type']] | undefined> {
     const commandId = randomUUID()
     const envelope: Envelope = { commandId, actorId: 'system', actorKind: 'system' }
-    // Messages are appended by other processes: a remembered conversation would say that nothing waits any more, and as
-    // that appends nothing, no conflict would reveal it.
+    // Messages are appended by other processes: by a remembered conversation nothing might be waiting any more.
     await handler.conversation(conversationId, true)
     const answer = await handler.deliver(conversationId, { ...command, envelope })
     switch (answer.kind) {

@@ -1,6 +1,12 @@
 /** What delivery asks the read models. Types only; `role.ts` connects them with `projections/queries`. */
-import type { ConversationId, Millis, UserId } from '../../domain/ids.ts'
+import type { ConversationId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
+
+export interface WaitingRange {
+  readonly conversationId: ConversationId
+  readonly fromSeq: Seq
+  readonly toSeq: Seq
+}
 
 export interface Undelivered {
   /** A page of the people for whom a message from before `olderThan` waits, by user id. */
@@ -14,8 +20,8 @@ export interface Undelivered {
     conversationIds: readonly ConversationId[],
     olderThan: Millis,
   ): Promise<readonly { readonly userId: UserId }[]>
-  /** The conversations in which something waits for this person, however young. */
-  of(userId: UserId): Promise<readonly { readonly conversationId: ConversationId }[]>
+  /** What waits for this person, however young. */
+  of(userId: UserId): Promise<readonly WaitingRange[]>
   /** Whether everything up to this position is in the read models, or is so within the time. */
   waitFor(position: Position, timeoutMs: number): Promise<boolean>
 }

@@ -5,8 +5,8 @@ import type { Channel, Push } from '../../../workers/delivery/channel.ts'
 import { backoffMs, DEFAULT_DELIVERY } from '../../../workers/delivery/settings.ts'
 
 const bob = 'bob' as UserId
-const conversation = (name: string) => ({ conversationId: name as ConversationId })
 const pending = { fromSeq: 1 as Seq, toSeq: 2 as Seq }
+const conversation = (name: string) => ({ conversationId: name as ConversationId, ...pending })
 
 /** Deps that write down what is done, for one conversation `c` that waits after its third attempt. */
 function given(changed: Partial<AttemptDeps> = {}): { deps: AttemptDeps; done: string[] } {

@@ -179,7 +179,12 @@ export async function createWorld(redisUrl?: string): Promise<World> {
 }
 
 async function openHandler(pool: pg.Pool, databaseUrl: string, masterKey: Buffer, node: string) {
-  const ledger = await openLedger({ ledgerUrl: undefined, databaseUrl, pool })
+  const ledger = await openLedger({
+    ledgerUrl: undefined,
+    databaseUrl,
+    pool,
+    log: createLogger({ level: 'silent', process: 'test' }),
+  })
   const handler = createCommandHandler({
     ledger,
     snapshots: createSnapshots(pool),

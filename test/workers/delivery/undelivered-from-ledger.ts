@@ -6,10 +6,9 @@ import type { ConversationId, Millis, Seq, UserId } from '../../../domain/ids.ts
 import { decode } from '../../../ledger/codec/decode.ts'
 import type { Ledger } from '../../../ledger/ledger.ts'
 import { CONVERSATION_PREFIXES } from '../../../ledger/streams.ts'
-import type { Undelivered } from '../../../workers/delivery/undelivered.ts'
+import type { Undelivered, WaitingRange } from '../../../workers/delivery/undelivered.ts'
 
-interface Waits {
-  readonly conversationId: ConversationId
+interface Waits extends WaitingRange {
   readonly userId: UserId
   readonly since: Millis
 }
@@ -47,7 +46,8 @@ async function everybodyWho(ledger: Pick<Ledger, 'readAll'>): Promise<Waits[]> {
     [...conversation.members].flatMap(([userId, { joinedSeq }]) => {
       const has = Math.max(joinedSeq, watermarksOf(delivery, userId).delivered) as Seq
       const oldest = conversation.recent.find(({ seq, senderId }) => seq > has && senderId !== userId)
-      return oldest ? [{ conversationId, userId, since: oldest.at }] : []
+      const range = { fromSeq: (has + 1) as Seq, toSeq: conversation.lastSeq }
+      return oldest ? [{ conversationId, ...range, userId, since: oldest.at }] : []
     }),
   )
 }
