@@ -36,11 +36,14 @@ export async function acquireOwnership(
   return undefined
 }
 
-/** One try; undefined when somebody else has it. */
-export async function tryOwnership(databaseUrl: string, schema: ReadSchema): Promise<Ownership | undefined> {
+/** One try; undefined when somebody else has it. `rebuild` is the lock of the command of that name. */
+export async function tryOwnership(
+  databaseUrl: string,
+  what: ReadSchema | 'rebuild',
+): Promise<Ownership | undefined> {
   const client = new pg.Client({
     connectionString: databaseUrl,
-    application_name: `triptick ${schema} owner`,
+    application_name: `triptick ${what} owner`,
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
   })
@@ -49,7 +52,7 @@ export async function tryOwnership(databaseUrl: string, schema: ReadSchema): Pro
   client.on('end', () => lost.abort())
   try {
     await client.connect()
-    const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK, [schema])
+    const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK, [what])
     if (rows[0]?.locked) {
       return {
         lost: lost.signal,

@@ -1,4 +1,5 @@
 /** One run of an engine on claimed checkpoints: reader, lanes and pulse side by side, until one of them ends it. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BEGINNING, type Ledger, type Position } from '../../ledger/ledger.ts'
 import type { Logger } from '../../runtime/logging.ts'
@@ -52,6 +53,8 @@ export async function run(
   const { databaseUrl, ledger, log, settings, metrics } = deps
   const ending = new AbortController()
   const signal = AbortSignal.any([stop, ownership.lost, ending.signal])
+  // Every lane listens; that is no leak.
+  setMaxListeners(0, signal)
   const parked = createParkedConversations(parkedBefore)
   const sessions = stored.map((_, lane) =>
     createSession(databaseUrl, `triptick ${owner.schema} lane ${lane}`),

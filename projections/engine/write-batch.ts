@@ -1,5 +1,6 @@
 /** One transaction: the checkpoint moves, the rows change, the bad events are parked. All or nothing. */
 import { writesOf } from '../fold/batch.ts'
+import type { ReadSchema } from '../schema.ts'
 import { type CheckpointOutcome, type Move, move, type Owner } from './checkpoint.ts'
 import type { FailPoint } from './fail-point.ts'
 import { UnapplicableEvent } from './failures.ts'
@@ -16,7 +17,7 @@ export async function writeBatch(
   session: Session,
   owner: Owner,
   to: Move,
-  { batch, parking }: FoldedEvents,
+  folded: FoldedEvents,
   pass: (point: FailPoint) => void,
 ): Promise<BatchOutcome> {
   let outcome: BatchOutcome = { kind: 'missing' }
@@ -26,22 +27,36 @@ export async function writeBatch(
     outcome = { kind: await move(session, owner, to) }
     if (outcome.kind !== 'stored') return false
     pass('after the checkpoint')
-    const freed = await park(session, owner.schema, parking)
+    const freed = await applyFolded(session, owner.schema, folded)
     if (freed.length > 0) {
       outcome = { kind: 'freed', conversationIds: freed }
       return false
-    }
-    for (const { statement, values, rows } of writesOf(owner.schema, batch)) {
-      const { rowCount } = await session.query(statement, values)
-      if (rows !== undefined && rowCount !== rows) {
-        throw new UnapplicableEvent(
-          `${statement.name}: ${rows} rows should have been there, but ${rowCount} were`,
-        )
-      }
     }
     pass('before the commit')
     return true
   })
   pass('after the commit')
   return outcome
+}
+
+/**
+ * Within a transaction: writes what a batch changes. Answers the conversations that are parked no more, and has then
+ * written nothing.
+ */
+export async function applyFolded(
+  session: Session,
+  schema: ReadSchema,
+  { batch, parking }: FoldedEvents,
+): Promise<readonly string[]> {
+  const freed = await park(session, schema, parking)
+  if (freed.length > 0) return freed
+  for (const { statement, values, rows } of writesOf(schema, batch)) {
+    const { rowCount } = await session.query(statement, values)
+    if (rows !== undefined && rowCount !== rows) {
+      throw new UnapplicableEvent(
+        `${statement.name}: ${rows} rows should have been there, but ${rowCount} were`,
+      )
+    }
+  }
+  return []
 }

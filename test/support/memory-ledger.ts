@@ -35,6 +35,17 @@ export function createMemoryLedger(initial: readonly RecordedEvent[] = [], pageS
     return low
   }
 
+  function rungOr(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      waiting.add(done)
+      signal.addEventListener('abort', done)
+    })
+  }
+
   const matches = (event: RecordedEvent, prefixes: readonly string[] | undefined): boolean =>
     prefixes?.some((prefix) => event.stream.startsWith(prefix)) ?? true
 
@@ -63,10 +74,7 @@ export function createMemoryLedger(initial: readonly RecordedEvent[] = [], pageS
         if (!last) {
           yield { kind: 'caught-up' }
           if (head() > position) continue
-          await new Promise<void>((resolve) => {
-            waiting.add(resolve)
-            signal.addEventListener('abort', () => resolve(), { once: true })
-          })
+          await rungOr(signal)
           continue
         }
         position = last.position

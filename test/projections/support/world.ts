@@ -83,12 +83,22 @@ export async function projected(
 ): Promise<void> {
   const until = Date.now() + withinMs
   for (;;) {
-    const { rows } = await pool.query<{ position: string | null }>(
-      `SELECT min(position) AS position FROM ${schema}.checkpoints`,
-    )
-    if (BigInt(rows[0]?.position ?? -1) >= position) return
+    const reached = await reachedBy(pool, schema)
+    if (reached >= position) return
     if (Date.now() > until)
-      throw new Error(`only ${rows[0]?.position} of ${position} was projected within ${withinMs} ms`)
+      throw new Error(`only ${reached} of ${position} was projected within ${withinMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
+}
+
+/** -1 while there is no such schema. */
+async function reachedBy(pool: pg.Pool, schema: ReadSchema): Promise<bigint> {
+  const exists = await pool.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [
+    `${schema}.checkpoints`,
+  ])
+  if (!exists.rows[0]?.found) return -1n
+  const { rows } = await pool.query<{ position: string | null }>(
+    `SELECT min(position) AS position FROM ${schema}.checkpoints`,
+  )
+  return BigInt(rows[0]?.position ?? -1)
 }

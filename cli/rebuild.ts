@@ -1,0 +1,124 @@
+/** `triptick rebuild`: the read models anew from the ledger, without downtime. */
+import type { Command } from 'commander'
+import type { RebuildResult } from '../projections/rebuild/rebuild.ts'
+import { settings } from './settings.ts'
+
+interface RebuildFlags {
+  readonly compare?: true
+  /** False with `--no-swap`. */
+  readonly swap: boolean
+  readonly return?: true
+  readonly fresh?: true
+  readonly json?: true
+}
+
+export function registerRebuild(program: Command): void {
+  program
+    .command('rebuild')
+    .description('build the read models anew from the ledger, beside those in use, and put them in place')
+    .option(
+      '--compare',
+      'compare every table with those in use first; a difference is exit code 1, and nothing is swapped',
+    )
+    .option('--no-swap', 'only build (and compare), and leave everything as it was')
+    .option('--return', 'put those back that were in use before the last rebuild')
+    .option('--fresh', 'begin at the beginning even if an earlier rebuild was cut short')
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText('after', HELP)
+    .action(async (flags: RebuildFlags) => {
+      process.exitCode = flags.return ? await goBack(flags) : await run(flags)
+    })
+}
+
+const HELP = `
+Everything else goes on meanwhile. Cut short, it goes on where it ended when it is run again.
+
+Examples:
+  triptick rebuild --compare
+  triptick rebuild --compare --no-swap --json | jq .compared
+  triptick rebuild --return`
+
+async function run({ compare, swap, fresh, json }: RebuildFlags): Promise<number> {
+  const [{ openReadModels }, { rebuild }, { createProgressBar }] = await Promise.all([
+    import('./read-models.ts'),
+    import('../projections/rebuild/rebuild.ts'),
+    import('./rebuild-progress.ts'),
+  ])
+  const interrupted = new AbortController()
+  const interrupt = () => interrupted.abort(new Error('interrupted: run it again to go on'))
+  process.once('SIGINT', interrupt)
+  process.once('SIGTERM', interrupt)
+  const { ledger, databaseUrl, log, close } = await openReadModels(settings())
+  const bar = createProgressBar(process.stderr, await ledger.head())
+  try {
+    const result = await rebuild({
+      databaseUrl,
+      ledger,
+      log,
+      signal: interrupted.signal,
+      compare: compare === true,
+      swap,
+      fresh: fresh === true,
+      onProgress: bar.update,
+    })
+    bar.end()
+    console.log(json ? JSON.stringify(result) : describe(result))
+    return result.compared?.some(({ equal }) => !equal) ? 1 : 0
+  } catch (error) {
+    bar.end()
+    if (!interrupted.signal.aborted) throw error
+    console.error('interrupted: run it again to go on')
+    return 130
+  } finally {
+    await close()
+  }
+}
+
+async function goBack({ json }: RebuildFlags): Promise<number> {
+  const [{ openReadModels }, { returnToPrevious }] = await Promise.all([
+    import('./read-models.ts'),
+    import('../projections/rebuild/return.ts'),
+  ])
+  const { databaseUrl, close } = await openReadModels(settings())
+  try {
+    await returnToPrevious(databaseUrl)
+  } finally {
+    await close()
+  }
+  console.log(
+    json
+      ? JSON.stringify({ returned: true })
+      : 'the read models from before the last rebuild are back in place',
+  )
+  return 0
+}
+
+function describe({
+  events,
+  seconds,
+  eventsPerSecond,
+  resumed,
+  compared,
+  swapped,
+  pausedMs,
+}: RebuildResult): string {
+  const lines = [
+    `${resumed ? 'went on and folded' : 'folded'} ${count(events)} events in ${seconds.toFixed(1)} s (${count(eventsPerSecond)} a second)`,
+  ]
+  for (const { table, equal, rows, differing } of compared ?? []) {
+    lines.push(
+      equal
+        ? `  equal      ${table}: ${count(rows.read)} rows`
+        : `  DIFFERENT  ${table}: ${count(rows.read)} rows in use, ${count(rows.rebuilt)} rebuilt; for example ${differing.join(', ')}`,
+    )
+  }
+  if (swapped)
+    lines.push(
+      `in place; the live projection paused for ${pausedMs} ms. To go back: triptick rebuild --return`,
+    )
+  else if (compared?.some(({ equal }) => !equal))
+    lines.push('nothing was swapped; what was rebuilt stands in the schema read_next')
+  return lines.join('\n')
+}
+
+const count = (n: number): string => n.toLocaleString('en-US')
