@@ -92,7 +92,8 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
 }
 
 /** Appends a group of batches; see `ledger.append` in the migrations for the contract. */
-const APPEND = 'SELECT batch, written, revision, last_position FROM ledger.append($1, $2, $3, $4, $5, $6, $7)'
+const APPEND =
+  'SELECT batch, written, revision, last_position FROM ledger.append($1, $2, $3, $4, $5, $6, $7, $8, $9)'
 
 interface AppendRow {
   readonly batch: number
@@ -107,10 +108,13 @@ async function write(
   timeoutMs: number,
 ): Promise<AppendOutcome[]> {
   const events = batch.flatMap((request) => request.events)
+  const places = batch.flatMap((request, index) => request.events.map((_, i) => [index + 1, i + 1] as const))
   const values = [
     batch.map((request) => request.stream),
     batch.map((request) => request.expected),
     batch.map((request) => request.events.length),
+    places.map(([number]) => number),
+    places.map(([, index]) => index),
     events.map((event) => event.id),
     events.map((event) => event.type),
     events.map((event) => event.data),
@@ -118,7 +122,9 @@ async function write(
   ]
   try {
     const result = await within(timeoutMs, writer.query({ name: 'ledger-append', text: APPEND, values }))
-    return (result.rows as AppendRow[]).map(toOutcome)
+    const outcomes: AppendOutcome[] = []
+    for (const row of result.rows as AppendRow[]) outcomes[row.batch - 1] = toOutcome(row)
+    return outcomes
   } catch (error) {
     const outcome = classify(error)
     if (outcome.kind === 'ambiguous') writer.discard()

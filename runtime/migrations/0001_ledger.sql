@@ -25,51 +25,63 @@ INSERT INTO ledger.head (position) VALUES (0);
 -- revision are written, the others answer with the revision that stands. An identical batch (same stream, expected
 -- revision and event ids) that was written before answers as it did then.
 --   streams, expected, counts: one entry per batch; a stream may occur once
---   ids, types, data, metadata: the events of all batches, in order
--- Returns per batch: its ordinal, whether it stands in the ledger, the revision and position of its last event
+--   batches, indexes, ids, types, data, metadata: one entry per event; its batch and its place in it, both from 1
+-- Returns per batch: its number, whether it stands in the ledger, the revision and position of its last event
 -- (or the actual revision of the stream, and null).
+--
+-- Everything is done for all batches at once: a loop over them, with a statement each, took 165 µs an event in batches of
+-- 100, this takes a third (2 cores, PostgreSQL 18). Without statistics, as on a young table, the planner would take the
+-- sequential scan that a large table must never get; hence the settings.
 CREATE FUNCTION ledger.append(
   streams text[], expected integer[], counts integer[],
-  ids uuid[], types text[], data text[], metadata text[]
+  batches integer[], indexes integer[], ids uuid[], types text[], data text[], metadata text[]
 ) RETURNS TABLE (batch integer, written boolean, revision integer, last_position bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
 DECLARE
   head bigint;
-  actual integer;
-  first_event integer := 1;
-  stored uuid[];
-  stored_position bigint;
+  added bigint;
 BEGIN
+  -- A statement of its own: the ones below must see what was committed while this one waited.
   SELECT h.position INTO head FROM ledger.head h FOR UPDATE;
-  FOR i IN 1 .. array_length(streams, 1) LOOP
-    batch := i;
-    SELECT e.revision INTO actual FROM ledger.events e
-      WHERE e.stream = streams[i] ORDER BY e.revision DESC LIMIT 1;
-    actual := coalesce(actual, -1);
-    IF actual = expected[i] THEN
+
+  RETURN QUERY
+    WITH asked AS MATERIALIZED (
+      SELECT b.n::integer AS n, b.stream, b.expected, b.count,
+        coalesce((SELECT e.revision FROM ledger.events e WHERE e.stream = b.stream
+                  ORDER BY e.revision DESC LIMIT 1), -1) AS actual
+      FROM unnest(append.streams, append.expected, append.counts) WITH ORDINALITY AS b (stream, expected, count, n)
+    ), fitting AS MATERIALIZED (
+      SELECT a.*, (head + sum(a.count) OVER (ORDER BY a.n))::bigint AS last_position FROM asked a
+      WHERE a.actual = a.expected
+    ), inserted AS (
       INSERT INTO ledger.events (position, stream, revision, id, type, data, metadata)
-        SELECT head + n, streams[i], actual + n,
-               ids[first_event + n - 1], types[first_event + n - 1],
-               data[first_event + n - 1]::json, metadata[first_event + n - 1]::json
-        FROM generate_series(1, counts[i]) AS n;
-      head := head + counts[i];
-      written := true; revision := actual + counts[i]; last_position := head;
-    ELSE
-      SELECT array_agg(e.id ORDER BY e.revision), max(e.position) INTO stored, stored_position
-        FROM ledger.events e
-        WHERE e.stream = streams[i] AND e.revision > expected[i] AND e.revision <= expected[i] + counts[i];
-      IF stored = ids[first_event : first_event + counts[i] - 1] THEN
-        written := true; revision := expected[i] + counts[i]; last_position := stored_position;
-      ELSE
-        written := false; revision := actual; last_position := null;
-      END IF;
-    END IF;
-    first_event := first_event + counts[i];
-    RETURN NEXT;
-  END LOOP;
-  UPDATE ledger.head h SET position = head WHERE h.position <> head;
-  IF FOUND THEN
-    PERFORM pg_notify('triptick_ledger', head::text);
+      SELECT f.last_position - f.count + v.index, f.stream, f.actual + v.index, v.id, v.type, v.data::json, v.metadata::json
+      FROM unnest(append.batches, append.indexes, append.ids, append.types, append.data, append.metadata)
+        AS v (batch, index, id, type, data, metadata)
+      JOIN fitting f ON f.n = v.batch
+    )
+    SELECT f.n, true, f.actual + f.count, f.last_position FROM fitting f
+    UNION ALL
+    SELECT a.n, earlier.written, CASE WHEN earlier.written THEN a.expected + a.count ELSE a.actual END,
+           CASE WHEN earlier.written THEN earlier.last_position END
+    FROM asked a CROSS JOIN LATERAL (
+      SELECT coalesce(array_agg(e.id ORDER BY e.revision)
+                      = (SELECT array_agg(v.id ORDER BY v.index)
+                         FROM unnest(append.batches, append.indexes, append.ids) AS v (batch, index, id)
+                         WHERE v.batch = a.n), false) AS written,
+             max(e.position) AS last_position
+      FROM ledger.events e
+      WHERE e.stream = a.stream AND e.revision > a.expected AND e.revision <= a.expected + a.count
+    ) earlier
+    WHERE a.actual <> a.expected;
+
+  SELECT max(e.position) - head INTO added FROM ledger.events e;
+  IF added > 0 THEN
+    UPDATE ledger.head h SET position = head + added;
+    PERFORM pg_notify('triptick_ledger', (head + added)::text);
   END IF;
 END
 $$;
