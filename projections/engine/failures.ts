@@ -1,5 +1,6 @@
 /** What an error means for the engine: try again, park an event, or stop. Handles none itself. */
 import { UndecodableEvent } from '../../ledger/codec/decode.ts'
+import { UnapplicableEvent } from '../fold/unapplicable-event.ts'
 
 /**
  * - `transient`: Postgres or the network is in the way for now. Try again, with backoff.
@@ -7,11 +8,6 @@ import { UndecodableEvent } from '../../ledger/codec/decode.ts'
  * - `fatal`: anything else (a missing table, a bug). Stop.
  */
 export type Failure = 'transient' | 'poison' | 'fatal'
-
-/** An event that decodes but contradicts what the read model knows. The message names no content. */
-export class UnapplicableEvent extends Error {
-  override readonly name = 'UnapplicableEvent'
-}
 
 /** The engine cannot go on, and says why to a person. */
 export class EngineStopped extends Error {

@@ -3,7 +3,8 @@ import { decode } from '../../ledger/codec/decode.ts'
 import type { Position, RecordedEvent } from '../../ledger/ledger.ts'
 import { conversationOf } from '../../ledger/streams.ts'
 import { type Batch, emptyBatch, foldEvent } from '../fold/batch.ts'
-import { describePoison, UnapplicableEvent } from './failures.ts'
+import { UnapplicableEvent } from '../fold/unapplicable-event.ts'
+import { describePoison } from './failures.ts'
 import type { ParkedConversations, Parking } from './parking.ts'
 
 export interface FoldedEvents {

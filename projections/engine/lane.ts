@@ -16,7 +16,7 @@ import { type Move, move, type Owner, stopFor } from './checkpoint.ts'
 import type { FailPoint } from './fail-point.ts'
 import { classify, describePoison } from './failures.ts'
 import { type FoldRules, foldEvents } from './fold-events.ts'
-import type { ParkedConversations } from './parking.ts'
+import type { ParkedConversations, Parking } from './parking.ts'
 import type { Session } from './session.ts'
 import type { EngineSettings } from './settings.ts'
 import { type BatchOutcome, writeBatch } from './write-batch.ts'
@@ -55,6 +55,8 @@ export interface Lane {
   run(): Promise<void>
 }
 
+/** Lanes that park at the same time do not see each other until both have. */
+const NOTHING_PARKED: Parking = { begun: [], events: [] }
 const BACKOFF_FIRST_MS = 20
 const BACKOFF_MAX_MS = 5_000
 
@@ -159,6 +161,7 @@ export function createLane(deps: LaneDeps): Lane {
     }
     settle(outcome.kind, last.position, time)
     parked.add(folded.parking)
+    parked.refuseBeyondLimits(NOTHING_PARKED)
     for (const { conversationId, position: bad, reason } of folded.parking.begun) {
       deps.onParked(conversationId, bad, reason)
     }

@@ -82,7 +82,6 @@ export async function park(
 /** What is parked, in memory, shared by the lanes of an engine. Changed only after the transaction that says the same. */
 export interface ParkedConversations {
   has(conversationId: string): boolean
-  readonly size: number
   add(parking: Parking): void
   free(conversationIds: readonly string[]): void
   /** @throws EngineStopped */
@@ -93,9 +92,6 @@ export function createParkedConversations(stored: ReadonlyMap<string, number>): 
   const events = new Map(stored)
   return {
     has: (conversationId) => events.has(conversationId),
-    get size() {
-      return events.size
-    },
     add(parking) {
       for (const { conversationId } of parking.events) {
         events.set(conversationId, (events.get(conversationId) ?? 0) + 1)

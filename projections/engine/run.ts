@@ -59,7 +59,6 @@ export async function run(
   const sessions = stored.map((_, lane) =>
     createSession(databaseUrl, `triptick ${owner.schema} lane ${lane}`),
   )
-  metrics?.parked(parked.size)
 
   const all: readonly Lane[] = stored.map(({ position }, lane) =>
     createLane({
@@ -82,7 +81,6 @@ export async function run(
         log.warn({ err, lane: which.lane }, 'a batch failed for a passing reason and is tried again')
       },
       onParked: (conversationId, bad, reason) => {
-        metrics?.parked(parked.size)
         log.error({ conversationId, position: String(bad), reason }, 'parked: see `triptick parked list`')
       },
       pass: deps.failAt ?? (() => {}),
@@ -109,7 +107,8 @@ export async function run(
       await sleep(wait, undefined, { signal }).catch(() => {})
       if (signal.aborted) return
       try {
-        const state = await pulse({ ledger, lanes, ownership, owner })
+        const { state, parkedConversations } = await pulse({ ledger, lanes, ownership, owner })
+        metrics?.parked(parkedConversations)
         for (const lane of all) metrics?.lag(lane, state === 'caught-up' ? 0 : secondsSince(lane.at))
         replaced = state === 'replaced'
       } catch (err) {

@@ -15,19 +15,23 @@ export interface WatchDeps {
   readonly owner: Owner
 }
 
-export type Pulse = 'caught-up' | 'behind' | 'replaced'
+export interface Pulse {
+  readonly state: 'caught-up' | 'behind' | 'replaced'
+  readonly parkedConversations: number
+}
 
 export async function pulse({ ledger, lanes, ownership, owner }: WatchDeps): Promise<Pulse> {
   await passOthers(ledger, lanes)
   const caughtUp = lanes.drained && lanes.dispatched >= (await ledger.head())
-  const { rowCount } = await ownership.query(
-    caughtUp
-      ? `UPDATE ${owner.schema}.model SET caught_up_at = clock_timestamp() WHERE generation = $1`
-      : `SELECT 1 FROM ${owner.schema}.model WHERE generation = $1`,
-    [owner.generation],
+  const { rows } = await ownership.query<{ parked: number }>(
+    `UPDATE ${owner.schema}.model SET caught_up_at = CASE WHEN $2 THEN clock_timestamp() ELSE caught_up_at END
+     WHERE generation = $1
+     RETURNING (SELECT count(*)::int FROM ${owner.schema}.parked_conversations) AS parked`,
+    [owner.generation, caughtUp],
   )
-  if (rowCount !== 1) return 'replaced'
-  return caughtUp ? 'caught-up' : 'behind'
+  const [row] = rows
+  const state = row ? (caughtUp ? 'caught-up' : 'behind') : 'replaced'
+  return { state, parkedConversations: row?.parked ?? 0 }
 }
 
 /**

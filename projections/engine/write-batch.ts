@@ -1,9 +1,9 @@
 /** One transaction: the checkpoint moves, the rows change, the bad events are parked. All or nothing. */
 import { writesOf } from '../fold/batch.ts'
+import { UnapplicableEvent } from '../fold/unapplicable-event.ts'
 import type { ReadSchema } from '../schema.ts'
 import { type CheckpointOutcome, type Move, move, type Owner } from './checkpoint.ts'
 import type { FailPoint } from './fail-point.ts'
-import { UnapplicableEvent } from './failures.ts'
 import type { FoldedEvents } from './fold-events.ts'
 import { park } from './parking.ts'
 import type { Session } from './session.ts'

@@ -1,11 +1,25 @@
 /** Folds a batch of events in memory into the rows it changes, and those into statements. Touches no database. */
 import type { DomainEvent } from '../../domain/events.ts'
-import { NO_SEQ } from '../../domain/ids.ts'
+import { NO_SEQ, type UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { ReadSchema } from '../schema.ts'
-import { type ConversationChanges, conversationWrites, moveConversation } from './conversations.ts'
+import {
+  type ConversationChanges,
+  conversationWrites,
+  moveConversation,
+  sendInConversation,
+  startConversation,
+} from './conversations.ts'
 import { type AttemptChanges, attemptWrites } from './delivery-attempts.ts'
-import { acknowledge, join, leave, type MemberChanges, memberOf, send } from './member-change.ts'
+import {
+  acknowledge,
+  join,
+  leave,
+  type MemberChange,
+  type MemberChanges,
+  memberOf,
+  send,
+} from './member-change.ts'
 import { memberWrites } from './members.ts'
 import { addMessage, deleteMessage, type MessageChanges, messageWrites } from './messages.ts'
 import { addReceipt, type ReceiptChanges, receiptWrites } from './receipts.ts'
@@ -22,52 +36,57 @@ export interface Batch {
 export const emptyBatch = (): Batch => ({
   conversations: new Map(),
   members: new Map(),
-  messages: { sent: new Map(), deleted: [] },
+  messages: { sent: new Map(), deleted: new Map() },
   receipts: { receipts: [], devices: new Map() },
   attempts: [],
 })
 
-/** Folds one event into the batch, in place. */
+/**
+ * Folds one event into the batch, in place. What would contradict stored rows must contradict the rows of this batch too,
+ * or else the result would depend on where batches end.
+ * @throws UnapplicableEvent; the batch is as it was then.
+ */
 export function foldEvent(batch: Batch, event: DomainEvent, position: Position): void {
   const { conversationId } = event
-  const conversation = moveConversation(batch.conversations, conversationId, position)
+  const member = (userId: UserId): MemberChange => memberOf(batch.members, conversationId, userId)
   switch (event.type) {
     case 'ConversationStarted': {
-      conversation.started = { event, position }
       const { at, by } = event
+      startConversation(batch.conversations, event, position)
       for (const { userId, role } of event.members) {
-        join(memberOf(batch.members, conversationId, userId), { role, afterSeq: NO_SEQ, at, by, position })
+        join(member(userId), { role, afterSeq: NO_SEQ, at, by, position })
       }
       return
     }
     case 'MemberAdded': {
-      const { userId, role, afterSeq, at, by } = event
-      join(memberOf(batch.members, conversationId, userId), { role, afterSeq, at, by, position })
-      return
+      const { role, afterSeq, at, by } = event
+      join(member(event.userId), { role, afterSeq, at, by, position })
+      break
     }
     case 'MemberRemoved':
-      leave(memberOf(batch.members, conversationId, event.userId), event, position)
-      return
+      leave(member(event.userId), event, position)
+      break
     case 'MessageSent':
-      conversation.message = { seq: event.seq, at: event.at, position }
+      sendInConversation(batch.conversations, event, position)
       addMessage(batch.messages, event, position)
-      send(memberOf(batch.members, conversationId, event.senderId), event.seq)
+      send(member(event.senderId), event.seq)
       return
     case 'MessageDeleted':
       deleteMessage(batch.messages, event, position)
-      return
+      break
     case 'MessageDelivered':
     case 'MessageRead':
       addReceipt(batch.receipts, event, position)
-      acknowledge(memberOf(batch.members, conversationId, event.userId), event, position)
-      return
+      acknowledge(member(event.userId), event, position)
+      break
     case 'DeliveryAttempted':
     case 'DeliveryExhausted':
       batch.attempts.push({ event, position })
-      return
+      break
     default:
       event satisfies never
   }
+  moveConversation(batch.conversations, conversationId, position)
 }
 
 /** To be run in this order, in one transaction. */

@@ -1,22 +1,35 @@
 /** What a batch changes in `conversations`: at most one row each, however many events. */
-import type { ConversationStarted } from '../../domain/events.ts'
+import type { ConversationStarted, MessageSent } from '../../domain/events.ts'
 import type { ConversationId, Millis, Seq } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { ReadSchema } from '../schema.ts'
 import { numbers, plain, written } from './columns.ts'
 import { perSchema } from './per-schema.ts'
+import { UnapplicableEvent } from './unapplicable-event.ts'
 import type { Write } from './write.ts'
 
 export interface ConversationChange {
   readonly conversationId: ConversationId
   /** Set when the conversation began in this batch. */
-  started?: { readonly event: ConversationStarted; readonly position: Position }
-  /** The newest message of this batch. */
+  readonly started?: { readonly event: ConversationStarted; readonly position: Position }
+  /** The first seq of this batch, and its newest message. */
+  firstSeq?: Seq
   message?: { readonly seq: Seq; readonly at: Millis; readonly position: Position }
   lastPosition: Position
 }
 
 export type ConversationChanges = Map<ConversationId, ConversationChange>
+
+/** @throws UnapplicableEvent if it is known already; nothing is changed then. */
+export function startConversation(
+  changes: ConversationChanges,
+  event: ConversationStarted,
+  position: Position,
+): void {
+  const { conversationId } = event
+  if (changes.has(conversationId)) throw new UnapplicableEvent('a conversation begins that is known already')
+  changes.set(conversationId, { conversationId, started: { event, position }, lastPosition: position })
+}
 
 /** Every event of a conversation moves it. */
 export function moveConversation(
@@ -32,6 +45,20 @@ export function moveConversation(
   const fresh: ConversationChange = { conversationId, lastPosition: position }
   changes.set(conversationId, fresh)
   return fresh
+}
+
+/** @throws UnapplicableEvent if its seq is not beyond those before; nothing is changed then. */
+export function sendInConversation(
+  changes: ConversationChanges,
+  { conversationId, seq, at }: MessageSent,
+  position: Position,
+): void {
+  const before = changes.get(conversationId)?.message
+  if (before && seq <= before.seq)
+    throw new UnapplicableEvent('a message has a seq that is not beyond those before')
+  const change = moveConversation(changes, conversationId, position)
+  change.firstSeq ??= seq
+  change.message = { seq, at, position }
 }
 
 const startConversations = perSchema((schema) => ({
@@ -55,9 +82,9 @@ const moveConversations = perSchema((schema) => ({
         last_message_at = coalesce(change.message_at, c.last_message_at),
         last_message_position = coalesce(change.message_position, c.last_message_position),
         last_position = change.last_position
-    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[])
-      AS change (conversation_id, seq, message_at, message_position, last_position)
-    WHERE c.conversation_id = change.conversation_id`,
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[], $6::int[])
+      AS change (conversation_id, seq, message_at, message_position, last_position, first_seq)
+    WHERE c.conversation_id = change.conversation_id AND coalesce(change.first_seq > c.last_seq, true)`,
 }))
 
 export function conversationWrites(schema: ReadSchema, changes: ConversationChanges): Write[] {
@@ -82,7 +109,11 @@ export function conversationWrites(schema: ReadSchema, changes: ConversationChan
   if (moved.length > 0) {
     writes.push({
       statement: moveConversations(schema),
-      values: [plain(moved, (change) => change.conversationId), ...newestMessages(moved)],
+      values: [
+        plain(moved, (change) => change.conversationId),
+        ...newestMessages(moved),
+        numbers(moved, (change) => change.firstSeq),
+      ],
       rows: moved.length,
     })
   }

@@ -11,6 +11,7 @@
 import type { MemberRemoved, MessageDelivered, MessageRead, Role } from '../../domain/events.ts'
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
+import { UnapplicableEvent } from './unapplicable-event.ts'
 
 export interface Joining {
   readonly role: Role
@@ -20,7 +21,7 @@ export interface Joining {
   readonly position: Position
 }
 
-interface Leaving {
+export interface Leaving {
   readonly afterSeq: Seq
   readonly at: Millis
   readonly by: UserId
@@ -37,9 +38,10 @@ export interface Mark {
 export interface MemberChange {
   readonly conversationId: ConversationId
   readonly userId: UserId
-  /** The newest joining in this batch. */
+  /** The end of the membership that stood when the batch began. */
+  ended?: Leaving
+  /** The newest joining in this batch, and its end. */
   joined?: Joining
-  /** After that joining, if there is one. */
   left?: Leaving
   delivered?: Mark
   read?: Mark
@@ -47,8 +49,6 @@ export interface MemberChange {
   sent: Seq[]
   firstSent?: Seq
   lastSent?: Seq
-  /** Where the range ends that was open when the batch began. */
-  closedAt?: Seq
   /** Ranges that were opened in this batch; `to` is absent while open. */
   readonly opened: { readonly from: number; to?: Seq }[]
 }
@@ -68,7 +68,10 @@ export function memberOf(
   return fresh
 }
 
+/** @throws UnapplicableEvent if this person is a member already; nothing is changed then. */
 export function join(member: MemberChange, joined: Joining): void {
+  const isMember = member.joined ? !member.left : !member.ended && isMoved(member)
+  if (isMember) throw new UnapplicableEvent('somebody joins who is a member already')
   member.joined = joined
   delete member.left
   delete member.delivered
@@ -77,11 +80,17 @@ export function join(member: MemberChange, joined: Joining): void {
   member.opened.push({ from: joined.afterSeq + 1 })
 }
 
+/** Whether anything but joining and leaving happened. */
+export const isMoved = ({ sent, delivered, read }: MemberChange): boolean =>
+  sent.length > 0 || delivered !== undefined || read !== undefined
+
+/** @throws UnapplicableEvent if this person has left already; nothing is changed then. */
 export function leave(member: MemberChange, { afterSeq, at, by }: MemberRemoved, position: Position): void {
-  member.left = { afterSeq, at, by, position }
-  const open = member.opened.at(-1)
+  const end = member.joined ? 'left' : 'ended'
+  if (member[end]) throw new UnapplicableEvent('somebody leaves who is no member')
+  member[end] = { afterSeq, at, by, position }
+  const open = member.joined ? member.opened.at(-1) : undefined
   if (open) open.to = afterSeq
-  else member.closedAt = afterSeq
 }
 
 export function acknowledge(

@@ -1,19 +1,30 @@
 /**
- * Merges what a batch changed about members into `members`, in three statements: ranges that ended, then memberships that
- * began, then everybody else's watermarks.
+ * Merges what a batch changed about members into `members`, in three statements: memberships that ended, then those
+ * that began, then everybody else's watermarks.
  */
 import type { ReadSchema } from '../schema.ts'
 import { numbers, plain } from './columns.ts'
-import { type Mark, type MemberChange, type MemberChanges, openedRanges, sentAfter } from './member-change.ts'
+import {
+  isMoved,
+  type Leaving,
+  type Mark,
+  type MemberChange,
+  type MemberChanges,
+  openedRanges,
+  sentAfter,
+} from './member-change.ts'
 import { perSchema } from './per-schema.ts'
 import type { Write } from './write.ts'
 
-const endHistories = perSchema((schema) => ({
-  name: `${schema}: end histories`,
+const endMemberships = perSchema((schema) => ({
+  name: `${schema}: end memberships`,
   text: `
-    UPDATE ${schema}.members m SET history = m.history * int4multirange(int4range(NULL, change.closed_at + 1))
-    FROM unnest($1::uuid[], $2::text[], $3::int[]) AS change (conversation_id, user_id, closed_at)
-    WHERE m.conversation_id = change.conversation_id AND m.user_id = change.user_id`,
+    UPDATE ${schema}.members m SET
+      left_seq = change.left_seq, left_at = change.left_at, left_by = change.left_by, left_position = change.left_position,
+      history = m.history * int4multirange(int4range(NULL, change.left_seq + 1))
+    FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::bigint[])
+      AS change (conversation_id, user_id, left_seq, left_at, left_by, left_position)
+    WHERE m.conversation_id = change.conversation_id AND m.user_id = change.user_id AND m.left_seq IS NULL`,
 }))
 
 const joinMembers = perSchema((schema) => ({
@@ -50,7 +61,8 @@ const joinMembers = perSchema((schema) => ({
       own_after_delivered = excluded.own_after_delivered, own_after_read = excluded.own_after_read,
       role = excluded.role, joined_seq = excluded.joined_seq, joined_at = excluded.joined_at,
       joined_by = excluded.joined_by, joined_position = excluded.joined_position,
-      history = m.history + excluded.history`,
+      history = m.history + excluded.history
+    WHERE m.left_seq IS NOT NULL`,
 }))
 
 /**
@@ -82,18 +94,14 @@ const moveMembers = perSchema((schema) => ({
   name: `${schema}: move members`,
   text: `
     UPDATE ${schema}.members m SET
-      left_seq = coalesce(change.left_seq, m.left_seq),
-      left_at = coalesce(change.left_at, m.left_at),
-      left_by = coalesce(change.left_by, m.left_by),
-      left_position = coalesce(change.left_position, m.left_position),
       first_sent_seq = coalesce(m.first_sent_seq, change.first_sent_seq),
       last_sent_seq = coalesce(change.last_sent_seq, m.last_sent_seq),
       ${moveWatermark(schema, 'delivered')},
       ${moveWatermark(schema, 'read')}
-    FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::bigint[],
-      $7::int[], $8::bigint[], $9::text[], $10::bigint[], $11::int[], $12::bigint[], $13::text[], $14::bigint[],
-      $15::int[], $16::int[], $17::int[], $18::int[], $19::int[])
-      AS change (conversation_id, user_id, left_seq, left_at, left_by, left_position,
+    FROM unnest($1::uuid[], $2::text[],
+      $3::int[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::bigint[], $9::text[], $10::bigint[],
+      $11::int[], $12::int[], $13::int[], $14::int[], $15::int[])
+      AS change (conversation_id, user_id,
         delivered_seq, delivered_at, delivered_device_id, delivered_position,
         read_seq, read_at, read_device_id, read_position,
         first_sent_seq, last_sent_seq, sent_after_delivered, sent_after_read, sent)
@@ -102,42 +110,48 @@ const moveMembers = perSchema((schema) => ({
 
 export function memberWrites(schema: ReadSchema, changes: MemberChanges): Write[] {
   const all = [...changes.values()]
-  const ended = all.filter((change) => change.closedAt !== undefined)
+  const ended = all.filter((change) => change.ended !== undefined)
   const joined = all.filter((change) => change.joined !== undefined)
-  const moved = all.filter((change) => change.joined === undefined)
+  const moved = all.filter((change) => change.joined === undefined && isMoved(change))
   const writes: Write[] = []
   if (ended.length > 0) {
-    const values = [...idsOf(ended), numbers(ended, (change) => change.closedAt)]
-    writes.push({ statement: endHistories(schema), values, rows: ended.length })
+    const values = [...idsOf(ended), ...leavingsOf(ended, (change) => change.ended)]
+    writes.push({ statement: endMemberships(schema), values, rows: ended.length })
   }
   if (joined.length > 0) {
-    writes.push({ statement: joinMembers(schema), values: [...columnsOf(joined), ...joiningsOf(joined)] })
+    const leavings = leavingsOf(joined, (change) => change.left)
+    const values = [...idsOf(joined), ...leavings, ...movesOf(joined), ...joiningsOf(joined)]
+    writes.push({ statement: joinMembers(schema), values, rows: joined.length })
   }
   if (moved.length > 0) {
-    const values = [...columnsOf(moved), numbers(moved, (change) => change.sent.length)]
+    const values = [...idsOf(moved), ...movesOf(moved), numbers(moved, (change) => change.sent.length)]
     writes.push({ statement: moveMembers(schema), values, rows: moved.length })
   }
   return writes
 }
 
-/** The parameters that both statements begin with. */
-const columnsOf = (changes: readonly MemberChange[]): string[] => [
-  ...idsOf(changes),
-  numbers(changes, ({ left }) => left?.afterSeq),
-  numbers(changes, ({ left }) => left?.at),
-  plain(changes, ({ left }) => left?.by),
-  numbers(changes, ({ left }) => left?.position),
+const idsOf = (changes: readonly MemberChange[]): string[] => [
+  plain(changes, ({ conversationId }) => conversationId),
+  plain(changes, ({ userId }) => userId),
+]
+
+const leavingsOf = (
+  changes: readonly MemberChange[],
+  leavingOf: (change: MemberChange) => Leaving | undefined,
+): string[] => [
+  numbers(changes, (change) => leavingOf(change)?.afterSeq),
+  numbers(changes, (change) => leavingOf(change)?.at),
+  plain(changes, (change) => leavingOf(change)?.by),
+  numbers(changes, (change) => leavingOf(change)?.position),
+]
+
+const movesOf = (changes: readonly MemberChange[]): string[] => [
   ...marksOf(changes, ({ delivered }) => delivered),
   ...marksOf(changes, ({ read }) => read),
   numbers(changes, ({ firstSent }) => firstSent),
   numbers(changes, ({ lastSent }) => lastSent),
   numbers(changes, (change) => sentAfter(change, change.delivered)),
   numbers(changes, (change) => sentAfter(change, change.read)),
-]
-
-const idsOf = (changes: readonly MemberChange[]): string[] => [
-  plain(changes, ({ conversationId }) => conversationId),
-  plain(changes, ({ userId }) => userId),
 ]
 
 const marksOf = (

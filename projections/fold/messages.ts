@@ -5,6 +5,7 @@ import type { Position } from '../../ledger/ledger.ts'
 import type { ReadSchema } from '../schema.ts'
 import { numbers, plain } from './columns.ts'
 import { perSchema } from './per-schema.ts'
+import { UnapplicableEvent } from './unapplicable-event.ts'
 import type { Write } from './write.ts'
 
 interface Deletion {
@@ -24,7 +25,7 @@ interface NewMessage {
 export interface MessageChanges {
   readonly sent: Map<string, NewMessage>
   /** Of messages from earlier batches. */
-  readonly deleted: Deletion[]
+  readonly deleted: Map<string, Deletion>
 }
 
 const keyOf = ({ conversationId, seq }: { readonly conversationId: string; readonly seq: number }): string =>
@@ -34,12 +35,15 @@ export function addMessage(changes: MessageChanges, event: MessageSent, position
   changes.sent.set(keyOf(event), { event, position })
 }
 
+/** @throws UnapplicableEvent if it is deleted already; nothing is changed then. */
 export function deleteMessage(changes: MessageChanges, event: MessageDeleted, position: Position): void {
   const { conversationId, seq, at } = event
+  const key = keyOf(event)
+  const sent = changes.sent.get(key)
+  if (sent?.deleted || changes.deleted.has(key)) throw new UnapplicableEvent('a message is deleted twice')
   const deletion = { conversationId, seq, at, position }
-  const sent = changes.sent.get(keyOf(event))
   if (sent) sent.deleted = deletion
-  else changes.deleted.push(deletion)
+  else changes.deleted.set(key, deletion)
 }
 
 const addMessages = perSchema((schema) => ({
@@ -61,7 +65,7 @@ const removeBodies = perSchema((schema) => ({
     UPDATE ${schema}.messages m
     SET body = NULL, deleted_at = deletion.at, deleted_position = deletion.position
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[]) AS deletion (conversation_id, seq, at, position)
-    WHERE m.conversation_id = deletion.conversation_id AND m.seq = deletion.seq`,
+    WHERE m.conversation_id = deletion.conversation_id AND m.seq = deletion.seq AND m.deleted_at IS NULL`,
 }))
 
 export function messageWrites(schema: ReadSchema, { sent, deleted }: MessageChanges): Write[] {
@@ -87,16 +91,17 @@ export function messageWrites(schema: ReadSchema, { sent, deleted }: MessageChan
       ],
     })
   }
-  if (deleted.length > 0) {
+  const deletions = [...deleted.values()]
+  if (deletions.length > 0) {
     writes.push({
       statement: removeBodies(schema),
       values: [
-        plain(deleted, (deletion) => deletion.conversationId),
-        numbers(deleted, (deletion) => deletion.seq),
-        numbers(deleted, (deletion) => deletion.at),
-        numbers(deleted, (deletion) => deletion.position),
+        plain(deletions, (deletion) => deletion.conversationId),
+        numbers(deletions, (deletion) => deletion.seq),
+        numbers(deletions, (deletion) => deletion.at),
+        numbers(deletions, (deletion) => deletion.position),
       ],
-      rows: deleted.length,
+      rows: deletions.length,
     })
   }
   return writes

@@ -1,0 +1,99 @@
+/**
+ * Takes a parked conversation up again: applies its events in order, in one transaction. A running engine may go on
+ * parking events of it meanwhile; the row lock on `parked_conversations` puts the two one after the other, and an engine that
+ * comes second finds the conversation freed and applies the event (`../engine/parking.ts`).
+ */
+import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
+import { classify, describePoison } from '../engine/failures.ts'
+import { foldRecorded } from '../engine/fold-events.ts'
+import type { Session } from '../engine/session.ts'
+import { applyFolded } from '../engine/write-batch.ts'
+import { emptyBatch } from '../fold/batch.ts'
+import type { ParkedEvent } from './list.ts'
+
+/**
+ * - `freed`: all its events are applied, and it is parked no more.
+ * - `stopped`: the events before this one are applied; it and the later ones stay parked.
+ * - `not-parked`
+ */
+export type RetryOutcome =
+  | { readonly kind: 'freed'; readonly applied: number }
+  | { readonly kind: 'stopped'; readonly applied: number; readonly at: ParkedEvent; readonly reason: string }
+  | { readonly kind: 'not-parked' }
+
+const LOCK = {
+  name: 'lock parked conversation',
+  text: 'SELECT 1 FROM read.parked_conversations WHERE conversation_id = $1 FOR UPDATE',
+}
+const EVENTS = {
+  name: 'parked events to retry',
+  text: `
+    SELECT position::text, stream, revision, event_id AS "eventId", type
+    FROM read.parked_events WHERE conversation_id = $1 ORDER BY position`,
+}
+const SAVEPOINT = { name: 'savepoint of a retry', text: 'SAVEPOINT retry' }
+const BACK_TO_SAVEPOINT = { name: 'back to the savepoint of a retry', text: 'ROLLBACK TO SAVEPOINT retry' }
+const UNPARK_EVENT = {
+  name: 'unpark event',
+  text: 'DELETE FROM read.parked_events WHERE conversation_id = $1 AND position = $2',
+}
+const UNPARK_CONVERSATION = {
+  name: 'unpark conversation',
+  text: 'DELETE FROM read.parked_conversations WHERE conversation_id = $1',
+}
+const STAY_PARKED = {
+  name: 'stay parked',
+  text: 'UPDATE read.parked_conversations SET position = $2, reason = $3 WHERE conversation_id = $1',
+}
+
+export async function retryParked(
+  session: Session,
+  ledger: Ledger,
+  conversationId: string,
+): Promise<RetryOutcome> {
+  let outcome: RetryOutcome = { kind: 'not-parked' }
+  await session.transaction(async () => {
+    const { rowCount } = await session.query(LOCK, [conversationId])
+    if (rowCount === 0) return false
+    outcome = await drain(session, ledger, conversationId)
+    return true
+  })
+  return outcome
+}
+
+async function drain(session: Session, ledger: Ledger, conversationId: string): Promise<RetryOutcome> {
+  const { rows } = await session.query<Omit<ParkedEvent, 'position'> & { position: string }>(EVENTS, [
+    conversationId,
+  ])
+  let applied = 0
+  for (const row of rows) {
+    const parked = { ...row, position: BigInt(row.position) as ParkedEvent['position'] }
+    await session.query(SAVEPOINT)
+    try {
+      await apply(session, await find(ledger, parked), conversationId)
+    } catch (error) {
+      if (classify(error) !== 'poison') throw error
+      await session.query(BACK_TO_SAVEPOINT)
+      const reason = describePoison(error)
+      await session.query(STAY_PARKED, [conversationId, parked.position, reason])
+      return { kind: 'stopped', applied, at: parked, reason }
+    }
+    await session.query(UNPARK_EVENT, [conversationId, parked.position])
+    applied++
+  }
+  await session.query(UNPARK_CONVERSATION, [conversationId])
+  return { kind: 'freed', applied }
+}
+
+async function apply(session: Session, event: RecordedEvent, conversationId: string): Promise<void> {
+  const batch = emptyBatch()
+  foldRecorded(batch, event, conversationId)
+  await applyFolded(session, 'read', { batch, parking: { begun: [], events: [] } })
+}
+
+async function find(ledger: Ledger, { stream, revision, position }: ParkedEvent): Promise<RecordedEvent> {
+  for await (const event of ledger.readStream(stream, { from: revision, limit: 1 })) {
+    if (event.position === position) return event
+  }
+  throw new Error(`the ledger has no event at ${stream}@${revision} with position ${position}`)
+}

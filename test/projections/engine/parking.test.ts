@@ -1,0 +1,232 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import type { RecordedEvent } from '../../../ledger/ledger.ts'
+import { conversationOf } from '../../../ledger/streams.ts'
+import { EngineStopped } from '../../../projections/engine/failures.ts'
+import { MAX_PARKED_CONVERSATIONS } from '../../../projections/engine/parking.ts'
+import { createSession, type Session } from '../../../projections/engine/session.ts'
+import { parkedConversations, parkedEvents } from '../../../projections/parked/list.ts'
+import { retryParked } from '../../../projections/parked/retry.ts'
+import { skipParked } from '../../../projections/parked/skip.ts'
+import { rebuild } from '../../../projections/rebuild/rebuild.ts'
+import { createMemoryLedger } from '../../support/memory-ledger.ts'
+import { conversationNumber, createPast } from '../../support/recorded-events.ts'
+import { dump } from '../support/dump.ts'
+import { createWorld, projected, quiet, type World } from '../support/world.ts'
+
+let world: World
+let session: Session
+beforeAll(async () => {
+  world = await createWorld()
+  session = createSession(world.url, 'test')
+})
+afterAll(async () => {
+  await session.close()
+  await world.end()
+})
+afterEach(() => world.clear())
+
+const [ann, bob] = ['ann', 'bob'] as unknown as [UserId, UserId]
+const phone = 'phone' as DeviceId
+
+/** Three conversations that talk in turns. */
+function someTalk(turns = 10): readonly RecordedEvent[] {
+  const past = createPast()
+  for (let n = 0; n < 3; n++) {
+    past.converse(conversationNumber(n), { type: 'start', kind: 'direct', by: ann, members: [bob] })
+  }
+  for (let turn = 0; turn < turns; turn++) {
+    const id = conversationNumber(turn % 3)
+    past.say(id, ann, phone)
+    past.deliver(id, {
+      type: 'acknowledge',
+      kind: 'read',
+      userId: bob,
+      deviceId: phone,
+      upTo: past.conversation(id).lastSeq,
+    })
+  }
+  return past.events
+}
+
+const [sick, healthy] = [conversationNumber(0), conversationNumber(1)]
+
+/** The n-th message of the sick conversation. */
+const messageOf = (events: readonly RecordedEvent[], nth: number): number =>
+  events.findIndex((event, i) =>
+    event.type === 'MessageSent' && conversationOf(event.stream) === sick
+      ? events.slice(0, i + 1).filter((e) => e.type === 'MessageSent' && conversationOf(e.stream) === sick)
+          .length === nth
+      : false,
+  )
+
+/** Ways in which an event can be bad: undecodable, contradicting its stream, refused by Postgres. */
+const bad: Readonly<Record<string, (event: RecordedEvent) => RecordedEvent>> = {
+  'of a type that nobody knows': (event) => ({ ...event, type: 'MessageSung' }),
+  'with data that its schema does not take': (event) => ({ ...event, data: { seq: 'one' } }),
+  'of another conversation than its stream': (event) => ({
+    ...event,
+    data: { ...(event.data as object), conversationId: healthy },
+  }),
+  'with a seq that is taken': (event) => ({ ...event, data: { ...(event.data as object), seq: 1 } }),
+  'with a seq that no column holds': (event) => ({
+    ...event,
+    data: { ...(event.data as object), seq: 2 ** 40 },
+  }),
+  'that deletes what is not there': (event) => ({
+    ...event,
+    type: 'MessageDeleted',
+    data: { ...(event.data as object), by: 'ann', seq: 77 },
+  }),
+}
+
+function spoil(events: readonly RecordedEvent[], index: number, how: string): RecordedEvent[] {
+  const spoilt = [...events]
+  spoilt[index] = (bad[how] as (event: RecordedEvent) => RecordedEvent)(events[index] as RecordedEvent)
+  return spoilt
+}
+
+const without = (events: readonly RecordedEvent[], id: string) =>
+  events.filter(({ stream }) => conversationOf(stream) !== id)
+
+test.each(Object.keys(bad))(
+  'an event %s parks itself and all later events of its conversation, and nothing else',
+  async (how) => {
+    const events = someTalk()
+    const index = messageOf(events, 2)
+    for (const batchEvents of [1, 500]) {
+      await world.clear()
+      await world.project(createMemoryLedger(spoil(events, index, how)), { settings: { batchEvents } })
+      const later = events.filter(({ stream }, i) => i >= index && conversationOf(stream) === sick)
+      const [parked, ...others] = await parkedConversations(world.pool)
+      expect(others).toEqual([])
+      expect(parked).toMatchObject({
+        conversationId: sick,
+        position: events[index]?.position,
+        events: later.length,
+      })
+      expect((await parkedEvents(world.pool, sick)).map(({ position }) => position)).toEqual(
+        later.map(({ position }) => position),
+      )
+      const stands = await dump(world.pool)
+      await world.clear()
+      await world.project(
+        createMemoryLedger([...events.slice(0, index), ...without(events.slice(index), sick)]),
+      )
+      expect(stands).toEqual(await dump(world.pool))
+    }
+  },
+)
+
+test('the reason says what is wrong, and never what a message says', async () => {
+  const events = someTalk()
+  const index = messageOf(events, 1)
+  const secret = { ...(events[index]?.data as object), deviceId: 'the secret words' }
+  const spoilt = [...events]
+  spoilt[index] = { ...(events[index] as RecordedEvent), data: secret }
+  await world.project(createMemoryLedger(spoilt))
+  const [parked] = await parkedConversations(world.pool)
+  expect(parked?.reason).toContain('deviceId')
+  expect(parked?.reason).not.toContain('secret')
+})
+
+test('a parked conversation stays parked over a restart, and its new events join the others', async () => {
+  const events = spoil(someTalk(), messageOf(someTalk(), 2), 'of a type that nobody knows')
+  const ledger = createMemoryLedger(events.slice(0, 20))
+  await world.project(ledger)
+  const before = (await parkedEvents(world.pool, sick)).length
+  ledger.add(events.slice(20))
+  await world.project(ledger)
+  expect((await parkedEvents(world.pool, sick)).length).toBeGreaterThan(before)
+})
+
+test('a retry applies the parked events in order, and the rows are those of a history without the mishap', async () => {
+  const events = someTalk()
+  const ledger = createMemoryLedger(spoil(events, messageOf(events, 2), 'of a type that nobody knows'))
+  await world.project(ledger)
+  expect(await retryParked(session, ledger, sick)).toMatchObject({ kind: 'stopped', applied: 0 })
+
+  const understood = createMemoryLedger(events)
+  expect(await retryParked(session, understood, sick)).toMatchObject({ kind: 'freed' })
+  expect(await retryParked(session, understood, sick)).toEqual({ kind: 'not-parked' })
+  const retried = await dump(world.pool)
+  await world.clear()
+  await world.project(understood)
+  expect(retried).toEqual(await dump(world.pool))
+})
+
+test('a conversation that is freed while an engine runs goes on as if nothing had been', async () => {
+  const events = someTalk(200)
+  const spoilt = spoil(events, messageOf(events, 2), 'of a type that nobody knows')
+  const live = createMemoryLedger(spoilt.slice(0, 60), 10)
+  const engine = world.start(live, { settings: { batchEvents: 3 } })
+  await projected(world.pool, await live.head())
+  const feeding = (async () => {
+    for (let i = 60; i < spoilt.length; i += 4) {
+      live.add(spoilt.slice(i, i + 4))
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+  })()
+  const outcomes = []
+  for (let tries = 0; tries < 6; tries++) {
+    outcomes.push((await retryParked(session, createMemoryLedger(events), sick)).kind)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  await feeding
+  await projected(world.pool, await live.head())
+  await engine.stop()
+  expect(outcomes.filter((kind) => kind === 'freed')).toHaveLength(1)
+  expect(await parkedConversations(world.pool)).toEqual([])
+  const live_rows = await dump(world.pool)
+  await world.clear()
+  await world.project(createMemoryLedger(events))
+  expect(live_rows).toEqual(await dump(world.pool))
+})
+
+test('a skipped event is left out, with its reason, by rebuilds too; the later ones wait for a retry', async () => {
+  const events = someTalk()
+  // A message that nobody has acknowledged by name: what follows does not depend on it.
+  const ledger = createMemoryLedger(
+    spoil(events, messageOf(events, 2), 'with data that its schema does not take'),
+  )
+  await world.project(ledger)
+  expect(await skipParked(world.pool, sick, 'a broken test build')).toMatchObject({
+    kind: 'skipped',
+    waiting: true,
+  })
+  expect(await retryParked(session, ledger, sick)).toMatchObject({ kind: 'freed' })
+  expect((await world.pool.query('SELECT reason FROM read.skipped_events')).rows).toEqual([
+    { reason: 'a broken test build' },
+  ])
+  const stands = await dump(world.pool)
+  const result = await rebuild({
+    databaseUrl: world.url,
+    ledger,
+    log: quiet,
+    signal: new AbortController().signal,
+    compare: true,
+  })
+  expect(result).toMatchObject({ swapped: true })
+  expect(result.compared?.every(({ equal }) => equal)).toBe(true)
+  expect(await dump(world.pool)).toEqual(stands)
+})
+
+test('a rebuild that cannot understand what is in use is not swapped in', async () => {
+  const events = someTalk()
+  await world.project(createMemoryLedger(events))
+  const ledger = createMemoryLedger(spoil(events, messageOf(events, 2), 'of a type that nobody knows'))
+  const tried = rebuild({ databaseUrl: world.url, ledger, log: quiet, signal: new AbortController().signal })
+  await expect(tried).rejects.toThrow('1 conversations could not be rebuilt')
+  expect((await parkedConversations(world.pool)).length).toBe(0)
+})
+
+test('beyond the limit of parked conversations the engine stops instead of falling silent bit by bit', async () => {
+  const past = createPast()
+  for (let n = 0; n <= MAX_PARKED_CONVERSATIONS; n++) {
+    past.converse(conversationNumber(n), { type: 'start', kind: 'direct', by: ann, members: [bob] })
+  }
+  const ledger = createMemoryLedger(past.events.map((event) => ({ ...event, type: 'Unknown' })))
+  const engine = world.start(ledger)
+  await expect(engine.finished).rejects.toThrow(EngineStopped)
+  expect(engine.state).toBe('failed')
+})
