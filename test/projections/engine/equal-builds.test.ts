@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Position, RecordedEvent } from '../../../ledger/ledger.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { happenings, pastOf } from '../../support/random-past.ts'
 import { dump } from '../support/dump.ts'
@@ -31,4 +32,71 @@ test('any history gives the same rows byte for byte, whatever the lanes, the bat
     ),
     { numRuns: 15 },
   )
+})
+
+/** What a broken writer might leave behind: an event is missing, or is there twice, or says something else. */
+type Mishap = {
+  readonly at: number
+  readonly what: 'missing' | 'twice' | 'other seq' | 'other person' | 'other type'
+}
+
+const mishap: fc.Arbitrary<Mishap> = fc.record({
+  at: fc.nat(10_000),
+  what: fc.constantFrom('missing', 'twice', 'other seq', 'other person', 'other type'),
+})
+
+/** Positions and revisions stay dense, as no ledger would have it otherwise. */
+function spoil(events: readonly RecordedEvent[], mishaps: readonly Mishap[]): RecordedEvent[] {
+  let spoilt = [...events]
+  for (const { at, what } of mishaps) {
+    const index = at % spoilt.length
+    const event = spoilt[index] as RecordedEvent
+    const data = event.data as Record<string, unknown>
+    const changed = (more: object): RecordedEvent => ({ ...event, data: { ...data, ...more } })
+    const instead: Record<Mishap['what'], () => RecordedEvent[]> = {
+      missing: () => [],
+      twice: () => [event, event],
+      'other seq': () => [changed({ seq: 1, fromSeq: 1, toSeq: 1, afterSeq: 1 })],
+      'other person': () => [changed({ userId: 'nobody', senderId: 'nobody' })],
+      'other type': () => [
+        { ...event, type: 'MemberRemoved', data: { ...data, afterSeq: 0, userId: 'ann', by: 'ann' } },
+      ],
+    }
+    spoilt = [...spoilt.slice(0, index), ...instead[what](), ...spoilt.slice(index + 1)]
+  }
+  return spoilt.map((event, i) => ({ ...event, position: BigInt(i + 1) as Position }))
+}
+
+async function dumpWithParked(): Promise<unknown> {
+  const parked = await world.pool.query(
+    'SELECT conversation_id, position FROM read.parked_conversations ORDER BY 1',
+  )
+  const events = await world.pool.query(
+    'SELECT conversation_id, position FROM read.parked_events ORDER BY 1, 2',
+  )
+  return { ...(await dump(world.pool)), parked: parked.rows, events: events.rows }
+}
+
+test('a history with mishaps parks the same events and gives the same rows, whatever the lanes and the batches', async () => {
+  let parkings = 0
+  await fc.assert(
+    fc.asyncProperty(
+      happenings({ max: 120 }),
+      fc.array(mishap, { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 2, max: 60 }),
+      async (happened, mishaps, lanes, batchEvents) => {
+        const ledger = createMemoryLedger(spoil(pastOf(happened).events, mishaps))
+        await world.clear()
+        await world.project(ledger, { settings: { lanes: 1, batchEvents: 1 } })
+        const oneByOne = await dumpWithParked()
+        await world.clear()
+        await world.project(ledger, { settings: { lanes, batchEvents } })
+        expect(await dumpWithParked()).toEqual(oneByOne)
+        parkings += (oneByOne as { parked: unknown[] }).parked.length
+      },
+    ),
+    { numRuns: 20 },
+  )
+  expect(parkings).toBeGreaterThan(0)
 })

@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { RecordedEvent } from '../../../ledger/ledger.ts'
 import { conversationOf } from '../../../ledger/streams.ts'
 import { EngineStopped } from '../../../projections/engine/failures.ts'
@@ -12,6 +11,7 @@ import { rebuild } from '../../../projections/rebuild/rebuild.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { conversationNumber, createPast } from '../../support/recorded-events.ts'
 import { dump } from '../support/dump.ts'
+import { ANN, BOB, someTalk as talk } from '../support/talk.ts'
 import { createWorld, projected, quiet, type World } from '../support/world.ts'
 
 let world: World
@@ -26,28 +26,8 @@ afterAll(async () => {
 })
 afterEach(() => world.clear())
 
-const [ann, bob] = ['ann', 'bob'] as unknown as [UserId, UserId]
-const phone = 'phone' as DeviceId
-
 /** Three conversations that talk in turns. */
-function someTalk(turns = 10): readonly RecordedEvent[] {
-  const past = createPast()
-  for (let n = 0; n < 3; n++) {
-    past.converse(conversationNumber(n), { type: 'start', kind: 'direct', by: ann, members: [bob] })
-  }
-  for (let turn = 0; turn < turns; turn++) {
-    const id = conversationNumber(turn % 3)
-    past.say(id, ann, phone)
-    past.deliver(id, {
-      type: 'acknowledge',
-      kind: 'read',
-      userId: bob,
-      deviceId: phone,
-      upTo: past.conversation(id).lastSeq,
-    })
-  }
-  return past.events
-}
+const someTalk = (turns = 10) => talk({ conversations: 3, turns })
 
 const [sick, healthy] = [conversationNumber(0), conversationNumber(1)]
 
@@ -223,7 +203,7 @@ test('a rebuild that cannot understand what is in use is not swapped in', async 
 test('beyond the limit of parked conversations the engine stops instead of falling silent bit by bit', async () => {
   const past = createPast()
   for (let n = 0; n <= MAX_PARKED_CONVERSATIONS; n++) {
-    past.converse(conversationNumber(n), { type: 'start', kind: 'direct', by: ann, members: [bob] })
+    past.converse(conversationNumber(n), { type: 'start', kind: 'direct', by: ANN, members: [BOB] })
   }
   const ledger = createMemoryLedger(past.events.map((event) => ({ ...event, type: 'Unknown' })))
   const engine = world.start(ledger)
