@@ -3,7 +3,7 @@
  * Canonical JSON is RFC 8785. A message's body stands in it only as `bodyHash`, so erasing the body leaves the chain whole.
  */
 import { createHash } from 'node:crypto'
-import canonicalize from 'canonicalize'
+import { canonicalJson } from './canonical-json.ts'
 import type { EventToAppend, Metadata, Revision, StreamName } from './ledger.ts'
 
 /** What comes before the first event of every stream. */
@@ -23,7 +23,7 @@ export function hashOf(event: ChainedEvent): string {
   const { stream, revision, id, type } = event
   const { hash: _hash, ...metadata } = event.metadata
   const { body: _body, ...data } = event.data as Record<string, unknown>
-  const canonical = canonicalize({ data, id, metadata, revision, stream, type }) as string
+  const canonical = canonicalJson({ data, id, metadata, revision, stream, type })
   return createHash('sha256')
     .update(event.metadata.prevHash ?? '')
     .update(canonical)

@@ -7,6 +7,7 @@
 import type pg from 'pg'
 import type { DeviceId, UserId } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import { coalesce } from '../../runtime/coalesce.ts'
 import type { Session } from './session.ts'
 
 export interface DeviceStart {
@@ -33,21 +34,43 @@ const SAMPLE_MS = 5_000
 const WRITE_MS = 1_000
 
 /** A new device begins at the beginning: it knows nothing of its person's conversations yet. */
-const START = `WITH made AS (
-  INSERT INTO gateway.devices (user_id, device_id, position, known_from) VALUES ($1, $2, 0, $3)
-  ON CONFLICT DO NOTHING RETURNING position, known_from
-) SELECT position, known_from FROM made UNION ALL
-  SELECT position, known_from FROM gateway.devices WHERE user_id = $1 AND device_id = $2`
+const MAKE = `INSERT INTO gateway.devices (user_id, device_id, position, known_from)
+  SELECT user_id, device_id, 0, known_from FROM unnest($1::text[], $2::text[], $3::bigint[])
+    AS asked (user_id, device_id, known_from)
+  ON CONFLICT DO NOTHING`
+
+const STANDING = `SELECT user_id, device_id, position, known_from FROM gateway.devices
+  JOIN unnest($1::text[], $2::text[]) AS asked (user_id, device_id) USING (user_id, device_id)`
 
 const KEEP = `UPDATE gateway.devices d SET position = k.position
   FROM unnest($1::text[], $2::text[], $3::bigint[]) AS k (user_id, device_id, position)
   WHERE d.user_id = k.user_id AND d.device_id = k.device_id AND d.position < k.position`
 
-interface Kept {
+/** Devices that one statement starts. */
+const STARTED_AT_ONCE = 500
+
+interface Device {
   readonly userId: UserId
   readonly deviceId: DeviceId
+}
+
+interface Starting extends Device {
+  readonly head: Position
+}
+
+interface Kept extends Device {
   readonly position: Position
 }
+
+interface DeviceRow {
+  readonly user_id: string
+  readonly device_id: string
+  readonly position: string
+  readonly known_from: string
+}
+
+const nameOf = ({ userId, deviceId }: Device): string => `${userId} ${deviceId}`
+const nameOfRow = (row: DeviceRow): string => `${row.user_id} ${row.device_id}`
 
 export function createDevicePositions(pool: pg.Pool, report: (error: unknown) => void): DevicePositions {
   let newest = BEGINNING
@@ -62,6 +85,29 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
   const writer = setInterval(() => {
     if (kept.size > 0) writing = writing.then(write)
   }, WRITE_MS)
+
+  /** A storm of connects costs two statements for hundreds of devices, and a commit only where one is new. */
+  const starting = coalesce<Starting, ReadonlyMap<string, DeviceStart>>(STARTED_AT_ONCE, async (asked) => {
+    // Always in the same order, so that two nodes cannot wait for each other.
+    const devices = [...asked].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
+    const ids = [devices.map(({ userId }) => userId), devices.map(({ deviceId }) => deviceId)]
+    const standing = async () => {
+      const { rows } = await pool.query<DeviceRow>({ name: 'devices-standing', text: STANDING, values: ids })
+      return rows
+    }
+    let rows = await standing()
+    if (new Set(rows.map(nameOfRow)).size < new Set(devices.map(nameOf)).size) {
+      const heads = devices.map(({ head }) => head)
+      await pool.query({ name: 'devices-make', text: MAKE, values: [...ids, heads] })
+      rows = await standing()
+    }
+    return new Map(
+      rows.map((row) => [
+        nameOfRow(row),
+        { kept: BigInt(row.position) as Position, knownFrom: BigInt(row.known_from) as Position },
+      ]),
+    )
+  })
 
   async function write(): Promise<void> {
     const rows = [...kept.values()]
@@ -82,19 +128,14 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
 
   return {
     start: async (userId, deviceId, head) => {
-      const { rows } = await pool.query<{ position: string; known_from: string }>({
-        name: 'device-start',
-        text: START,
-        values: [userId, deviceId, head],
-      })
-      // No row: the same device is connecting twice at this moment, both for the first time.
-      const { position, known_from } = rows[0] ?? { position: 0, known_from: head }
-      return { kept: BigInt(position) as Position, knownFrom: BigInt(known_from) as Position }
+      const started = (await starting.add({ userId, deviceId, head })).get(nameOf({ userId, deviceId }))
+      if (!started) throw new Error('a device was neither made nor found')
+      return started
     },
     keep: (session, position) => {
       const { userId, deviceId } = session
       const limit = safe(session)
-      kept.set(`${userId} ${deviceId}`, { userId, deviceId, position: position < limit ? position : limit })
+      kept.set(nameOf(session), { userId, deviceId, position: position < limit ? position : limit })
     },
     safe,
     seen: (position) => {

@@ -6,6 +6,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type pg from 'pg'
 import type { ConversationId, UserId } from '../../domain/ids.ts'
+import { coalesce } from '../../runtime/coalesce.ts'
 
 export interface ContentKeys {
   /** The key if it is in memory: spares the common case a turn of the event loop. */
@@ -20,51 +21,82 @@ export interface ContentKeys {
 const CACHED_KEYS = 50_000
 const CACHED_MS = 60_000
 
-/** Keeps the key that was there first: whoever loses the race uses the winner's. */
-const ENSURE = `WITH made AS (
-  INSERT INTO ledger.content_keys (conversation_id, sender_id, wrapped_key) VALUES ($1, $2, $3)
-  ON CONFLICT DO NOTHING RETURNING wrapped_key
-) SELECT wrapped_key FROM made UNION ALL
-  SELECT wrapped_key FROM ledger.content_keys WHERE conversation_id = $1 AND sender_id = $2`
+/** Keeps the keys that were there first: whoever loses the race uses the winner's. */
+const MAKE = `INSERT INTO ledger.content_keys (conversation_id, sender_id, wrapped_key)
+  SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[]) ON CONFLICT DO NOTHING`
+
+/** What stands now; a statement of its own, because the one before does not see what it lost the race to. */
+const STANDING = `SELECT conversation_id, sender_id, wrapped_key FROM ledger.content_keys
+  JOIN unnest($1::uuid[], $2::text[]) AS asked (conversation_id, sender_id) USING (conversation_id, sender_id)`
 
 /** The wrapped keys of some senders of a conversation. */
 const FIND =
   'SELECT sender_id, wrapped_key FROM ledger.content_keys WHERE conversation_id = $1 AND sender_id = ANY ($2)'
 
+/** Keys made by one statement. */
+const MADE_AT_ONCE = 500
+
+interface Owner {
+  readonly conversationId: ConversationId
+  readonly senderId: UserId
+}
+
+interface KeyRow {
+  readonly conversation_id: ConversationId
+  readonly sender_id: UserId
+  readonly wrapped_key: Buffer
+}
+
+const nameOf = ({ conversationId, senderId }: Owner): string => `${conversationId} ${senderId}`
+
 export function createContentKeys(pool: pg.Pool, masterKey: Buffer): ContentKeys {
   const cache = new LRUCache<string, Buffer>({ max: CACHED_KEYS, ttl: CACHED_MS })
-  const nameOf = (conversationId: ConversationId, senderId: UserId) => `${conversationId} ${senderId}`
 
-  function remember(conversationId: ConversationId, senderId: UserId, wrapped: Buffer): Buffer {
-    const name = nameOf(conversationId, senderId)
+  function remember(owner: Owner, wrapped: Buffer): Buffer {
+    const name = nameOf(owner)
     const key = unwrap(masterKey, name, wrapped)
     cache.set(name, key)
     return key
   }
 
-  async function ensure(conversationId: ConversationId, senderId: UserId): Promise<Buffer> {
-    const wrapped = wrap(masterKey, nameOf(conversationId, senderId), randomBytes(32))
-    // A row that another transaction just made is invisible to this statement's snapshot: ask once more.
-    for (let attempt = 0; attempt < 2; attempt++) {
-      const { rows } = await pool.query<{ wrapped_key: Buffer }>({
-        name: 'content-key-ensure',
-        text: ENSURE,
-        values: [conversationId, senderId, wrapped],
-      })
-      if (rows[0]) return remember(conversationId, senderId, rows[0].wrapped_key)
-    }
-    throw new Error('a content key was neither made nor found')
+  /** A storm of first messages costs a commit for hundreds of keys, not one for each. */
+  const making = coalesce<Owner, ReadonlyMap<string, Buffer>>(MADE_AT_ONCE, async (asked) => {
+    const owners = [...new Map(asked.map((owner) => [nameOf(owner), owner])).entries()]
+      // Always in the same order, so that two processes cannot wait for each other.
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, owner]) => owner)
+    const conversationIds = owners.map(({ conversationId }) => conversationId)
+    const senderIds = owners.map(({ senderId }) => senderId)
+    const wrapped = owners.map((owner) => wrap(masterKey, nameOf(owner), randomBytes(32)))
+    await pool.query({ name: 'content-keys-make', text: MAKE, values: [conversationIds, senderIds, wrapped] })
+    const { rows } = await pool.query<KeyRow>({
+      name: 'content-keys-standing',
+      text: STANDING,
+      values: [conversationIds, senderIds],
+    })
+    return new Map(
+      rows.map((row) => {
+        const owner = { conversationId: row.conversation_id, senderId: row.sender_id }
+        return [nameOf(owner), remember(owner, row.wrapped_key)]
+      }),
+    )
+  })
+
+  async function ensure(owner: Owner): Promise<Buffer> {
+    const key = (await making.add(owner)).get(nameOf(owner))
+    if (!key) throw new Error('a content key was neither made nor found')
+    return key
   }
 
   return {
-    cached: (conversationId, senderId) => cache.get(nameOf(conversationId, senderId)),
+    cached: (conversationId, senderId) => cache.get(nameOf({ conversationId, senderId })),
     ensure: async (conversationId, senderId) =>
-      cache.get(nameOf(conversationId, senderId)) ?? ensure(conversationId, senderId),
+      cache.get(nameOf({ conversationId, senderId })) ?? ensure({ conversationId, senderId }),
     find: async (conversationId, senderIds) => {
       const keys = new Map<UserId, Buffer>()
       const missing: UserId[] = []
       for (const senderId of new Set(senderIds)) {
-        const key = cache.get(nameOf(conversationId, senderId))
+        const key = cache.get(nameOf({ conversationId, senderId }))
         if (key) keys.set(senderId, key)
         else missing.push(senderId)
       }
@@ -74,8 +106,9 @@ export function createContentKeys(pool: pg.Pool, masterKey: Buffer): ContentKeys
         text: FIND,
         values: [conversationId, missing],
       })
-      for (const row of rows)
-        keys.set(row.sender_id, remember(conversationId, row.sender_id, row.wrapped_key))
+      for (const row of rows) {
+        keys.set(row.sender_id, remember({ conversationId, senderId: row.sender_id }, row.wrapped_key))
+      }
       return keys
     },
   }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from '../logging.ts'
 import type { Bus } from './bus.ts'
-import { coalesce } from './coalesce.ts'
+import { coalesce } from '../coalesce.ts'
 import { openDedicatedConnection } from './dedicated-connection.ts'
 import { createSubscriptions, refuseOversized } from './subscriptions.ts'
 

@@ -1,7 +1,7 @@
 /** The session directory on top of any store: heartbeats, peers, batching. Knows no database. */
 import type { UserId } from '../../domain/ids.ts'
 import type { Bus } from '../bus/bus.ts'
-import { coalesce } from '../bus/coalesce.ts'
+import { coalesce } from '../coalesce.ts'
 import type { Logger } from '../logging.ts'
 import { DEFAULT_TIMING, type NodeName, type SessionDirectory, type Timing } from './directory.ts'
 import { createOwnSessions } from './own-sessions.ts'

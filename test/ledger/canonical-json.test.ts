@@ -1,0 +1,25 @@
+import canonicalize from 'canonicalize'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { canonicalJson } from '../../ledger/canonical-json.ts'
+
+test('is RFC 8785 for everything but keys that look like array indexes', () => {
+  const key = fc.string({ unit: 'grapheme', maxLength: 8 }).filter((text) => !/^\d+$/.test(text))
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      fc.string({ unit: 'grapheme' }),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('value'), { maxLength: 5 }),
+      fc.dictionary(key, tie('value'), { maxKeys: 6 }),
+    ),
+  }))
+  fc.assert(
+    fc.property(value, (any) => {
+      expect(canonicalJson(any)).toBe(canonicalize(any))
+    }),
+  )
+})
