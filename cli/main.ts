@@ -4,6 +4,7 @@ import { registerBench } from './bench.ts'
 import { registerDemo } from './demo.ts'
 import { registerEvents } from './events.ts'
 import { createProgram, run } from './program.ts'
+import { registerReplayTrace } from './replay-trace.ts'
 import { registerStart } from './start.ts'
 import { registerToken } from './token.ts'
 
@@ -12,6 +13,7 @@ const program = createProgram([
   registerToken,
   registerDemo,
   registerEvents,
+  registerReplayTrace,
   registerBench,
 ])
 

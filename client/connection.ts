@@ -72,11 +72,15 @@ export function connect(options: ConnectOptions): Promise<Connection> {
   })
   const answers = createAnswers(timeoutMs)
   const outgoing = createOutgoing((text) => socket.send(text))
-  const pings: { resolve(pong: PongFrame): void; reject(problem: ClientProblem): void }[] = []
+  /** Pongs have no `ref`; they come in the order of the pings. */
+  const pings: ((outcome: PongFrame | ClientProblem) => void)[] = []
   const live = settleable<LiveFrame>()
   const closed = settleable<Closing>()
   // Nobody need be interested in it.
   live.promise.catch(() => {})
+
+  const late = (what: string) =>
+    new ClientProblem('timeout', `no ${what} within ${timeoutMs} ms`, { retryable: true })
 
   function request<Answer extends ServerFrame>(frame: object): Promise<Answer> {
     const { ref, answer } = answers.expect()
@@ -87,7 +91,7 @@ export function connect(options: ConnectOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const patience = setTimeout(() => {
       socket.terminate()
-      reject(new ClientProblem('timeout', `no welcome within ${timeoutMs} ms`, { retryable: true }))
+      reject(late('welcome'))
     }, timeoutMs)
 
     function receive(frame: ServerFrame): void {
@@ -95,7 +99,7 @@ export function connect(options: ConnectOptions): Promise<Connection> {
         clearTimeout(patience)
         resolve(connectionOf(frame))
       } else if (frame.t === 'live') live.resolve(frame)
-      else if (frame.t === 'pong') pings.shift()?.resolve(frame)
+      else if (frame.t === 'pong') pings.shift()?.(frame)
       answers.settle(frame)
       onFrame(frame)
     }
@@ -115,13 +119,11 @@ export function connect(options: ConnectOptions): Promise<Connection> {
     })
     socket.on('close', (code, reason) => {
       clearTimeout(patience)
-      const problem = new ClientProblem('closed', `the connection ended (${code} ${reason})`, {
-        retryable: true,
-      })
+      const problem = ended(`${code} ${reason}`)
       reject(problem)
       live.reject(problem)
       answers.end(problem)
-      for (const ping of pings.splice(0)) ping.reject(problem)
+      for (const settle of pings.splice(0)) settle(problem)
       closed.resolve({ code, reason: String(reason) })
     })
   })
@@ -143,9 +145,13 @@ export function connect(options: ConnectOptions): Promise<Connection> {
       },
       ping: () =>
         new Promise<PongFrame>((resolve, reject) => {
-          if (socket.readyState !== socket.OPEN)
-            return reject(new ClientProblem('closed', 'the connection has ended', { retryable: true }))
-          pings.push({ resolve, reject })
+          if (socket.readyState !== socket.OPEN) return reject(ended('before a ping'))
+          const timer = setTimeout(() => reject(late('pong')), timeoutMs)
+          pings.push((outcome) => {
+            clearTimeout(timer)
+            if ('t' in outcome) resolve(outcome)
+            else reject(outcome)
+          })
           outgoing.push({ t: 'ping' })
         }),
       close: () => {
@@ -174,6 +180,9 @@ function refusal(status: number): ClientProblem {
     retryable: status >= 500,
   })
 }
+
+const ended = (how: string) =>
+  new ClientProblem('closed', `the connection ended (${how})`, { retryable: true })
 
 function settleable<T>() {
   let resolve!: (value: T) => void

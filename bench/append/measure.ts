@@ -1,8 +1,10 @@
 /** Measures the Postgres ledger alone: durable events a second in closed loop, and plain INSERTs on the same server beside it. */
 import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
+import type { ConversationId } from '../../domain/ids.ts'
 import type { EventToAppend, Revision, StreamName } from '../../ledger/ledger.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
+import { conversationOf, conversationStream } from '../../ledger/streams.ts'
 import { createDurations, type Percentiles } from '../histogram.ts'
 
 export interface AppendPlan {
@@ -26,7 +28,7 @@ export async function measureAppends(databaseUrl: string, plan: AppendPlan): Pro
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
   const ledger = createPostgresLedger({ databaseUrl, pool })
   const durations = createDurations()
-  const streams = Array.from({ length: writers }, () => `conversation-${randomUUID()}` as StreamName)
+  const streams = Array.from({ length: writers }, newStream)
   const revisions = new Map<StreamName, Revision>()
   let failed = 0
 
@@ -83,7 +85,7 @@ export async function measureInserts(databaseUrl: string, seconds: number): Prom
     await client.query(
       'CREATE TABLE IF NOT EXISTS bench.plain (position bigserial PRIMARY KEY, stream text, revision int, id uuid, type text, data json, metadata json, UNIQUE (stream, revision))',
     )
-    const stream = `conversation-${randomUUID()}`
+    const stream = newStream()
     const began = performance.now()
     let count = 0
     for (; performance.now() < began + seconds * 1000; count++) {
@@ -105,14 +107,16 @@ const HASH = randomBytes(32).toString('hex')
 /** A text of 100 bytes, sealed: nonce and tag come on top. */
 const SEALED = randomBytes(150).toString('base64')
 
+const newStream = (): StreamName => conversationStream(randomUUID() as string as ConversationId)
+
 /** Of the size and shape that a message of 100 bytes has in the ledger. */
-function realEvent(stream: string, revision: number): EventToAppend {
+function realEvent(stream: StreamName, revision: number): EventToAppend {
   const id = randomUUID()
   return {
     id,
     type: 'MessageSent',
     data: {
-      conversationId: stream.slice('conversation-'.length),
+      conversationId: conversationOf(stream),
       seq: revision + 1,
       messageId: HASH,
       senderId: 'ada.lovelace',

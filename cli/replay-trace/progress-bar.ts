@@ -1,0 +1,59 @@
+/** One line on standard error that shows how far a replay is: drawn over itself on a terminal, now and then elsewhere. */
+
+export interface ProgressState {
+  readonly done: number
+  readonly total: number
+  readonly online: number
+}
+
+const WIDTH = 24
+const DRAW_MS = { terminal: 200, file: 5000 }
+
+/** Draws until it is stopped. */
+export function startProgressBar(
+  state: () => ProgressState,
+  to: NodeJS.WriteStream = process.stderr,
+): () => void {
+  const began = performance.now()
+  let before = { at: began, done: 0 }
+  let rate = 0
+
+  function draw(): void {
+    const { done, total, online } = state()
+    const now = performance.now()
+    // Smoothed over a few seconds: a chat comes in bursts.
+    const latest = ((done - before.done) * 1000) / Math.max(1, now - before.at)
+    rate = before.done === 0 ? latest : rate * 0.8 + latest * 0.2
+    before = { at: now, done }
+    const text = renderProgress({ done, total, online }, rate, now - began)
+    to.write(to.isTTY ? `\r${text}\x1b[K` : `${text}\n`)
+  }
+
+  const timer = setInterval(draw, to.isTTY ? DRAW_MS.terminal : DRAW_MS.file)
+  return () => {
+    clearInterval(timer)
+    draw()
+    if (to.isTTY) to.write('\n')
+  }
+}
+
+/** @param rate messages a second lately. */
+export function renderProgress(
+  { done, total, online }: ProgressState,
+  rate: number,
+  elapsedMs: number,
+): string {
+  const share = total === 0 ? 1 : done / total
+  const filled = Math.round(share * WIDTH)
+  const bar = `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}`
+  const left = share > 0 ? (elapsedMs / share) * (1 - share) : Number.NaN
+  const percent = `${Math.floor(share * 100)}%`.padStart(4)
+  const speed = `${Math.round(rate).toLocaleString('en-US')} messages/s`.padStart(16)
+  return `${bar}${percent}${speed}  ${String(online).padStart(5)} online  ${clock(left)} left`
+}
+
+const clock = (ms: number): string => {
+  if (!Number.isFinite(ms)) return '–:––'
+  const seconds = Math.ceil(ms / 1000)
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+}

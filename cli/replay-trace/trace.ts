@@ -1,0 +1,108 @@
+/** Reads a trace of real conversations: tab separated, gzipped or not, in the order of time. Sends nothing, changes no text. */
+import { createReadStream } from 'node:fs'
+import { StringDecoder } from 'node:string_decoder'
+import { createGunzip } from 'node:zlib'
+import { longerThan } from '../../protocol/fields.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+
+export interface TraceMessage {
+  /** Seconds since the beginning of the trace. */
+  readonly at: number
+  /** Index into `people`. */
+  readonly from: number
+  /** Absent in a group. */
+  readonly to?: number
+  readonly text: string
+}
+
+export interface Trace {
+  readonly kind: 'direct' | 'group'
+  readonly people: readonly string[]
+  readonly messages: readonly TraceMessage[]
+  /** Rows that cannot be sent, because their text is empty or over the limit. */
+  readonly skipped: number
+}
+
+const MINUTE = 60
+const DAY = 24 * 60 * MINUTE
+
+/**
+ * Two formats, told apart by their first column:
+ * - `unix time, sender, recipient`: one direct conversation a pair, without text
+ * - `yyyy-mm-dd, minute of the day, sender, text`: one group; the days are put one behind the other
+ * @throws Error that names the line, if it is neither.
+ */
+export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY): Promise<Trace> {
+  const people = new Map<string, number>()
+  const indexOf = (name: string): number => {
+    const known = people.get(name)
+    if (known !== undefined) return known
+    people.set(name, people.size)
+    return people.size - 1
+  }
+  const messages: TraceMessage[] = []
+  const days: string[] = []
+  let kind: Trace['kind'] | undefined
+  let skipped = 0
+  let number = 0
+  let first: number | undefined
+
+  for await (const line of linesOf(file)) {
+    number++
+    if (messages.length >= limit) break
+    if (line === '') continue
+    kind ??= /^\d{4}-\d\d-\d\d\t/.test(line) ? 'group' : 'direct'
+    const row = kind === 'group' ? groupRow(line, days) : directRow(line, number)
+    if (row === undefined) throw new Error(`${file}, line ${number}: not a row of a trace`)
+    if (row.text === '' || longerThan(row.text, LIMITS.textCharacters)) {
+      skipped++
+      continue
+    }
+    first ??= row.at
+    const { to } = row
+    messages.push({
+      at: row.at - first,
+      from: indexOf(row.from),
+      ...(to === undefined ? {} : { to: indexOf(to) }),
+      text: row.text,
+    })
+  }
+  return { kind: kind ?? 'direct', people: [...people.keys()], messages, skipped }
+}
+
+interface Row {
+  readonly at: number
+  readonly from: string
+  readonly to?: string
+  readonly text: string
+}
+
+function directRow(line: string, number: number): Row | undefined {
+  const [time, from, to] = line.split('\t')
+  if (!time || !/^\d+$/.test(time) || !from || !to) return undefined
+  return { at: Number(time), from, to, text: `message ${number} of the trace` }
+}
+
+/** The text is the rest of the line, tabs included. */
+function groupRow(line: string, days: string[]): Row | undefined {
+  const [, day, minute, from, text] = /^([\d-]+)\t(\d+)\t([^\t]+)\t(.*)$/s.exec(line) ?? []
+  if (day === undefined || from === undefined || text === undefined) return undefined
+  if (days.at(-1) !== day) days.push(day)
+  return { at: (days.length - 1) * DAY + Number(minute) * MINUTE, from, text }
+}
+
+/** Split at line feeds only: other control characters, which `readline` takes for ends of lines, belong to the texts. */
+async function* linesOf(file: string): AsyncIterable<string> {
+  const source = createReadStream(file)
+  const stream = file.endsWith('.gz') ? source.pipe(createGunzip()) : source
+  source.on('error', (error) => stream.destroy(error))
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  for await (const chunk of stream) {
+    const lines = (rest + decoder.write(chunk as Buffer)).split('\n')
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  rest += decoder.end()
+  if (rest !== '') yield rest
+}
