@@ -1,0 +1,186 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { DeviceId, Seq, UserId } from '../../../domain/ids.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+import { missedChanges } from '../../../projections/queries/missed-changes.ts'
+import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
+import { createMemoryLedger } from '../../support/memory-ledger.ts'
+import { conversationNumber, createPast, type Past } from '../../support/recorded-events.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.end())
+afterEach(() => world.clear())
+
+const [ann, bob, cy, dan] = ['ann', 'bob', 'cy', 'dan'] as unknown as [UserId, UserId, UserId, UserId]
+const [phone, laptop] = ['phone', 'laptop'] as unknown as [DeviceId, DeviceId]
+const group = conversationNumber(1)
+
+const startGroup = (past: Past, members: readonly UserId[] = [bob, cy]) =>
+  past.converse(group, { type: 'start', kind: 'group', by: ann, members, title: 'us' })
+
+const acknowledge = (
+  past: Past,
+  userId: UserId,
+  kind: 'delivered' | 'read',
+  upTo: number,
+  deviceId = phone,
+) => past.deliver(group, { type: 'acknowledge', userId, deviceId, kind, upTo: upTo as Seq })
+
+const now = (past: Past): Position => past.events.at(-1)?.position ?? (0n as Position)
+const project = (past: Past) => world.project(createMemoryLedger(past.events))
+
+/** Without times and places. */
+const short = (receipts: Awaited<ReturnType<typeof missedReceipts>>) =>
+  receipts.map(({ userId, kind, upTo }) => `${userId} ${kind} ${upTo}`)
+
+test('a sender gets the watermarks of others as they stand now, once each, with the time they got there', async () => {
+  const past = createPast()
+  startGroup(past)
+  past.say(group, ann, phone)
+  acknowledge(past, bob, 'delivered', 1)
+  const since = now(past)
+  past.say(group, ann, phone)
+  past.say(group, ann, phone)
+  acknowledge(past, bob, 'delivered', 2)
+  acknowledge(past, bob, 'delivered', 3)
+  const [read] = acknowledge(past, cy, 'read', 2).slice(-1)
+  await project(past)
+  const missed = await missedReceipts(world.pool, ann, phone, since)
+  expect(short(missed)).toEqual(['bob delivered 3', 'cy delivered 2', 'cy read 2'])
+  expect(missed.at(-1)).toMatchObject({
+    conversationId: group,
+    at: Number(read?.metadata.recordedAt),
+    position: read?.position,
+  })
+  expect(await missedReceipts(world.pool, ann, phone, now(past))).toEqual([])
+})
+
+test("receipts that cover none of a person's messages do not concern them", async () => {
+  const past = createPast()
+  startGroup(past)
+  const since = now(past)
+  past.say(group, ann, phone)
+  past.say(group, bob, phone)
+  acknowledge(past, cy, 'delivered', 1)
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  past.say(group, cy, phone)
+  acknowledge(past, dan, 'read', 3)
+  await project(past)
+  expect(short(await missedReceipts(world.pool, ann, phone, since))).toEqual(['cy delivered 1'])
+  // Nothing of bob's is at or below seq 1, and dan came after him.
+  expect(short(await missedReceipts(world.pool, bob, phone, since))).toEqual([])
+  expect(short(await missedReceipts(world.pool, cy, laptop, since))).toEqual([
+    'cy delivered 1',
+    'dan delivered 3',
+    'dan read 3',
+  ])
+})
+
+test('what another device of the same person acknowledged is news to this one, and its own is not', async () => {
+  const past = createPast()
+  startGroup(past)
+  past.say(group, ann, phone)
+  const since = now(past)
+  acknowledge(past, bob, 'read', 1, laptop)
+  await project(past)
+  expect(short(await missedReceipts(world.pool, bob, phone, since))).toEqual([
+    'bob delivered 1',
+    'bob read 1',
+  ])
+  expect(short(await missedReceipts(world.pool, bob, laptop, since))).toEqual([])
+})
+
+test('receipts of somebody who left are no news', async () => {
+  const past = createPast()
+  startGroup(past)
+  past.say(group, ann, phone)
+  const since = now(past)
+  acknowledge(past, cy, 'read', 1)
+  past.converse(group, { type: 'remove-member', by: ann, userId: cy })
+  await project(past)
+  expect(await missedReceipts(world.pool, ann, phone, since)).toEqual([])
+})
+
+test('a conversation that began or was joined comes with everybody in it, and they are not told of one by one', async () => {
+  const past = createPast()
+  const since = now(past)
+  startGroup(past, [bob])
+  past.say(group, ann, phone)
+  const [added] = past.converse(group, { type: 'add-members', by: ann, userIds: [cy] })
+  await project(past)
+  for (const userId of [bob, cy]) {
+    const { joined, members } = await missedChanges(world.pool, userId, since)
+    expect(members).toEqual([])
+    expect(joined).toMatchObject([
+      {
+        conversationId: group,
+        kind: 'group',
+        title: 'us',
+        lastSeq: 1,
+        members: [
+          { userId: 'ann', role: 'admin' },
+          { userId: 'bob', role: 'member' },
+          { userId: 'cy', role: 'member' },
+        ],
+      },
+    ])
+  }
+  const { joined } = await missedChanges(world.pool, cy, since)
+  expect(joined[0]).toMatchObject({ at: Number(added?.metadata.recordedAt), position: added?.position })
+})
+
+test('people who came and went are told of, once, as they are now, to those who were there before', async () => {
+  const past = createPast()
+  startGroup(past, [bob, cy])
+  const since = now(past)
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  past.converse(group, { type: 'remove-member', by: ann, userId: cy })
+  past.converse(group, { type: 'remove-member', by: ann, userId: dan })
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  await project(past)
+  const { members } = await missedChanges(world.pool, bob, since)
+  expect(members.map(({ userId, change, by }) => `${userId} ${change} by ${by}`)).toEqual([
+    'cy removed by ann',
+    'dan added by ann',
+  ])
+  expect(await missedChanges(world.pool, bob, now(past))).toEqual({ joined: [], members: [], deleted: [] })
+})
+
+test('somebody who was removed is told of that, and of nothing after it', async () => {
+  const past = createPast()
+  startGroup(past, [bob, cy])
+  past.say(group, ann, phone)
+  const message = past.messages(group)[0]
+  const since = now(past)
+  past.converse(group, { type: 'remove-member', by: ann, userId: bob })
+  past.converse(group, { type: 'remove-member', by: ann, userId: cy })
+  past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
+  await project(past)
+  const { members, deleted } = await missedChanges(world.pool, bob, since)
+  expect(members.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
+  expect(deleted).toEqual([])
+})
+
+test('deleted messages are told of to those who could read them', async () => {
+  const past = createPast()
+  startGroup(past, [bob])
+  past.say(group, ann, phone)
+  past.converse(group, { type: 'add-members', by: ann, userIds: [cy] })
+  const since = now(past)
+  const message = past.messages(group)[0]
+  const [deletion] = past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
+  await project(past)
+  expect((await missedChanges(world.pool, bob, since)).deleted).toEqual([
+    {
+      conversationId: group,
+      seq: 1,
+      messageId: message?.messageId,
+      at: Number(deletion?.metadata.recordedAt),
+      position: deletion?.position,
+    },
+  ])
+  expect((await missedChanges(world.pool, cy, since)).deleted).toEqual([])
+})

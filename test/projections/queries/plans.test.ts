@@ -1,0 +1,137 @@
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../../domain/ids.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+import { conversationOf } from '../../../projections/queries/conversation.ts'
+import { conversationsToCatchUp } from '../../../projections/queries/conversations-to-catch-up.ts'
+import { findMessage } from '../../../projections/queries/find-message.ts'
+import { history } from '../../../projections/queries/history.ts'
+import { inbox } from '../../../projections/queries/inbox.ts'
+import { membershipOf } from '../../../projections/queries/membership.ts'
+import { messageReceipts } from '../../../projections/queries/message-receipts.ts'
+import { missedChanges } from '../../../projections/queries/missed-changes.ts'
+import { missedMessages } from '../../../projections/queries/missed-messages.ts'
+import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
+import type { Database } from '../../../projections/queries/statement.ts'
+import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
+import { createReadSchema, READ_TABLES } from '../../../projections/schema.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+let world: World
+const [somebody, hub] = ['user7', 'hub'] as unknown as [UserId, UserId]
+const phone = 'phone' as DeviceId
+const busy = 'ffffffff-0000-4000-8000-000000000000' as ConversationId
+/** Everything in the fixture is older, but for the busy conversation's last 100 messages. */
+const recent = 1_000_000n as Position
+
+/** 12,000 quiet pairs of `hub` with somebody else, and one conversation of 1,000 people with 40,000 messages. */
+const FIXTURE = `
+  INSERT INTO read.conversations
+    SELECT (lpad(to_hex(n), 8, '0') || '-0000-4000-8000-000000000000')::uuid, 'direct', null, 'hub', 1, n, 2, 1, n, n
+    FROM generate_series(1, 12000) n
+    UNION ALL SELECT '${busy}', 'group', 'busy', 'hub', 1, 1, 40000, 1, 1000100, 1000100;
+  INSERT INTO read.members (conversation_id, user_id, role, joined_seq, joined_at, joined_by, joined_position, history,
+      delivered_seq, delivered_position, delivered_device_id, delivered_at, read_seq, first_sent_seq, last_sent_seq,
+      own_after_delivered, own_after_read)
+    SELECT c.conversation_id, person, 'member', 0, 1, 'hub', 1, int4multirange(int4range(1, null)),
+      2, 5, 'laptop', 1, 1, 1, 1, 0, 0
+    FROM read.conversations c CROSS JOIN LATERAL (VALUES ('hub'), ('user' || c.started_position)) people (person)
+    WHERE c.kind = 'direct'
+    UNION ALL
+    SELECT '${busy}', CASE n WHEN 0 THEN 'hub' ELSE 'user' || n END, 'member', 0, 1, 'hub', 1,
+      int4multirange(int4range(1, null)), 39900, 1000001, 'laptop', 1, 39900, n + 1, n + 1, 0, 0
+    FROM generate_series(0, 999) n;
+  INSERT INTO read.messages
+    SELECT conversation_id, seq, sha256((conversation_id::text || seq)::bytea), 'hub', 'phone', 'n', 1, 1,
+      '\\x00'::bytea, '\\x00'::bytea, null, null, started_position
+    FROM read.conversations CROSS JOIN generate_series(1, 2) seq WHERE kind = 'direct'
+    UNION ALL
+    SELECT '${busy}', seq, sha256(('busy' || seq)::bytea), 'user' || seq % 1000, 'phone', 'n', 1, 1, '\\x00', '\\x00',
+      CASE WHEN seq % 500 = 0 THEN 1 END, CASE WHEN seq % 500 = 0 THEN 1000002 END, 960100 + seq
+    FROM generate_series(1, 40000) seq;
+  INSERT INTO read.device_watermarks SELECT conversation_id, user_id, 'laptop', delivered_seq, 1, 1 FROM read.members;
+  INSERT INTO read.receipts
+    SELECT conversation_id, user_id, 'laptop', kind, 1, delivered_seq, 1, 1
+    FROM read.members CROSS JOIN (VALUES ('delivered'), ('read')) kinds (kind);
+`
+
+beforeAll(async () => {
+  world = await createWorld()
+  const client = await world.pool.connect()
+  await createReadSchema(client, 'read', 2)
+  await client.query(FIXTURE)
+  for (const table of READ_TABLES) await client.query(`ANALYZE read.${table}`)
+  client.release()
+})
+afterAll(() => world.end())
+
+const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
+  inbox: (db) => inbox(db, somebody, { limit: 50 }),
+  'inbox of somebody with 12,000 conversations': (db) => inbox(db, hub, { limit: 50 }),
+  conversationOf: (db) => conversationOf(db, busy),
+  membershipOf: (db) => membershipOf(db, busy, somebody),
+  'history, newest': (db) => history(db, busy, somebody, { limit: 50 }),
+  'history, around': (db) => history(db, busy, somebody, { around: 20_000 as Seq, limit: 50 }),
+  messageReceipts: (db) => messageReceipts(db, busy, 39_000 as Seq),
+  findMessage: (db) => findMessage(db, busy, 'ab'.repeat(32) as MessageId),
+  conversationsToCatchUp: (db) => conversationsToCatchUp(db, hub, phone, { kept: recent, knownFrom: recent }),
+  missedMessages: (db) =>
+    missedMessages(db, {
+      conversationId: busy,
+      userId: hub,
+      deviceId: phone,
+      afterSeq: 0 as Seq,
+      since: recent,
+      limit: 50,
+    }),
+  missedReceipts: (db) => missedReceipts(db, hub, phone, recent),
+  missedChanges: (db) => missedChanges(db, hub, recent),
+  undeliveredPeople: (db) => undeliveredPeople(db, { olderThan: 2 as Millis, limit: 20 }),
+  undeliveredIn: (db) => undeliveredIn(db, [busy], 2 as Millis),
+  undeliveredOf: (db) => undeliveredOf(db, hub),
+}
+
+interface Plan {
+  readonly 'Node Type': string
+  readonly 'Relation Name'?: string
+  readonly Plans?: readonly Plan[]
+}
+
+const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes)]
+
+/** Runs the query and collects, of each statement, the plan for its values and the one for any values. */
+async function plansOf(ask: (db: Database) => Promise<unknown>): Promise<Plan[]> {
+  const plans: Plan[] = []
+  const db = {
+    async query({ text, values }: pg.QueryConfig) {
+      const custom = await world.pool.query(`EXPLAIN (FORMAT JSON) ${text}`, values)
+      const generic = await world.pool.query(`EXPLAIN (FORMAT JSON, GENERIC_PLAN) ${text}`)
+      for (const { rows } of [custom, generic]) plans.push(rows[0]['QUERY PLAN'][0].Plan)
+      return await world.pool.query(text, values)
+    },
+  }
+  await ask(db as unknown as Database)
+  return plans
+}
+
+/** `conversations` may be read whole: somebody who is in most of them needs most of it. */
+const LARGE = new Set(['members', 'messages', 'receipts', 'device_watermarks'])
+
+test.each(Object.keys(asked))('%s is answered through indexes, whatever the values', async (name) => {
+  const plans = await plansOf(asked[name] as (db: Database) => Promise<unknown>)
+  expect(plans.length).toBeGreaterThan(0)
+  const scanned = plans.flatMap(nodes).filter((node) => node['Node Type'] === 'Seq Scan')
+  expect(scanned.filter((node) => LARGE.has(node['Relation Name'] ?? ''))).toEqual([])
+})
+
+test('coming back to 12,000 quiet conversations answers only what moved, in a fraction of a second', async () => {
+  const took: number[] = []
+  for (let i = 0; i < 12; i++) {
+    const begun = performance.now()
+    const answer = await conversationsToCatchUp(world.pool, hub, phone, { kept: recent, knownFrom: recent })
+    took.push(performance.now() - begun)
+    expect(answer).toHaveLength(1)
+  }
+  // About 20 ms on a quiet machine, generic plans included; this is about orders of magnitude.
+  expect(Math.min(...took.slice(6))).toBeLessThan(500)
+})
