@@ -14,7 +14,15 @@ import { signToken } from './sign-token.ts'
 import type { OwnSystem } from './system.ts'
 
 /** What `triptick start` would take from our environment, and must not. */
-const NOT_INHERITED = ['DATABASE_URL', 'LEDGER_URL', 'REDIS_URL', 'TRIPTICK_URL', 'TRIPTICK_JWKS_URL']
+const NOT_INHERITED = [
+  'DATABASE_URL',
+  'LEDGER_URL',
+  'REDIS_URL',
+  'TRIPTICK_URL',
+  'TRIPTICK_JWKS_URL',
+  'TRIPTICK_METRICS_PORT',
+  'TRIPTICK_NODE',
+]
 
 const READY_LIMIT_MS = 60_000
 
