@@ -73,9 +73,11 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     }
   })
   // Pushes may have been lost: everybody here looks for themselves.
-  const offGap = bus.onGap(() => {
+  const resyncAll = () => {
     for (const session of hub.all()) resync(session)
-  })
+  }
+  const offGap = bus.onGap(resyncAll)
+  const offFoundAgain = directory.onFoundAgain(resyncAll)
 
   const expiry = setInterval(() => {
     sockets.set(hub.size)
@@ -99,6 +101,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     close: async () => {
       clearInterval(expiry)
       offGap()
+      offFoundAgain()
       await unsubscribe()
       await push.drained()
       await positions.close()

@@ -23,18 +23,37 @@ const MAX_LOOKUPS = 200
 export async function createSessionDirectory(deps: DirectoryDeps): Promise<SessionDirectory> {
   const { store, bus, log, node, timing = DEFAULT_TIMING } = deps
   const own = node === undefined ? undefined : store.node(node)
+  const foundAgain = new Set<() => void>()
+  /**
+   * known ──forgotten, or not written──▶ hidden ──written, and announced──▶ shown ──a heartbeat later──▶ known
+   * While hidden, peers do not push to sessions of this node; a heartbeat after they are shown, all peers surely do.
+   */
+  let standing: 'known' | 'hidden' | 'shown' = 'known'
   const sessions =
-    own && createOwnSessions(own, (error) => log.warn({ err: error }, 'sessions not written yet'))
+    own &&
+    createOwnSessions(own, (error) => {
+      standing = 'hidden'
+      log.warn({ err: error }, 'sessions not written yet')
+    })
   const peers = await createPeers({ bus, self: node, settleMs: timing.heartbeatMs })
 
   async function beat(): Promise<void> {
     try {
-      if (own && sessions && (await own.beat()) === 'forgotten') {
+      const known = (await own?.beat()) !== 'forgotten'
+      if (standing === 'shown') {
+        standing = 'known'
+        for (const tell of foundAgain) tell()
+      }
+      if (!known && sessions) {
         if (sessions.count > 0)
           log.warn({ sessions: sessions.count }, 'the session store had forgotten this node')
         sessions.forgotten()
+        standing = 'hidden'
       }
+      const wereHidden = standing === 'hidden'
+      if (wereHidden) standing = 'shown'
       await sessions?.flush()
+      if (wereHidden && (standing as string) === 'shown') peers.announce('up')
       peers.seen(await store.liveNodes())
     } catch (error) {
       log.warn({ err: error }, 'no heartbeat: the session store does not answer')
@@ -79,6 +98,10 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       return found
     },
     peers: peers.names,
+    onFoundAgain(handler) {
+      foundAgain.add(handler)
+      return () => foundAgain.delete(handler)
+    },
     async close() {
       clearInterval(timer)
       await beating

@@ -26,6 +26,11 @@ export interface SessionDirectory {
   nodesOf(userIds: readonly UserId[]): Promise<Map<NodeName, UserId[]>>
   /** From memory: kept by heartbeats, and at once when a node starts or stops. */
   peers(): readonly NodeName[]
+  /**
+   * Called when sessions of this node could not be found for a while and now can be again: pushes to them may have been lost.
+   * Returns what removes the handler.
+   */
+  onFoundAgain(handler: () => void): () => void
   /** Withdraws this node and its sessions. */
   close(): Promise<void>
 }
