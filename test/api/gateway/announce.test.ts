@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { announce } from '../../../api/gateway/announce.ts'
+import { draftConversation } from '../../../domain/conversation/state.ts'
+import type { UnsealedEvent } from '../../../domain/events.ts'
+import type { UserId } from '../../../domain/ids.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+import {
+  ALICE,
+  acknowledge,
+  apply,
+  at,
+  BOB,
+  CARL,
+  CONVERSATION,
+  given,
+  LAPTOP,
+  send,
+  startGroup,
+  type World,
+  when,
+} from '../../domain/kit.ts'
+
+/** Carries commands out as one batch and answers who is told what. */
+function told(world: World, ...commands: Parameters<typeof when>[1][]): string[] {
+  const before = draftConversation(world.conversation)
+  const deliveredBefore = { ...world.delivery, people: new Map(world.delivery.people) }
+  const events = commands.flatMap((command): readonly UnsealedEvent[] => {
+    const decision = when(world, command)
+    if (decision.kind !== 'accepted') throw new Error(decision.kind)
+    for (const event of decision.events) apply(world, event as never)
+    return decision.events as readonly UnsealedEvent[]
+  })
+  const receipts = events.some(({ type }) => type === 'MessageDelivered' || type === 'MessageRead')
+  return announce({
+    conversationId: CONVERSATION,
+    events,
+    position: 9n as Position,
+    previousPosition: 8n as Position,
+    before,
+    after: world.conversation,
+    ...(receipts ? { deliveredBefore } : {}),
+  }).flatMap(({ recipients, delivery }) => {
+    const { t, kind, change, seq, upTo } = JSON.parse(delivery.json)
+    const what = [t, kind ?? change, seq ?? upTo].filter((part) => part !== undefined).join(' ')
+    return recipients.map(
+      (to) => `${to}: ${what}${delivery.exceptDevice ? ` but ${delivery.exceptDevice}` : ''}`,
+    )
+  })
+}
+
+const add = (userId: UserId) => ({ type: 'add-members', at: at(2), by: ALICE, userIds: [userId] }) as const
+const remove = (userId: UserId) => ({ type: 'remove-member', at: at(2), by: ALICE, userId }) as const
+
+test('a message goes to every other member, and to the other devices of its sender', () => {
+  expect(told(given(startGroup(ALICE, BOB, CARL)), send(ALICE, 'a'))).toEqual([
+    'bob: message 1',
+    'carl: message 1',
+    'alice: message 1 but phone',
+  ])
+})
+
+test('within one batch, who comes gets what is said after, who goes gets what was said before', () => {
+  const world = given(startGroup(ALICE, BOB))
+  const all = told(world, send(ALICE, 'a'), add(CARL), send(ALICE, 'b'), remove(BOB), send(ALICE, 'c'))
+  expect(all.filter((line) => line.startsWith('carl'))).toEqual([
+    'carl: conversation group',
+    'carl: member added',
+    'carl: message 2',
+    'carl: member removed',
+    'carl: message 3',
+  ])
+  expect(all.filter((line) => line.startsWith('bob'))).toEqual([
+    'bob: message 1',
+    'bob: member added',
+    'bob: message 2',
+    'bob: member removed',
+  ])
+})
+
+test('a receipt goes to those whose messages it covers, and to the person’s other devices', () => {
+  const world = given(startGroup(ALICE, BOB, CARL), send(ALICE, 'a'))
+  expect(told(world, acknowledge('delivered', CARL, 1))).toEqual([
+    'alice: receipt delivered 1',
+    'carl: receipt delivered 1 but phone',
+  ])
+  const second = given(
+    startGroup(ALICE, BOB, CARL),
+    send(ALICE, 'a'),
+    send(BOB, 'b'),
+    acknowledge('read', CARL, 1),
+  )
+  expect(told(second, acknowledge('read', CARL, 2)).filter((line) => line.startsWith('alice'))).toEqual([])
+})
+
+test('a second device that has it too changes nobody’s tick', () => {
+  const world = given(startGroup(ALICE, BOB), send(ALICE, 'a'), acknowledge('delivered', BOB, 1))
+  expect(told(world, acknowledge('delivered', BOB, 1, LAPTOP))).toEqual([])
+})

@@ -1,0 +1,169 @@
+import { describe, expect, test } from 'vitest'
+import type { WebSocket } from 'ws'
+import {
+  createSession,
+  type Delivery,
+  MAX_BACKLOG_BYTES,
+  type Session,
+} from '../../../api/gateway/session.ts'
+import type { ConversationId, DeviceId, Seq, UserId } from '../../../domain/ids.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+
+const CONVERSATION = 'c' as ConversationId
+const seq = (value: number) => value as Seq
+const position = (value: number) => BigInt(value) as Position
+
+interface Given {
+  readonly session: Session
+  /** What the socket was given, flattened. */
+  sent(): string[]
+  readonly behind: { times: number }
+  readonly reader: { backlog: number }
+}
+
+/** A session that is live at position 100. */
+function live(): Given {
+  const frames: string[] = []
+  const reader = { backlog: 0 }
+  const behind = { times: 0 }
+  const socket = {
+    OPEN: 1,
+    readyState: 1,
+    get bufferedAmount() {
+      return reader.backlog
+    },
+    send: (frame: string) => frames.push(frame),
+    close: () => {},
+  }
+  const session = createSession({
+    socket: socket as unknown as WebSocket,
+    userId: 'u' as UserId,
+    deviceId: 'phone' as DeviceId,
+    expiresAt: 0,
+    scheduleFlush: () => {},
+    onBehind: () => behind.times++,
+  })
+  session.settle(position(100), '"live"')
+  return {
+    session,
+    behind,
+    reader,
+    sent: () => {
+      session.flush()
+      return frames.flatMap((frame) => (frame.startsWith('[') ? JSON.parse(frame) : [JSON.parse(frame)]))
+    },
+  }
+}
+
+const message = (number: number, previous: number): Delivery => ({
+  json: JSON.stringify(number),
+  place: {
+    conversationId: CONVERSATION,
+    seqBefore: seq(number - 1),
+    seq: seq(number),
+    previousPosition: position(previous),
+  },
+})
+
+describe('a live session', () => {
+  test('sends what follows on what it was sent', () => {
+    const { session, sent, behind } = live()
+    session.deliver(message(7, 90))
+    session.deliver(message(8, 120))
+    expect(sent()).toEqual(['live', 7, 8])
+    expect(behind.times).toBe(0)
+  })
+
+  test('catches up when something happened in a conversation after it went live that it was not sent', () => {
+    const { session, sent, behind } = live()
+    session.deliver(message(7, 110))
+    expect(sent()).toEqual(['live'])
+    expect(behind.times).toBe(1)
+    expect(session.mode).toBe('behind')
+  })
+
+  test('catches up when a message is missing between two', () => {
+    const { session, sent, behind } = live()
+    session.deliver(message(7, 90))
+    session.deliver(message(9, 130))
+    session.deliver(message(10, 140))
+    expect(sent()).toEqual(['live', 7])
+    expect(behind.times).toBe(1)
+  })
+
+  test('leaves out what it was sent before, as when two nodes tell of the same', () => {
+    const { session, sent } = live()
+    session.deliver(message(7, 90))
+    session.deliver(message(8, 120))
+    session.deliver(message(7, 90))
+    session.deliver(message(8, 120))
+    expect(sent()).toEqual(['live', 7, 8])
+  })
+
+  test('is not sent its own device’s messages, and misses nothing by that', () => {
+    const { session, sent, behind } = live()
+    session.deliver({ ...message(7, 90), exceptDevice: 'phone' as DeviceId })
+    session.deliver(message(8, 120))
+    session.deliver({ ...message(9, 130), exceptDevice: 'laptop' as DeviceId })
+    expect(sent()).toEqual(['live', 8, 9])
+    expect(behind.times).toBe(0)
+  })
+
+  test('begins a conversation that it is added to wherever that stands', () => {
+    const { session, sent, behind } = live()
+    const place = {
+      conversationId: CONVERSATION,
+      seqBefore: seq(40),
+      previousPosition: position(500),
+      begins: true,
+    }
+    session.deliver({ json: '"conversation"', place })
+    session.deliver(message(41, 510))
+    expect(sent()).toEqual(['live', 'conversation', 41])
+    expect(behind.times).toBe(0)
+  })
+
+  test('stops pushing to a reader that is too slow, and remembers what it was really sent', () => {
+    const { session, sent, behind, reader } = live()
+    session.deliver(message(7, 90))
+    reader.backlog = MAX_BACKLOG_BYTES + 1
+    session.deliver(message(8, 120))
+    expect(behind.times).toBe(1)
+    expect(session.sentUpTo(CONVERSATION)).toBe(7)
+    expect(sent()).toEqual(['live', 7])
+  })
+})
+
+describe('a session that catches up', () => {
+  test('sends what happened meanwhile afterwards, once and in order', () => {
+    const { session, sent, behind } = live()
+    session.startCatchingUp()
+    session.deliver(message(7, 110))
+    session.deliver(message(8, 120))
+    session.send('"missed 7"')
+    session.markSent(CONVERSATION, seq(7))
+    expect(session.settle(position(115), '"live again"')).toBe(true)
+    expect(sent()).toEqual(['live', 'missed 7', 'live again', 8])
+    expect(behind.times).toBe(0)
+  })
+
+  test('catches up once more when more happens meanwhile than may wait', () => {
+    const { session, behind } = live()
+    session.startCatchingUp()
+    for (let number = 1; number <= 2001; number++) session.deliver(message(number, 110))
+    expect(behind.times).toBe(1)
+    expect(session.settle(position(115), '"live again"')).toBe(false)
+  })
+})
+
+test('frames of one turn leave as arrays of at most 64 KiB and 1,000 frames', () => {
+  const { session, sent } = live()
+  const frames: string[] = []
+  const socket = session.socket as unknown as { send: (frame: string) => void }
+  socket.send = (frame) => frames.push(frame)
+  for (let i = 0; i < 2500; i++) session.send(JSON.stringify('x'.repeat(50)))
+  expect(sent()).toEqual([])
+  expect(frames.every((frame) => Buffer.byteLength(frame) <= 64 * 1024)).toBe(true)
+  expect(frames.every((frame) => JSON.parse(frame).length <= 1000)).toBe(true)
+  expect(frames.flatMap((frame) => JSON.parse(frame))).toHaveLength(2501)
+})
