@@ -21,6 +21,12 @@ export type RetryOutcome =
   | { readonly kind: 'stopped'; readonly applied: number; readonly at: ParkedEvent; readonly reason: string }
   | { readonly kind: 'not-parked' }
 
+/** A rebuild that swaps the tables waits until this is done, or is waited for (`../rebuild/swap.ts`). */
+export const HOLD_OFF_SWAP = {
+  name: 'hold off a swap',
+  text: 'LOCK TABLE read.checkpoints IN ROW EXCLUSIVE MODE',
+}
+
 const LOCK = {
   name: 'lock parked conversation',
   text: 'SELECT 1 FROM read.parked_conversations WHERE conversation_id = $1 FOR UPDATE',
@@ -28,7 +34,7 @@ const LOCK = {
 const EVENTS = {
   name: 'parked events to retry',
   text: `
-    SELECT position::text, stream, revision, event_id AS "eventId", type
+    SELECT position, stream, revision, event_id AS "eventId", type
     FROM read.parked_events WHERE conversation_id = $1 ORDER BY position`,
 }
 const SAVEPOINT = { name: 'savepoint of a retry', text: 'SAVEPOINT retry' }
@@ -53,6 +59,7 @@ export async function retryParked(
 ): Promise<RetryOutcome> {
   let outcome: RetryOutcome = { kind: 'not-parked' }
   await session.transaction(async () => {
+    await session.query(HOLD_OFF_SWAP)
     const { rowCount } = await session.query(LOCK, [conversationId])
     if (rowCount === 0) return false
     outcome = await drain(session, ledger, conversationId)

@@ -1,5 +1,6 @@
 /** Leaves one event out of the read models, for a reason that is kept. The ledger keeps the event. */
 import type pg from 'pg'
+import { HOLD_OFF_SWAP } from './retry.ts'
 
 const LOCK = 'SELECT 1 FROM read.parked_conversations WHERE conversation_id = $1 FOR UPDATE'
 
@@ -37,6 +38,7 @@ export async function skipParked(
   const client = await pool.connect()
   try {
     await client.query('BEGIN')
+    await client.query(HOLD_OFF_SWAP)
     await client.query(LOCK, [conversationId])
     const { rows } = await client.query<{ position: string; type: string }>(SKIP, [conversationId, reason])
     await client.query(MOVE_ON, [conversationId])
