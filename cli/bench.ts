@@ -1,9 +1,12 @@
 /** `triptick bench`: measures this machine, on systems that it starts and stops itself. Its figures: `bench/`. */
 import { writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BenchPlan, Suite } from '../bench/bench.ts'
 import type { LivesPlan } from '../bench/lives/measure.ts'
 import type { BenchContext } from '../bench/system-under-test.ts'
+import { packageRoot } from '../runtime/package-root.ts'
 import { settings } from './settings.ts'
 
 interface BenchOptions {
@@ -77,9 +80,7 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
   const endings: (() => Promise<void>)[] = []
   const context: BenchContext = {
     startSystem: async () => {
-      const profile = options.cpuProf
-      const more =
-        profile === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${JSON.stringify(profile)}` }
+      const more = options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)
       const system = await startOwnSystem(config, more)
       endings.push(system.stop)
       const databaseUrl = readRunning(system.config.dataFolder)?.databaseUrl ?? ''
@@ -101,6 +102,12 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
   } finally {
     for (const stop of endings.reverse()) await stop().catch(() => {})
   }
+}
+
+/** See `bench/machine/cpu-profile.ts`. */
+function profilingEnvironment(folder: string): NodeJS.ProcessEnv {
+  const preload = pathToFileURL(join(packageRoot, 'dist', 'bench', 'machine', 'cpu-profile.js'))
+  return { NODE_OPTIONS: `--import ${preload.href}`, BENCH_CPU_PROFILES: resolve(folder) }
 }
 
 function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
