@@ -63,6 +63,9 @@ async function run({ compare, swap, fresh, json }: RebuildFlags): Promise<number
     })
     bar.end()
     console.log(json ? JSON.stringify(result) : describe(result))
+    if (compare && !result.compared) {
+      console.error('not compared: no read models of this version were in use')
+    }
     return result.compared?.some(({ equal }) => !equal) ? 1 : 0
   } catch (error) {
     bar.end()

@@ -16,6 +16,7 @@ import type { Logger } from '../../runtime/logging.ts'
 import { startProblem } from '../../runtime/problem.ts'
 import { type Engine, startEngine } from '../engine/engine.ts'
 import type { FailPoint } from '../engine/fail-point.ts'
+import { EngineStopped } from '../engine/failures.ts'
 import { tryOwnership } from '../engine/ownership.ts'
 import type { Progress } from '../engine/run.ts'
 import { createSession } from '../engine/session.ts'
@@ -134,6 +135,9 @@ async function catchUp(options: RebuildOptions, client: pg.Client): Promise<numb
   signal.addEventListener('abort', reached, { once: true })
   try {
     await Promise.race([caughtUp, engine.finished])
+  } catch (error) {
+    if (!(error instanceof EngineStopped)) throw error
+    throw startProblem(error.message, 'Nothing was swapped. Run this again once that is put right.', error)
   } finally {
     signal.removeEventListener('abort', reached)
     await engine.stop()

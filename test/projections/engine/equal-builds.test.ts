@@ -49,6 +49,7 @@ const mishap: fc.Arbitrary<Mishap> = fc.record({
 function spoil(events: readonly RecordedEvent[], mishaps: readonly Mishap[]): RecordedEvent[] {
   let spoilt = [...events]
   for (const { at, what } of mishaps) {
+    if (spoilt.length === 0) break
     const index = at % spoilt.length
     const event = spoilt[index] as RecordedEvent
     const data = event.data as Record<string, unknown>
