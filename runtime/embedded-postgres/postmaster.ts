@@ -22,6 +22,7 @@ export interface Postmaster {
   stop(mode: StopMode): Promise<void>
 }
 
+const REAPING_LIMIT_MS = 5_000
 const LOG_FILE_LIMIT = 16 * 1024 * 1024
 
 /** Resolves when the server accepts connections, however long it recovers; rejects if it ends before. */
@@ -106,6 +107,8 @@ function guardAgainstOurDeath(cluster: string, pid: number): ChildProcess {
 /** Stops a server that a killed Triptick left behind. The caller holds the data folder, so nobody else is using it. */
 export async function stopLeftover(cluster: string, log: Logger): Promise<void> {
   const pid = Number(readPidFile(cluster)?.[0])
+  // Postgres takes a zombie for a running server, and does not start beside it.
+  for (let waited = 0; pid && isUnreaped(pid) && waited < REAPING_LIMIT_MS; waited += 20) await sleep(20)
   // The pid may be somebody else's by now: the command line tells.
   if (!pid || !commandLineOf(pid)?.includes(cluster)) return
   log.info({ pid }, 'stopping the Postgres that an earlier run left behind')
@@ -114,6 +117,15 @@ export async function stopLeftover(cluster: string, log: Logger): Promise<void> 
     // A server that does not stop in 10 s is stopped hard; its WAL makes that safe.
     if (waited === 10_000) process.kill(pid, SIGNAL_OF.immediate)
     await sleep(20)
+  }
+}
+
+/** It is dead, but whoever has to take note of it (init, once its parent is dead too) has not yet. */
+function isUnreaped(pid: number): boolean {
+  try {
+    return process.kill(pid, 0) && !isAlive(pid)
+  } catch {
+    return false
   }
 }
 
