@@ -37,7 +37,7 @@ async function demo({ url }: DemoOptions): Promise<void> {
   ])
   const signals = listenForStop()
   const screen = createScreen(console.log, wantsColour(process.env, process.stdout.isTTY === true))
-  const system = await findSystem(url)
+  const system = await findSystem(url, { TRIPTICK_DELIVERY_GRACE_MS: '1000' })
   try {
     screen.blank()
     screen.title('Triptick', `${system.url}${system.own ? ', started for this demo' : ''}`)

@@ -9,7 +9,7 @@ import type { Screen } from './screen.ts'
 
 /** As long as a glance at a phone takes, so that one sees the ticks change. */
 const GLANCE_MS = 700
-/** Longer than the grace of the delivery worker (2 s), so that its attempt is in the ledger. */
+/** Longer than the grace of the delivery worker (2 s; on a system of the demo's own 1 s), so that its attempt is in the ledger. */
 const TUNNEL_MS = 3_000
 
 export interface Told {

@@ -48,7 +48,7 @@ export function renderProgress(
   const bar = `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}`
   const left = share > 0 ? (elapsedMs / share) * (1 - share) : Number.NaN
   const percent = `${Math.floor(share * 100)}%`.padStart(4)
-  const speed = `${Math.round(rate).toLocaleString('en-US')} messages/s`.padStart(16)
+  const speed = `${Math.round(rate).toLocaleString('en-US')} messages/s`.padStart(18)
   return `${bar}${percent}${speed}  ${String(online).padStart(5)} online  ${clock(left)} left`
 }
 

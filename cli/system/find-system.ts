@@ -9,8 +9,14 @@ import type { System } from './system.ts'
 
 const LIVE_LIMIT_MS = 1000
 
-/** @param url as given on the command line. Rejects with a `StartProblem`. */
-export async function findSystem(url: string | undefined): Promise<System> {
+/**
+ * @param url as given on the command line.
+ * @param ownSettings for one of its own, as environment. Rejects with a `StartProblem`.
+ */
+export async function findSystem(
+  url: string | undefined,
+  ownSettings: NodeJS.ProcessEnv = {},
+): Promise<System> {
   const { TRIPTICK_URL, ...environment } = process.env
   const reading = readConfig(environment)
   if (!reading.ok) throw new StartProblem(reading.problems, 2)
@@ -20,7 +26,7 @@ export async function findSystem(url: string | undefined): Promise<System> {
   const here = await systemHere(config)
   if (here) return here
   console.error('no Triptick runs here: starting one for this command')
-  return await startOwnSystem(config)
+  return await startOwnSystem(config, ownSettings)
 }
 
 async function namedSystem(url: string, config: Config): Promise<System> {

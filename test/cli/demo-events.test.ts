@@ -1,0 +1,90 @@
+/** `triptick events`: a message's life out of the ledger, without its words. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { conversationEvents, type RecordedFact } from '../../cli/events/conversation-events.ts'
+import { jsonOf, tableHead, tableRow } from '../../cli/events/event-table.ts'
+import { openCommandLedger } from '../../cli/system/command-ledger.ts'
+import type { System } from '../../cli/system/system.ts'
+import { connect } from '../../client/connection.ts'
+import { createHttpClient } from '../../client/http.ts'
+import { compose } from '../../client/message-id.ts'
+import type { ConversationId, MessageId } from '../../domain/ids.ts'
+import { startPlayedSystem } from './played-system.ts'
+
+const SECRET_WORDS = 'meet me at the lighthouse'
+
+let system: System
+let conversationId: ConversationId
+const messageIds: MessageId[] = []
+
+beforeAll(async () => {
+  system = await startPlayedSystem()
+  const http = createHttpClient({ url: system.url, token: await system.tokenFor('ada') })
+  conversationId = (await http.startGroup(['ben'], 'Two')).conversationId
+  const [ada, ben] = await Promise.all(
+    ['ada', 'ben'].map(async (userId) => connect({ url: system.url, token: await system.tokenFor(userId) })),
+  )
+  if (!ada || !ben) throw new Error('unreachable')
+  for (let count = 0; count < 3; count++) {
+    const message = compose(ada, conversationId, { kind: 'text', text: SECRET_WORDS })
+    const { seq } = await ada.send(message)
+    messageIds.push(message.messageId)
+    if (count === 0) await ben.delivered(conversationId, seq)
+    if (count === 2) await ben.read(conversationId, seq)
+  }
+  await Promise.all([ada.close(), ben.close()])
+})
+afterAll(() => system.stop())
+
+async function facts(message?: string): Promise<RecordedFact[]> {
+  const { ledger, close } = await openCommandLedger(system.config)
+  try {
+    const found: RecordedFact[] = []
+    for await (const fact of conversationEvents(ledger, conversationId, message)) found.push(fact)
+    return found
+  } finally {
+    await close()
+  }
+}
+
+const typesOf = (found: readonly RecordedFact[]) => found.map(({ event }) => event.type)
+
+test('both streams of a conversation come in the order of the ledger', async () => {
+  const found = await facts()
+  expect(typesOf(found)).toEqual([
+    'ConversationStarted',
+    'MessageSent',
+    'MessageDelivered',
+    'MessageSent',
+    'MessageSent',
+    'MessageDelivered',
+    'MessageRead',
+  ])
+  const positions = found.map(({ recorded }) => Number(recorded.position))
+  expect(positions).toEqual([...positions].sort((a, b) => a - b))
+})
+
+test('a message has the receipts whose range holds it, and only those', async () => {
+  expect(typesOf(await facts(messageIds[0]))).toEqual(['MessageSent', 'MessageDelivered', 'MessageRead'])
+  const second = await facts(messageIds[1]?.slice(0, 8))
+  expect(typesOf(second)).toEqual(['MessageSent', 'MessageDelivered', 'MessageRead'])
+  expect(second[1]?.event).toMatchObject({ fromSeq: 2, toSeq: 3 })
+  expect(await facts('0'.repeat(64))).toEqual([])
+})
+
+test('neither table nor JSON shows what was said, sealed or not', async () => {
+  const found = await facts()
+  const shown = [
+    tableHead(),
+    ...found.map(tableRow),
+    ...found.map((fact) => JSON.stringify(jsonOf(fact))),
+  ].join('\n')
+  expect(shown).not.toContain(SECRET_WORDS)
+  for (const { event } of found) {
+    if (event.type === 'MessageSent') expect(shown).not.toContain(event.body.bytes)
+  }
+  expect(shown).toMatch(/MessageSent +#1 \d+ B .* ada · default +[0-9a-f]{8}/)
+  expect(jsonOf(found[1] as RecordedFact)).toMatchObject({
+    type: 'MessageSent',
+    data: { seq: 1, bodyBytes: expect.any(Number) },
+  })
+})
