@@ -1,6 +1,7 @@
 /** The api role: composes ledger, command handling, gateway and routes, and takes them down in the order that loses nothing. */
 import { createCommandHandler } from '../ledger/handle-command.ts'
 import type { Committed } from '../ledger/mailbox/contract.ts'
+import { measureAppends } from '../ledger/measured-ledger.ts'
 import { openLedger } from '../ledger/open.ts'
 import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
@@ -24,7 +25,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
   const report = (error: unknown) => log.error({ err: error }, 'the api met an error')
   const pool = createPool({ url: databaseUrl, name: 'triptick-api', log })
-  const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })
+  const ledger = measureAppends(await openLedger({ ledgerUrl, databaseUrl, pool, log }), metrics)
   const bus = await openBus({ databaseUrl, redisUrl, node, log })
   const directory = await openSessionDirectory({ databaseUrl, redisUrl, node, bus, log })
   const waiter = createProjectionWaiter(pool)

@@ -14,7 +14,10 @@ interface Check {
 export const healthRoutes =
   ({ pool, ledger, metrics }: ApiDeps): FastifyPluginAsync =>
   async (app) => {
-    let lagBefore = Number.POSITIVE_INFINITY
+    let eventsBefore = 0n
+    const lag = metrics.gauge('triptick_read_models_lag_seconds', 'How far the read models are behind.', [
+      'lane',
+    ])
 
     app.get('/livez', async () => ({ status: 'alive' }))
 
@@ -30,16 +33,26 @@ export const healthRoutes =
     })
 
     app.get('/metrics', async (_request, reply) => {
+      // Of another process's work, so it is asked when it is wanted; when it cannot be known, it is not shown.
+      lag.reset()
+      await projections().then(
+        ({ lanes }) => {
+          for (const { lane, seconds } of lanes) lag.set({ lane: String(lane) }, seconds)
+        },
+        () => {},
+      )
       reply.type(metrics.registry.contentType)
       return metrics.registry.metrics()
     })
 
-    /** Behind but getting better is ready: a restart would only make it start the catching up anew. */
+    const projections = async () => projectionLag(pool, await ledger.head())
+
+    /** Behind but getting on is ready: a restart would only make it start the catching up anew. */
     async function checkProjections(): Promise<Check & { lagSeconds?: number }> {
       try {
-        const { seconds } = await projectionLag(pool, await ledger.head())
-        const progressing = seconds < lagBefore
-        lagBefore = seconds
+        const { seconds, events } = await projections()
+        const progressing = events > eventsBefore
+        eventsBefore = events
         return { ok: seconds <= MAX_LAG_SECONDS || progressing, lagSeconds: seconds }
       } catch {
         return { ok: false, detail: 'the read models do not answer' }

@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { begin, join } from '../support/chat.ts'
+import { type System, startSystem } from '../support/system.ts'
+
+let system: System
+let url: string
+
+beforeAll(async () => {
+  system = await startSystem({ workers: false })
+  url = system.urls[0] as string
+})
+afterAll(() => system.stop())
+
+const ready = async () => {
+  const response = await fetch(`${url}/readyz`)
+  return { status: response.status, body: await response.json() }
+}
+
+test('is ready while the read models keep up, and says how far they are behind', async () => {
+  const id = await begin(url, 'alice', 'direct', ['bob'])
+  const alice = await join(url, 'alice')
+  await alice.say(id, 'hello')
+  await expect.poll(ready).toMatchObject({ status: 200, body: { projections: { ok: true, lagSeconds: 0 } } })
+  await alice.close()
+})
+
+test('metrics tell of appends, sockets and lag in seconds', async () => {
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  expect(metrics).toMatch(/triptick_ledger_append_seconds_count\{[^}]*outcome="written"[^}]*\} [1-9]/)
+  expect(metrics).toMatch(/triptick_read_models_lag_seconds\{lane="0".*\} 0\n/)
+  expect(metrics).toMatch(/triptick_frames_total\{type="send".*\} 1\n/)
+})
+
+test('without projections messages still flow, queries say "unavailable", and nothing is lost', async () => {
+  const id = await begin(url, 'carl', 'direct', ['dora'])
+  const [carl, dora] = [await join(url, 'carl'), await join(url, 'dora')]
+  await system.stopProjections()
+  await carl.say(id, 'while nobody projects')
+  await dora.get({ t: 'message', conversationId: id, seq: 1 })
+  dora.send({ t: 'read', conversationId: id, upTo: 1 })
+  await carl.get({ t: 'receipt', kind: 'read' })
+  const { tokenFor } = await import('../support/system.ts')
+  const headers = { authorization: `Bearer ${await tokenFor('dora')}` }
+  const behind = await fetch(`${url}/v1/inbox`, { headers })
+  expect(behind.status).toBe(503)
+  expect(await behind.json()).toMatchObject({ code: 'unavailable', retryable: true })
+  await system.startProjections()
+  await expect.poll(async () => (await fetch(`${url}/v1/inbox`, { headers })).status).toBe(200)
+  await Promise.all([carl.close(), dora.close()])
+})
