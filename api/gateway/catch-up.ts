@@ -158,10 +158,6 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     return session.mode !== 'closed'
   }
 
-  function comeBack(session: Session): void {
-    session.close(CLOSE_CODES.drain, JSON.stringify({ retryAfterMs: RETRY_AFTER_MS }))
-  }
-
   async function limited<T>(read: () => Promise<T>): Promise<T> {
     if (active >= CONCURRENT) await new Promise<void>((resolve) => queue.push(resolve))
     active++
@@ -177,4 +173,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     run,
     resume: (session) => run(session, { kept: session.position, knownFrom: session.position }),
   }
+}
+
+/** Asks the client to connect again in a moment: what it has not been sent waits for it. */
+export function comeBack(session: Session): void {
+  session.close(CLOSE_CODES.drain, JSON.stringify({ retryAfterMs: RETRY_AFTER_MS }))
 }

@@ -13,7 +13,7 @@ import { bearerOf, identityOf } from '../auth/bearer.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
-import type { CatchUp } from './catch-up.ts'
+import { type CatchUp, comeBack } from './catch-up.ts'
 import type { DevicePositions } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
 import { createFrameLimits } from './frame-limits.ts'
@@ -66,7 +66,7 @@ export const socketRoute =
       const session = open(socket, identityOf(request), deviceOf(request) as DeviceId)
       greet(session).catch((error) => {
         log.error({ err: error }, 'a session could not be started')
-        session.close(1011, 'something broke on our side')
+        comeBack(session)
       })
     })
 
