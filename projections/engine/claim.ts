@@ -74,7 +74,7 @@ async function relane(client: pg.Client, schema: ReadSchema, lanes: number, toke
   )
 }
 
-export const otherVersion = (schema: ReadSchema, version: number): EngineStopped =>
+const otherVersion = (schema: ReadSchema, version: number): EngineStopped =>
   new EngineStopped(
     'other-version',
     `the read models in ${schema} are of version ${version}, this program needs version ${READ_MODEL_VERSION}: run \`triptick rebuild\``,

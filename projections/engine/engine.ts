@@ -16,7 +16,7 @@ import { classify } from './failures.ts'
 import { acquireOwnership, type Ownership } from './ownership.ts'
 import { type RunDeps, type RunEnd, run } from './run.ts'
 
-export type EngineState = 'standby' | 'claiming' | 'running' | 'stopped' | 'failed'
+type EngineState = 'standby' | 'claiming' | 'running' | 'stopped' | 'failed'
 
 export interface EngineDeps extends RunDeps {
   readonly schema: ReadSchema

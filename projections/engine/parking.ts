@@ -11,7 +11,7 @@ import type { Session } from './session.ts'
 
 /** Beyond either, something is wrong with more than a few events: better to stop than to fall silent bit by bit. */
 export const MAX_PARKED_CONVERSATIONS = 100
-export const MAX_PARKED_EVENTS = 1_000
+const MAX_PARKED_EVENTS = 1_000
 
 /** What a batch adds to the parked. */
 export interface Parking {

@@ -6,5 +6,3 @@ export const millis = (column: string): Millis => Number(column) as Millis
 export const millisOrNull = (column: string | null): Millis | null =>
   column === null ? null : millis(column)
 export const position = (column: string): Position => BigInt(column) as Position
-export const positionOrNull = (column: string | null): Position | null =>
-  column === null ? null : position(column)

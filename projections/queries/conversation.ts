@@ -5,7 +5,7 @@ import type { Position } from '../../ledger/ledger.ts'
 import { millis, millisOrNull, position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
-export interface ConversationMember {
+interface ConversationMember {
   readonly userId: UserId
   readonly role: Role
   readonly joinedSeq: Seq

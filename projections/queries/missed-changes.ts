@@ -5,7 +5,7 @@ import type { Position } from '../../ledger/ledger.ts'
 import { millis, position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
-export interface JoinedConversation {
+interface JoinedConversation {
   readonly conversationId: ConversationId
   readonly kind: ConversationKind
   readonly title: string | null
@@ -16,7 +16,7 @@ export interface JoinedConversation {
   readonly position: Position
 }
 
-export interface MemberChange {
+interface MemberChange {
   readonly conversationId: ConversationId
   readonly userId: UserId
   readonly change: 'added' | 'removed'
@@ -25,7 +25,7 @@ export interface MemberChange {
   readonly position: Position
 }
 
-export interface DeletedMessage {
+interface DeletedMessage {
   readonly conversationId: ConversationId
   readonly seq: Seq
   readonly messageId: MessageId

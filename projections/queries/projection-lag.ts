@@ -3,7 +3,7 @@ import type { Position } from '../../ledger/ledger.ts'
 import { position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
-export interface LaneLag {
+interface LaneLag {
   readonly lane: number
   readonly position: Position
   /** 0 when this lane has everything that is in the ledger; `Infinity` before it has folded anything at all. */

@@ -2,10 +2,12 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { RecordedEvent } from '../../../ledger/ledger.ts'
 import type { FailPoint } from '../../../projections/engine/fail-point.ts'
+import { history } from '../../../projections/queries/history.ts'
+import { inbox } from '../../../projections/queries/inbox.ts'
 import { type RebuildOptions, rebuild } from '../../../projections/rebuild/rebuild.ts'
 import { returnToPrevious } from '../../../projections/rebuild/return.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
-import { happenings, pastOf } from '../../support/random-past.ts'
+import { happenings, PEOPLE, pastOf } from '../../support/random-past.ts'
 import { dump } from '../support/dump.ts'
 import { createWorld, projected, quiet, type World } from '../support/world.ts'
 
@@ -153,4 +155,37 @@ test('of two rebuilds at once the second one is refused', async () => {
   }
   await rebuild(options(ledger, { onProgress: during }))
   expect(await second).toMatch('another rebuild is running')
+})
+
+test('whoever reads while builds are swapped notices nothing: every answer is whole, and none comes from before', async () => {
+  const events = somePast()
+  const ledger = createMemoryLedger(events.slice(0, 120), 10)
+  const engine = world.start(ledger)
+  await projected(world.pool, await ledger.head())
+  let swapping = true
+  let answers = 0
+  const reading = Array.from({ length: 4 }, async () => {
+    const newest = new Map<string, number>()
+    while (swapping) {
+      for (const userId of PEOPLE) {
+        for (const { conversationId, lastMessage } of (await inbox(world.pool, userId, { limit: 20 }))
+          ?.entries ?? []) {
+          const page = await history(world.pool, conversationId, userId, { limit: 5 })
+          const key = `${userId} ${conversationId}`
+          const seq = Math.max(lastMessage?.seq ?? 0, page.at(-1)?.seq ?? 0)
+          expect(seq).toBeGreaterThanOrEqual(newest.get(key) ?? 0)
+          newest.set(key, seq)
+          answers++
+        }
+      }
+    }
+  })
+  for (let round = 1; round <= 4; round++) {
+    await rebuild(options(ledger))
+    ledger.add(events.slice(100 + 20 * round, 120 + 20 * round))
+  }
+  swapping = false
+  await Promise.all(reading)
+  expect(answers).toBeGreaterThan(100)
+  await engine.stop()
 })

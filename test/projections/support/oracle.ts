@@ -5,7 +5,7 @@ import { decode } from '../../../ledger/codec/decode.ts'
 import type { Position, RecordedEvent } from '../../../ledger/ledger.ts'
 import { conversationOf } from '../../../ledger/streams.ts'
 
-export type Happened = DomainEvent & { readonly position: Position }
+type Happened = DomainEvent & { readonly position: Position }
 
 export interface Membership {
   readonly joinedSeq: number

@@ -4,7 +4,7 @@ import type { RecordedEvent } from '../../../ledger/ledger.ts'
 import { conversationNumber, createPast } from '../../support/recorded-events.ts'
 
 export const [ANN, BOB] = ['ann', 'bob'] as unknown as [UserId, UserId]
-export const PHONE = 'phone' as DeviceId
+const PHONE = 'phone' as DeviceId
 
 export interface Talk {
   readonly conversations: number
