@@ -35,6 +35,7 @@ export function play(options: PlayOptions): { readonly played: Played; readonly 
   const { system, trace, speed, run, signal } = options
   const pace = speed === 'max' ? usualSpeed(trace) : speed
   const idOf = (person: number) => `${run}.${person}`
+  const tokens = new Map<number, Promise<string>>()
   const textOf = new Map<MessageId, string>()
   const sent = new Map<number, SentMessage>()
   const faults: Faults = { doubled: 0, outOfOrder: 0 }
@@ -50,7 +51,7 @@ export function play(options: PlayOptions): { readonly played: Played; readonly 
       createActor({
         userId: idOf(person),
         url: system.url,
-        token: () => system.tokenFor(idOf(person)),
+        token: () => tokenOf(person),
         faults,
         readingMs: () => ((READING.from + Math.random() * (READING.to - READING.from)) * 1000) / pace,
         onMessage: ({ messageId, body }) => {
@@ -68,6 +69,13 @@ export function play(options: PlayOptions): { readonly played: Played; readonly 
     problems: [],
   }
 
+  /** People come and go often; their token stays. */
+  function tokenOf(person: number): Promise<string> {
+    const token = tokens.get(person) ?? system.tokenFor(idOf(person))
+    tokens.set(person, token)
+    return token
+  }
+
   /** Started by whoever writes first. */
   function conversationOf({ from, to }: TraceMessage): Promise<ConversationId> {
     const key = to === undefined ? 'group' : [from, to].sort((a, b) => a - b).join()
@@ -77,7 +85,7 @@ export function play(options: PlayOptions): { readonly played: Played; readonly 
   }
 
   async function start(from: number, to: number | undefined): Promise<ConversationId> {
-    const token = await system.tokenFor(idOf(from))
+    const token = await tokenOf(from)
     const http = createHttpClient({ url: system.url, token, timeoutMs: 60_000 })
     const everybody = trace.people.map((_, person) => idOf(person))
     const started =
