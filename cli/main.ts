@@ -3,7 +3,9 @@
 import { registerBench } from './bench.ts'
 import { registerDemo } from './demo.ts'
 import { registerEvents } from './events.ts'
+import { registerParked } from './parked.ts'
 import { createProgram, run } from './program.ts'
+import { registerRebuild } from './rebuild.ts'
 import { registerReplayTrace } from './replay-trace.ts'
 import { registerStart } from './start.ts'
 import { registerToken } from './token.ts'
@@ -13,6 +15,8 @@ const program = createProgram([
   registerToken,
   registerDemo,
   registerEvents,
+  registerRebuild,
+  registerParked,
   registerReplayTrace,
   registerBench,
 ])
