@@ -58,8 +58,11 @@ export function whatBroke({ lives, append }: Pick<BenchReport, 'lives' | 'append
   return broken
 }
 
-/** The run in the middle, by throughput. */
-export function median(runs: readonly MeasuredRun[]): MeasuredRun | undefined {
-  const sorted = [...runs].sort((a, b) => a.messagesPerSecond - b.messagesPerSecond)
+/** The run in the middle. @param by what the runs are put in order by; default throughput. */
+export function median(
+  runs: readonly MeasuredRun[],
+  by = (run: MeasuredRun): number => run.messagesPerSecond,
+): MeasuredRun | undefined {
+  const sorted = [...runs].sort((a, b) => by(a) - by(b))
   return sorted[Math.floor(sorted.length / 2)]
 }

@@ -54,14 +54,15 @@ function livesSections({ closed, open }: LivesReport): string[] {
     sections.push(
       `\nlives · closed loop, ${plan.pairs} pairs × ${'inFlight' in plan.load ? plan.load.inFlight : 0} in flight, ${settingsOf(plan)}`,
       throughputTable(closed.relay, closed.system),
-      latencyTable(closed.system),
+      latencyTable(median(closed.system)),
     )
   }
   if (open) {
     const { plan } = open
     sections.push(
       `\nlives · open loop, ${'rate' in plan.load ? plan.load.rate : 0} messages/s over ${plan.pairs} pairs, ${settingsOf(plan)}`,
-      latencyTable(open.system),
+      // In open loop all runs have the same throughput.
+      latencyTable(median(open.system, ({ latencyMs }) => latencyMs.read.p99)),
     )
     if (open.system.some(lagged))
       sections.push('  flagged: the generator itself was late in a run; see its lag')
@@ -106,8 +107,7 @@ function coresOf(run: MeasuredRun | undefined): string {
   return [...parts, `generator ${generatorCpu.toFixed(2)}`].join(', ')
 }
 
-function latencyTable(runs: readonly MeasuredRun[]): string {
-  const run = median(runs)
+function latencyTable(run: MeasuredRun | undefined): string {
   if (!run) return ''
   const row = (name: string, { p50, p95, p99, 'p99.9': p999, max }: Percentiles) => [
     name,
