@@ -1,13 +1,57 @@
+/** Which tests run beside which. Quick ones, without processes or a whole system, are what `npm run check` runs. */
 import { defineConfig } from 'vitest/config'
+
+const QUICK = [
+  'test/*.test.ts',
+  'test/{bench,client,docs,domain,ops}/**/*.test.ts',
+  'test/api/gateway/*.test.ts',
+  'test/ledger/*.test.ts',
+  'test/runtime/*.test.ts',
+  'test/runtime/{bus,sessions}/*.test.ts',
+  'test/workers/delivery/{attempt,reactor}.test.ts',
+]
+/** They start programs, kill them and wait for them: beside others they would be late, and make others late. */
+const PROCESSES = [
+  'test/{cli,e2e}/**/*.test.ts',
+  'test/projections/{cli,killed}.test.ts',
+  'test/runtime/embedded-postgres/*.test.ts',
+]
+
+const COMMON = {
+  testTimeout: 30_000,
+  hookTimeout: 60_000,
+  // Machines are noisy: what is waited for may take a while, and costs nothing when it is there.
+  expect: { poll: { timeout: 15_000 } },
+}
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // Once for all projects.
     globalSetup: ['test/support/global-setup.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    // Machines are noisy: what is waited for may take a while, and costs nothing when it is there.
-    expect: { poll: { timeout: 15_000 } },
-    maxWorkers: 2,
+    reporters: ['default', './test/support/nothing-skipped.ts'],
+    projects: [
+      { test: { ...COMMON, name: 'quick', include: QUICK, maxWorkers: 2, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          ...COMMON,
+          name: 'system',
+          include: ['test/**/*.test.ts'],
+          exclude: [...QUICK, ...PROCESSES],
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          ...COMMON,
+          name: 'processes',
+          include: PROCESSES,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 })

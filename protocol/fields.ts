@@ -1,7 +1,6 @@
 /** The fields that frames and HTTP bodies share, beside the identifiers of `domain/fields.ts`. */
 import { z } from 'zod'
 import type { Seq } from '../domain/ids.ts'
-import { LIMITS } from './limits.ts'
 
 export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
 /** The client's own mark for an answer. */
@@ -20,8 +19,6 @@ export function longerThan(text: string, codePoints: number): boolean {
   for (const _ of text) if (++count > codePoints) return true
   return false
 }
-
-export const titleTooLong = (text: string): boolean => longerThan(text, LIMITS.titleCharacters)
 
 export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed()

@@ -1,8 +1,8 @@
 /** The bus over Postgres: LISTEN and NOTIFY on one dedicated connection. Writes no table. */
 import { createHash } from 'node:crypto'
+import { coalesce } from '../coalesce.ts'
 import type { Logger } from '../logging.ts'
 import type { Bus } from './bus.ts'
-import { coalesce } from '../coalesce.ts'
 import { openDedicatedConnection } from './dedicated-connection.ts'
 import { createSubscriptions, refuseOversized } from './subscriptions.ts'
 
