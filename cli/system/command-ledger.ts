@@ -13,7 +13,8 @@ export interface CommandLedger {
 
 /** Rejects with a `StartProblem`. */
 export async function openCommandLedger(config: Config): Promise<CommandLedger> {
-  const log = createLogger({ level: 'warn', process: 'cli' })
+  // A command that is interrupted takes its system down under its own connections: that is no news.
+  const log = createLogger({ level: 'error', process: 'cli' })
   const database = await openDatabase(config, log)
   const pool = createPool({ url: database.url, name: 'triptick-cli', log, max: 2 })
   const ledger = await openLedger({ ledgerUrl: config.ledgerUrl, databaseUrl: database.url, pool, log })
