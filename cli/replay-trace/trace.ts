@@ -4,6 +4,7 @@ import { StringDecoder } from 'node:string_decoder'
 import { createGunzip } from 'node:zlib'
 import { longerThan } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { StartProblem } from '../../runtime/problem.ts'
 
 export interface TraceMessage {
   /** Seconds since the beginning of the trace. */
@@ -30,7 +31,7 @@ const DAY = 24 * 60 * MINUTE
  * Two formats, told apart by their first column:
  * - `unix time, sender, recipient`: one direct conversation a pair, without text
  * - `yyyy-mm-dd, minute of the day, sender, text`: one group; the days are put one behind the other
- * @throws Error that names the line, if it is neither.
+ * Rejects with a `StartProblem` that names the line, if it is neither.
  */
 export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY): Promise<Trace> {
   const people = new Map<string, number>()
@@ -53,7 +54,7 @@ export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY):
     if (line === '') continue
     kind ??= /^\d{4}-\d\d-\d\d\t/.test(line) ? 'group' : 'direct'
     const row = kind === 'group' ? groupRow(line, days) : directRow(line, number)
-    if (row === undefined) throw new Error(`${file}, line ${number}: not a row of a trace`)
+    if (row === undefined) throw notATrace(file, number)
     if (row.text === '' || longerThan(row.text, LIMITS.textCharacters)) {
       skipped++
       continue
@@ -69,6 +70,17 @@ export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY):
   }
   return { kind: kind ?? 'direct', people: [...people.keys()], messages, skipped }
 }
+
+const notATrace = (file: string, line: number) =>
+  new StartProblem(
+    [
+      {
+        problem: `${file}, line ${line}: not a row of a trace`,
+        fix: 'See `triptick replay-trace --help` for the formats.',
+      },
+    ],
+    2,
+  )
 
 interface Row {
   readonly at: number
