@@ -2,7 +2,7 @@
  * Each stream is a hash chain: `hash = SHA-256(prevHash ‖ canonical(event))`, hex in the metadata, from the first event on.
  * Canonical JSON is RFC 8785. A message's body stands in it only as `bodyHash`, so erasing the body leaves the chain whole.
  */
-import { createHash } from 'node:crypto'
+import { hash as digest } from 'node:crypto'
 import { canonicalJson } from './canonical-json.ts'
 import type { EventToAppend, Metadata, Revision, StreamName } from './ledger.ts'
 
@@ -24,10 +24,7 @@ export function hashOf(event: ChainedEvent): string {
   const { hash: _hash, ...metadata } = event.metadata
   const { body: _body, ...data } = event.data as Record<string, unknown>
   const canonical = canonicalJson({ data, id, metadata, revision, stream, type })
-  return createHash('sha256')
-    .update(event.metadata.prevHash ?? '')
-    .update(canonical)
-    .digest('hex')
+  return digest('sha256', (event.metadata.prevHash ?? '') + canonical)
 }
 
 /** The event as it is appended: with its place in the chain. */

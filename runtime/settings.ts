@@ -139,6 +139,13 @@ export const SETTINGS = {
     absent: { value: 'info' },
     meaning: 'How much is logged (JSON, on standard error).',
   }),
+  url: setting({
+    env: 'TRIPTICK_URL',
+    schema: urlOf('https:', 'http:'),
+    expected: 'an http(s) URL',
+    absent: { means: 'the Triptick of the data folder, else one of their own' },
+    meaning: 'The running Triptick that `demo` and `replay-trace` play on.',
+  }),
   deliveryGraceMs: setting({
     env: 'TRIPTICK_DELIVERY_GRACE_MS',
     schema: wholeNumber(0, 3_600_000),

@@ -98,8 +98,10 @@ export function createSession(deps: SessionDeps): Session {
   function judge(place: Place): 'send' | 'known' | 'gap' {
     const { conversationId, seqBefore, seq, previousPosition, begins } = place
     let upTo = sent?.get(conversationId)
-    if (upTo === undefined || begins) {
-      if (!begins && previousPosition > position) return 'gap'
+    // It may begin while a session catches up, and be told after messages of it have been sent already.
+    if (begins) upTo = Math.max(upTo ?? 0, seqBefore) as Seq
+    if (upTo === undefined) {
+      if (previousPosition > position) return 'gap'
       upTo = seqBefore
     }
     if (seqBefore > upTo) return 'gap'

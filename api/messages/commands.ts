@@ -1,5 +1,5 @@
 /** What people ask, as commands: size and id verified, the time stamped, the envelope made. The same for WebSocket and HTTP. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { v4 as uuidv4 } from 'uuid'
 import type { Body } from '../../domain/body.ts'
 import type { Delete, Send } from '../../domain/conversation/commands.ts'
@@ -35,7 +35,7 @@ export function sendCommand(
   if (isTooLarge(body)) return { code: 'too_large', message: 'the body is over its limit' }
   const content = canonicalContent({ body, clientAt, conversationId, deviceId, nonce, senderId })
   if (!isWellFormed(content)) return { code: 'bad_frame', message: 'the body contains a lone surrogate' }
-  if (createHash('sha256').update(content).digest('hex') !== messageId) {
+  if (hash('sha256', content) !== messageId) {
     return { code: 'id_mismatch', message: 'messageId is not the SHA-256 of the canonical content' }
   }
   return {

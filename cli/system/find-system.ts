@@ -1,8 +1,9 @@
 /** Finds the Triptick that a command should play on: the named one, the one that runs here, else one of its own. */
-import { type Config, readConfig } from '../../runtime/config.ts'
+import type { Config } from '../../runtime/config.ts'
 import { readRunning } from '../../runtime/data-folder.ts'
 import { StartProblem, startProblem } from '../../runtime/problem.ts'
 import { findJwtSecret } from '../../runtime/secrets.ts'
+import { settings } from '../settings.ts'
 import { startOwnSystem } from './own-system.ts'
 import { signToken } from './sign-token.ts'
 import type { System } from './system.ts'
@@ -17,11 +18,8 @@ export async function findSystem(
   url: string | undefined,
   ownSettings: NodeJS.ProcessEnv = {},
 ): Promise<System> {
-  const { TRIPTICK_URL, ...environment } = process.env
-  const reading = readConfig(environment)
-  if (!reading.ok) throw new StartProblem(reading.problems, 2)
-  const { config } = reading
-  const named = url ?? (TRIPTICK_URL === '' ? undefined : TRIPTICK_URL)
+  const config = settings()
+  const named = url ?? config.url
   if (named !== undefined) return await namedSystem(named, config)
   const here = await systemHere(config)
   if (here) return here

@@ -1,9 +1,9 @@
 /** From a domain event to what is appended: the flat data of its newest schema version, and the envelope. */
-import { v5 as uuidv5 } from 'uuid'
 import type { SealedBody } from '../../domain/body.ts'
 import type { DomainEvent } from '../../domain/events.ts'
 import type { DeviceId, Millis, UserId } from '../../domain/ids.ts'
 import type { EventToAppend, StreamName } from '../ledger.ts'
+import { eventId } from './event-id.ts'
 import { EVENT_SCHEMAS } from './schemas.ts'
 
 /** Who asked for what, through which node. Goes into the metadata of every event that came of it. */
@@ -19,9 +19,6 @@ export interface Envelope {
   readonly correlationId?: string
 }
 
-/** Namespace of event ids: any constant would do, this one was drawn once. */
-const EVENT_ID_NAMESPACE = '6f1c2b0e-5d0a-4c3e-9b57-2f6d8a41c7e3'
-
 /** `index` is the event's place among those of its command. The id differs between streams (design, section 4, trap 2). */
 export function encode(
   event: DomainEvent<SealedBody>,
@@ -32,7 +29,7 @@ export function encode(
 ): EventToAppend {
   const { commandId, actorId, actorKind, deviceId, occurredAt, correlationId } = envelope
   return {
-    id: uuidv5(`${stream}\n${commandId}\n${index}`, EVENT_ID_NAMESPACE),
+    id: eventId(stream, commandId, index),
     type: event.type,
     data: dataOf(event),
     metadata: {

@@ -6,7 +6,7 @@
  * their message, so that a body cannot be moved to another one. Random nonces are safe for 2^32 bodies a key (NIST
  * SP 800-38D, 8.3): nobody sends that many messages to one conversation.
  */
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
 import type { Body, SealedBody } from '../../domain/body.ts'
 import type { MessageId } from '../../domain/ids.ts'
 
@@ -25,7 +25,7 @@ export function seal(key: Buffer, messageId: MessageId, body: Body): SealedBody 
   const ciphertext = cipher.update(JSON.stringify(body), 'utf8')
   cipher.final()
   const sealed = Buffer.concat([Buffer.of(VERSION), nonce, ciphertext, cipher.getAuthTag()])
-  return { hash: createHash('sha256').update(sealed).digest('hex'), bytes: sealed.toString('base64') }
+  return { hash: hash('sha256', sealed), bytes: sealed.toString('base64') }
 }
 
 /** @throws CannotUnseal */

@@ -11,7 +11,11 @@ export interface EngineSettings {
   readonly queueEvents: number
 }
 
-export const LIVE_SETTINGS: EngineSettings = { lanes: 2, batchEvents: 500, windowMs: 15, queueEvents: 4_000 }
+/**
+ * Live, every transaction costs about a millisecond of CPU whatever is in it. A window of 40 ms instead of 15 leaves more of
+ * two cores to the messages; after a quiet moment the next event is folded at once either way.
+ */
+export const LIVE_SETTINGS: EngineSettings = { lanes: 2, batchEvents: 500, windowMs: 40, queueEvents: 4_000 }
 
 /**
  * For a rebuild. 120,000 events of 200 pairs on 2 cores: 27,500 events/s in batches of 500, 38,900 in batches of 2,000

@@ -1,7 +1,5 @@
 import fc from 'fast-check'
-import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import WebSocket from 'ws'
 import { ERRORS } from '../../protocol/errors.ts'
 import { begin, type Chat, call, type Frame, join, textFrame } from '../support/chat.ts'
 import { type System, startSystem, tokenFor } from '../support/system.ts'
@@ -145,67 +143,6 @@ describe('a connection', () => {
     const seqs = storm.all({ t: 'sent' }).map(({ seq }) => seq)
     expect(seqs).toEqual(seqs.map((_, i) => i + 1))
     await Promise.all([storm.close(), a.close()])
-  })
-})
-
-describe('a token', () => {
-  const upgrade = (headers: Record<string, string>, protocols = ['triptick.v1']) =>
-    new Promise<number>((resolve, reject) => {
-      const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws`, protocols, { headers })
-      socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0))
-      socket.on('open', () => {
-        socket.close()
-        resolve(101)
-      })
-      socket.on('error', reject)
-    })
-  const none = async () =>
-    `${btoa('{"alg":"none"}').replaceAll('=', '')}.${btoa('{"sub":"alice","exp":9999999999}').replaceAll('=', '')}.`
-
-  const wrong: readonly (readonly [string, () => Promise<string>])[] = [
-    ['that has expired', () => tokenFor('alice', { expiresInSeconds: -1 })],
-    ['that somebody else signed', () => tokenFor('alice', { secret: 'x'.repeat(40) })],
-    ['without signature', none],
-    [
-      'without expiry',
-      () =>
-        new SignJWT({ sub: 'alice' })
-          .setProtectedHeader({ alg: 'HS256' })
-          .sign(Buffer.from('a secret of at least thirty-two bytes, for tests')),
-    ],
-    ['for an impossible user', () => tokenFor('al ice')],
-    ['with an unknown role', () => tokenFor('alice', { claims: { roles: ['god'] } })],
-    ['that is garbage', async () => 'garbage'],
-  ]
-  test.each(wrong)('%s opens nothing', async (_name, make) => {
-    const authorization = `Bearer ${await make()}`
-    expect(await upgrade({ authorization })).toBe(401)
-    const response = await fetch(`${url}/v1/inbox`, { headers: { authorization } })
-    expect(response.status).toBe(401)
-    expect(response.headers.get('content-type')).toContain('application/problem+json')
-    expect(await response.json()).toMatchObject({ code: 'unauthorized' })
-  })
-
-  test('is needed everywhere but for health', async () => {
-    expect(await upgrade({})).toBe(401)
-    for (const path of ['/v1/inbox', `/v1/conversations/${direct}`, `/v1/conversations/${direct}/messages`]) {
-      expect((await fetch(`${url}${path}`)).status).toBe(401)
-    }
-    for (const path of ['/livez', '/readyz', '/metrics'])
-      expect((await fetch(`${url}${path}`)).status).toBe(200)
-  })
-
-  test('becomes a ticket that opens one socket once, and is not echoed', async () => {
-    const { body } = await call(url, 'alice', 'POST', '/v1/ws-tickets')
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws?device=t1`, [
-      'triptick.v1',
-      `ticket.${body.ticket}`,
-    ])
-    await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject))
-    expect(socket.protocol).toBe('triptick.v1')
-    socket.close()
-    expect(await upgrade({}, ['triptick.v1', `ticket.${body.ticket}`])).toBe(401)
-    expect(await upgrade({}, ['triptick.v1', 'ticket.invented'])).toBe(401)
   })
 })
 

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { begin, call, join } from '../support/chat.ts'
+import { begin, call, createCast, join } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 let system: System
 let url: string
-let made = 0
 
 beforeAll(async () => {
   system = await startSystem()
@@ -12,10 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => system.stop())
 
-const people = (...names: string[]): string[] => {
-  made++
-  return names.map((name) => `${name}-${made}`)
-}
+const people = createCast()
 
 describe('a group', () => {
   test('of 1,024 people is started, written to and read by all of them; one more is too many', async () => {

@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { begin, call, join, messageIdOf, textFrame } from '../support/chat.ts'
+import { begin, call, createCast, join, messageIdOf, textFrame } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 let system: System
 let url: string
-let made = 0
 
 beforeAll(async () => {
   system = await startSystem()
@@ -12,11 +11,7 @@ beforeAll(async () => {
 })
 afterAll(() => system.stop())
 
-/** Names of people whom no other test knows. */
-const people = (...names: string[]): string[] => {
-  made++
-  return names.map((name) => `${name}-${made}`)
-}
+const people = createCast()
 
 describe('a message and its three lives', () => {
   test('is sent, delivered and read, and its sender sees each', async () => {

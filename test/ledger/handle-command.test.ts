@@ -1,101 +1,21 @@
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { ConversationId, DeviceId, MessageId, Millis, UserId } from '../../domain/ids.ts'
-import { decode } from '../../ledger/codec/decode.ts'
-import { type CommandHandler, createCommandHandler } from '../../ledger/handle-command.ts'
-import { GENESIS_HASH, hashOf } from '../../ledger/hash-chain.ts'
-import type { AppendOutcome, Ledger, RecordedEvent } from '../../ledger/ledger.ts'
+import { describe, expect, test } from 'vitest'
+import type { Millis } from '../../domain/ids.ts'
+import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { Committed } from '../../ledger/mailbox/contract.ts'
-import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
-import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
-import { unseal } from '../../ledger/sealing/seal.ts'
-import { createSnapshots } from '../../ledger/snapshots.ts'
-import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
-import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
-
-const [ALICE, BOB] = ['alice', 'bob'] as [UserId, UserId]
-const PHONE = 'phone' as DeviceId
-const MASTER_KEY = Buffer.alloc(32, 7)
-
-let database: TestDatabase
-let pool: pg.Pool
-let ledger: Ledger
-let made = 0
-/** A client's clock that never shows the same time twice. */
-let clock = Date.now()
-
-beforeAll(async () => {
-  database = await createTestDatabase()
-  pool = new pg.Pool({ connectionString: database.url, max: 10 })
-  pool.on('error', () => {})
-  ledger = createPostgresLedger({ databaseUrl: database.url, pool })
-})
-afterAll(async () => {
-  await ledger.close()
-  await pool.end()
-  await database.drop()
-})
-
-const newId = () => `0190a1b2-0000-7000-8000-${String(++made).padStart(12, '0')}` as ConversationId
-const idOf = (name: string) => Buffer.from(name).toString('hex').padStart(64, '0') as MessageId
-const envelope = (commandId: string, actorId = ALICE) => ({ commandId, actorId, actorKind: 'user' as const })
-
-function node(overrides: Partial<Parameters<typeof createCommandHandler>[0]> = {}): CommandHandler {
-  return createCommandHandler({
-    ledger,
-    snapshots: createSnapshots(pool),
-    contentKeys: createContentKeys(pool, MASTER_KEY),
-    node: 'n1',
-    findMessage: () => Promise.reject(new Error('no look-up expected')),
-    report: () => {},
-    ...overrides,
-  })
-}
-
-const start = (handler: CommandHandler, id: ConversationId) =>
-  handler.converse(id, {
-    type: 'start',
-    at: Date.now() as Millis,
-    by: ALICE,
-    kind: 'direct',
-    members: [BOB],
-    envelope: envelope(`start ${id}`),
-  })
-
-const send = (handler: CommandHandler, id: ConversationId, name: string, by = ALICE, text = name) =>
-  handler.converse(id, {
-    type: 'send',
-    at: Date.now() as Millis,
-    by,
-    messageId: idOf(name),
-    deviceId: PHONE,
-    nonce: 'n'.repeat(16),
-    clientAt: ++clock as Millis,
-    body: { kind: 'text', text },
-    envelope: envelope(idOf(name), by),
-  })
-
-const acknowledge = (handler: CommandHandler, id: ConversationId, upTo: number, kind: 'delivered' | 'read') =>
-  handler.deliver(id, {
-    type: 'acknowledge',
-    at: Date.now() as Millis,
-    kind,
-    userId: BOB,
-    deviceId: PHONE,
-    upTo: upTo as never,
-    envelope: envelope(`${kind} ${id} ${upTo}`, BOB),
-  })
-
-async function streamOf(id: ConversationId, of = conversationStream): Promise<RecordedEvent[]> {
-  const events: RecordedEvent[] = []
-  for await (const event of ledger.readStream(of(id))) events.push(event)
-  return events
-}
-
-/** A ledger whose appends can be made to fail on the way back. */
-function faulty(fault: (write: () => Promise<AppendOutcome>) => Promise<AppendOutcome>): Ledger {
-  return { ...ledger, append: (...args) => fault(() => ledger.append(...args)) }
-}
+import { deliveryStream } from '../../ledger/streams.ts'
+import {
+  ALICE,
+  acknowledge,
+  envelope,
+  faulty,
+  idOf,
+  newId,
+  node,
+  PHONE,
+  send,
+  start,
+  streamOf,
+} from './command-kit.ts'
 
 describe('a command', () => {
   test('is answered only after its facts are durable', async () => {
@@ -241,67 +161,5 @@ describe('acknowledgements', () => {
     ])
     expect(good).toMatchObject({ kind: 'done', result: { upTo: 1 } })
     expect(forged).toMatchObject({ kind: 'rejected', code: 'conflict' })
-  })
-})
-
-describe('what is in the ledger', () => {
-  test('is a hash chain from the first event on, in each stream', async () => {
-    const id = newId()
-    const handler = node()
-    await start(handler, id)
-    await Promise.all([send(handler, id, 'a'), send(handler, id, 'b', BOB)])
-    await acknowledge(handler, id, 1, 'read')
-    for (const stream of [conversationStream, deliveryStream]) {
-      let prevHash = GENESIS_HASH
-      for (const event of await streamOf(id, stream)) {
-        expect(event.metadata.prevHash).toBe(prevHash)
-        expect(hashOf(event)).toBe(event.metadata.hash)
-        const { body: _erased, ...data } = event.data as Record<string, unknown>
-        expect(hashOf({ ...event, data })).toBe(event.metadata.hash)
-        expect(hashOf({ ...event, data: { ...data, forged: true } })).not.toBe(event.metadata.hash)
-        prevHash = event.metadata.hash as string
-      }
-    }
-  })
-
-  test('holds no word of a message in the clear, and opens with the key of its sender', async () => {
-    const id = newId()
-    const handler = node()
-    await start(handler, id)
-    await send(handler, id, 'secret', ALICE, 'the eagle has landed')
-    const { rows } = await pool.query('SELECT data::text || metadata::text AS row FROM ledger.events')
-    expect(rows.some(({ row }) => row.includes('eagle'))).toBe(false)
-    const event = (await streamOf(id)).map(decode).at(-1)
-    if (event?.type !== 'MessageSent') throw new Error('no message')
-    const keys = await createContentKeys(pool, MASTER_KEY).find(id, [ALICE, BOB])
-    expect([...keys.keys()]).toEqual([ALICE])
-    const sealed = Buffer.from(event.body.bytes as string, 'base64')
-    expect(unseal(keys.get(ALICE) as Buffer, event.messageId, sealed)).toEqual({
-      kind: 'text',
-      text: 'the eagle has landed',
-    })
-    expect(() => unseal(keys.get(ALICE) as Buffer, idOf('another'), sealed)).toThrow('not what was sealed')
-  })
-})
-
-describe('snapshots', () => {
-  test('are disposable: with them, without them and with damaged versions the same is decided', async () => {
-    const id = newId()
-    const handler = node()
-    await start(handler, id)
-    for (let round = 0; round < 6; round++) {
-      await Promise.all(Array.from({ length: 100 }, (_, i) => send(handler, id, `${round} ${i}`)))
-    }
-    const stored = async () =>
-      (await pool.query('SELECT revision FROM ledger.snapshots WHERE stream = $1', [conversationStream(id)]))
-        .rows
-    await expect.poll(async () => (await stored()).length).toBe(1)
-    expect((await node().conversation(id)).lastSeq).toBe(600)
-    await pool.query('UPDATE ledger.snapshots SET state_version = 999')
-    expect((await node().conversation(id)).lastSeq).toBe(600)
-    await pool.query('DELETE FROM ledger.snapshots')
-    const fresh = node()
-    expect(await fresh.conversation(id)).toEqual(await handler.conversation(id))
-    expect(await send(fresh, id, 'next')).toMatchObject({ result: { seq: 601 } })
   })
 })

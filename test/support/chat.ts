@@ -165,3 +165,12 @@ export async function begin(
   if (typeof body.conversationId !== 'string') throw new Error(JSON.stringify(body))
   return body.conversationId
 }
+
+/** Names of people whom no other test of the file knows. */
+export function createCast(): (...names: string[]) => string[] {
+  let made = 0
+  return (...names) => {
+    made++
+    return names.map((name) => `${name}-${made}`)
+  }
+}

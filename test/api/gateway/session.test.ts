@@ -147,6 +147,25 @@ describe('a session that catches up', () => {
     expect(behind.times).toBe(0)
   })
 
+  test('sends no message twice when the conversation began meanwhile', () => {
+    const { session, sent, behind } = live()
+    session.startCatchingUp()
+    const place = {
+      conversationId: CONVERSATION,
+      seqBefore: seq(0),
+      previousPosition: position(110),
+      begins: true,
+    }
+    session.deliver({ json: '"conversation"', place })
+    session.deliver(message(1, 111))
+    session.deliver(message(2, 112))
+    session.send('"missed 1"')
+    session.markSent(CONVERSATION, seq(1))
+    session.settle(position(111), '"live again"')
+    expect(sent()).toEqual(['live', 'missed 1', 'live again', 'conversation', 2])
+    expect(behind.times).toBe(0)
+  })
+
   test('catches up once more when more happens meanwhile than may wait', () => {
     const { session, behind } = live()
     session.startCatchingUp()

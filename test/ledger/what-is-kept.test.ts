@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest'
+import { decode } from '../../ledger/codec/decode.ts'
+import { GENESIS_HASH, hashOf } from '../../ledger/hash-chain.ts'
+import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
+import { unseal } from '../../ledger/sealing/seal.ts'
+import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
+import {
+  ALICE,
+  acknowledge,
+  BOB,
+  idOf,
+  MASTER_KEY,
+  newId,
+  node,
+  pool,
+  send,
+  start,
+  streamOf,
+} from './command-kit.ts'
+
+describe('what is in the ledger', () => {
+  test('is a hash chain from the first event on, in each stream', async () => {
+    const id = newId()
+    const handler = node()
+    await start(handler, id)
+    await Promise.all([send(handler, id, 'a'), send(handler, id, 'b', BOB)])
+    await acknowledge(handler, id, 1, 'read')
+    for (const stream of [conversationStream, deliveryStream]) {
+      let prevHash = GENESIS_HASH
+      for (const event of await streamOf(id, stream)) {
+        expect(event.metadata.prevHash).toBe(prevHash)
+        expect(hashOf(event)).toBe(event.metadata.hash)
+        const { body: _erased, ...data } = event.data as Record<string, unknown>
+        expect(hashOf({ ...event, data })).toBe(event.metadata.hash)
+        expect(hashOf({ ...event, data: { ...data, forged: true } })).not.toBe(event.metadata.hash)
+        prevHash = event.metadata.hash as string
+      }
+    }
+  })
+
+  test('holds no word of a message in the clear, and opens with the key of its sender', async () => {
+    const id = newId()
+    const handler = node()
+    await start(handler, id)
+    await send(handler, id, 'secret', ALICE, 'the eagle has landed')
+    const { rows } = await pool.query('SELECT data::text || metadata::text AS row FROM ledger.events')
+    expect(rows.some(({ row }) => row.includes('eagle'))).toBe(false)
+    const event = (await streamOf(id)).map(decode).at(-1)
+    if (event?.type !== 'MessageSent') throw new Error('no message')
+    const keys = await createContentKeys(pool, MASTER_KEY).find(id, [ALICE, BOB])
+    expect([...keys.keys()]).toEqual([ALICE])
+    const sealed = Buffer.from(event.body.bytes as string, 'base64')
+    expect(unseal(keys.get(ALICE) as Buffer, event.messageId, sealed)).toEqual({
+      kind: 'text',
+      text: 'the eagle has landed',
+    })
+    expect(() => unseal(keys.get(ALICE) as Buffer, idOf('another'), sealed)).toThrow('not what was sealed')
+  })
+})
+
+describe('snapshots', () => {
+  test('are disposable: with them, without them and with damaged versions the same is decided', async () => {
+    const id = newId()
+    const handler = node()
+    await start(handler, id)
+    for (let round = 0; round < 6; round++) {
+      await Promise.all(Array.from({ length: 100 }, (_, i) => send(handler, id, `${round} ${i}`)))
+    }
+    const stored = async () =>
+      (await pool.query('SELECT revision FROM ledger.snapshots WHERE stream = $1', [conversationStream(id)]))
+        .rows
+    await expect.poll(async () => (await stored()).length).toBe(1)
+    expect((await node().conversation(id)).lastSeq).toBe(600)
+    await pool.query('UPDATE ledger.snapshots SET state_version = 999')
+    expect((await node().conversation(id)).lastSeq).toBe(600)
+    await pool.query('DELETE FROM ledger.snapshots')
+    const fresh = node()
+    expect(await fresh.conversation(id)).toEqual(await handler.conversation(id))
+    expect(await send(fresh, id, 'next')).toMatchObject({ result: { seq: 601 } })
+  })
+})
