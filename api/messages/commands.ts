@@ -47,7 +47,7 @@ export function sendCommand(
     nonce,
     clientAt,
     body,
-    // The message's own id: whoever sends it again repeats the same event ids.
+    // The message's own id: whoever sends it again gives the same command.
     envelope: {
       commandId: messageId,
       actorId: senderId,

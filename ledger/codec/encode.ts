@@ -8,7 +8,7 @@ import { EVENT_SCHEMAS } from './schemas.ts'
 
 /** Who asked for what, through which node. Goes into the metadata of every event that came of it. */
 export interface Envelope {
-  /** The same for a repeated command, so that its events have the same ids. */
+  /** The same for a repeated command. */
   readonly commandId: string
   readonly actorId: UserId | 'system'
   readonly actorKind: 'user' | 'system' | 'support'
@@ -19,7 +19,11 @@ export interface Envelope {
   readonly correlationId?: string
 }
 
-/** `index` is the event's place among those of its command. The id differs between streams (design, section 4, trap 2). */
+/**
+ * `index` is the event's place among those of its command. The id differs between streams (design, section 4, trap 2), and
+ * between decisions: two nodes that decide the same command do not write the same event (time, sealing), and with the same
+ * id the ledger would tell the slower one that its own had been written.
+ */
 export function encode(
   event: DomainEvent<SealedBody>,
   stream: StreamName,
@@ -28,8 +32,9 @@ export function encode(
   node: string,
 ): EventToAppend {
   const { commandId, actorId, actorKind, deviceId, occurredAt, correlationId } = envelope
+  const sealing = event.type === 'MessageSent' ? event.body.hash : ''
   return {
-    id: eventId(stream, commandId, index),
+    id: eventId(stream, `${commandId}\n${node}\n${event.at}\n${sealing}`, index),
     type: event.type,
     data: dataOf(event),
     metadata: {

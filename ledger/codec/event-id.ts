@@ -1,5 +1,5 @@
 /**
- * Ids of events: UUIDv5 (RFC 9562) of stream, command id and place in the command. The same append repeated has the same ids,
+ * Ids of events: UUIDv5 (RFC 9562) of stream, decision (`encode.ts`) and place in it. The same append repeated has the same ids,
  * and no two streams share one. Equal to the `uuid` package's, in a third of its time (three ids a message); a test holds
  * the two together.
  */
@@ -11,11 +11,11 @@ export const EVENT_ID_NAMESPACE = '6f1c2b0e-5d0a-4c3e-9b57-2f6d8a41c7e3'
 
 const NAMESPACE_BYTES = Buffer.from(EVENT_ID_NAMESPACE.replaceAll('-', ''), 'hex')
 
-export const eventName = (stream: StreamName, commandId: string, index: number): string =>
-  `${stream}\n${commandId}\n${index}`
+export const eventName = (stream: StreamName, decision: string, index: number): string =>
+  `${stream}\n${decision}\n${index}`
 
-export function eventId(stream: StreamName, commandId: string, index: number): string {
-  const name = Buffer.from(eventName(stream, commandId, index))
+export function eventId(stream: StreamName, decision: string, index: number): string {
+  const name = Buffer.from(eventName(stream, decision, index))
   const hex = hash('sha1', Buffer.concat([NAMESPACE_BYTES, name]))
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 0x3) | 0x8).toString(16)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`
