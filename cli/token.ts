@@ -31,7 +31,7 @@ export function registerToken(program: Command): void {
     .option('--json', 'print an object with the token and when it expires')
     .addHelpText(
       'after',
-      '\nExample:\n  curl -H "Authorization: Bearer $(npx triptick token alice)" http://127.0.0.1:8080/v1/conversations',
+      '\nExample:\n  curl -H "Authorization: Bearer $(npx triptick token alice)" http://127.0.0.1:8080/v1/inbox',
     )
     .action(async (user: string, options: TokenOptions) => {
       const expires = Math.floor(Date.now() / 1000) + options.ttl

@@ -1,4 +1,5 @@
 /** What a decider answers. Outcomes are values; a decider never throws for anything a person can do. */
+import type { Seq } from './ids.ts'
 
 /** The part of the error catalogue (`protocol/errors.ts`) that rules of the domain produce. */
 export type RejectionCode = 'not_found' | 'not_member' | 'forbidden' | 'conflict' | 'too_large'
@@ -13,6 +14,8 @@ export interface Accepted<Event, Result> {
 export interface AlreadyDone<Result> {
   readonly kind: 'already-done'
   readonly result: Result
+  /** Only a state that is up to date may say so: another process may have undone it. */
+  readonly ifFresh?: true
 }
 
 export interface Rejected {
@@ -24,6 +27,8 @@ export interface Rejected {
 /** The state remembers only recent messages: who asks must look this one up and decide again with what was found. */
 export interface NeedsMessage {
   readonly kind: 'needs-message'
+  /** The look-up must have seen every message up to here. */
+  readonly upToSeq: Seq
 }
 
 export type Decision<Event, Result> = Accepted<Event, Result> | AlreadyDone<Result> | Rejected | NeedsMessage
@@ -35,10 +40,17 @@ export const accepted = <Event, Result>(
 
 export const alreadyDone = <Result>(result: Result): AlreadyDone<Result> => ({ kind: 'already-done', result })
 
+/** The state is already as it is wished to be, as far as this process knows. */
+export const nothingToDo = <Result>(result: Result): AlreadyDone<Result> => ({
+  kind: 'already-done',
+  result,
+  ifFresh: true,
+})
+
 export const rejected = (code: RejectionCode, message: string): Rejected => ({
   kind: 'rejected',
   code,
   message,
 })
 
-export const NEEDS_MESSAGE: NeedsMessage = { kind: 'needs-message' }
+export const needsMessage = (upToSeq: Seq): NeedsMessage => ({ kind: 'needs-message', upToSeq })

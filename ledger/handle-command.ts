@@ -42,6 +42,8 @@ interface Mailbox {
 
 /** Conversations kept in memory: up to about 35 KB for a pair with its recent messages, 300 KB for a full group. */
 const CONVERSATIONS_IN_MEMORY = 10_000
+/** More than 128 messages may come while one look-up runs, and then once more; not for ever. */
+const MAX_LOOK_UPS = 5
 
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })
@@ -66,15 +68,17 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     conversationId: ConversationId,
     command: Addressed<ConversationCommand>,
   ): Promise<Answer<unknown>> {
-    const handled = await mailbox(conversationId).conversation.submit(command)
-    if (handled.kind !== 'needs-message') return handled
-    const { messageId } = command as Addressed<Extract<ConversationCommand, { messageId: MessageId }>>
-    try {
-      const found = await deps.findMessage(conversationId, messageId, handled.upTo)
-      const again = { ...command, found } as Addressed<ConversationCommand>
-      return settled(await mailbox(conversationId).conversation.submit(again))
-    } catch (cause) {
-      return { kind: 'unavailable', cause }
+    let asked = command
+    for (let lookUps = 0; ; lookUps++) {
+      const handled = await mailbox(conversationId).conversation.submit(asked)
+      if (handled.kind !== 'needs-message' || lookUps === MAX_LOOK_UPS) return settled(handled)
+      const { messageId } = command as Addressed<Extract<ConversationCommand, { messageId: MessageId }>>
+      try {
+        const found = await deps.findMessage(conversationId, messageId, handled.upTo)
+        asked = { ...command, found, soughtUpTo: handled.upToSeq } as Addressed<ConversationCommand>
+      } catch (cause) {
+        return { kind: 'unavailable', cause }
+      }
     }
   }
 
@@ -92,5 +96,8 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
 
 function settled(handled: Handled<unknown>): Answer<unknown> {
   if (handled.kind !== 'needs-message') return handled
-  return { kind: 'unavailable', cause: new Error('a message was looked up and is still needed') }
+  return {
+    kind: 'unavailable',
+    cause: new Error('the conversation moves on faster than a message in it can be looked up'),
+  }
 }

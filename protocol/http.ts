@@ -25,6 +25,8 @@ export const startConversation = z.object({
   kind: z.enum(['direct', 'group']),
   members: userIds,
   title: title.optional(),
+  /** The other modes are not kept yet, and a promise that is not kept is refused. */
+  retention: z.object({ mode: z.literal('permanent') }).optional(),
 })
 
 export const addMembers = z.object({ userIds: userIds.min(1) })

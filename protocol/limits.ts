@@ -5,6 +5,8 @@ export const LIMITS = {
   frameBytes: 64 * 1024,
   /** Frames in one array frame. */
   framesPerArray: 1000,
+  /** Bytes of the canonical content of a message, so that the frame that carries it stays below `frameBytes`. */
+  contentBytes: 62 * 1024,
   /** Unicode code points of a text. */
   textCharacters: 8192,
   /** Base64 characters of a sealed body. */

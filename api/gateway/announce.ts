@@ -123,5 +123,6 @@ function sendersBetween(state: ConversationState, from: Seq, to: Seq, except: Us
       : state.recent.filter(({ seq }) => seq >= from && seq <= to).map(({ senderId }) => senderId)
   const distinct = new Set(senders)
   distinct.delete(except)
-  return [...distinct]
+  // Who has left gets nothing more.
+  return [...distinct].filter((userId) => state.members.has(userId))
 }

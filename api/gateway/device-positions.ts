@@ -28,8 +28,8 @@ export interface DevicePositions {
   close(): Promise<void>
 }
 
-/** Far longer than a push between nodes takes. */
-const SAFE_AFTER_MS = 30_000
+/** Far longer than a push between nodes takes, and than a node can be dead without its peers noticing (35 s). */
+const SAFE_AFTER_MS = 60_000
 const SAMPLE_MS = 5_000
 const WRITE_MS = 1_000
 

@@ -31,6 +31,8 @@ export interface DispatchDeps {
 
 export type Dispatch = (session: Session, limits: FrameLimits, data: string) => void
 
+/** Answers that a client does not read: more than a page of catching up, less than hurts. */
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 /** What a client waits before it repeats something that was answered `unavailable`. */
 const RETRY_UNAVAILABLE_MS = 1000
 
@@ -38,6 +40,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   const { handler } = deps
 
   function dispatch(session: Session, limits: FrameLimits, data: string): void {
+    if (isOver(session)) return
+    if (session.backlog > MAX_UNREAD_BYTES) {
+      return session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
+    }
     const parsed = parseJson(data)
     if (!parsed) return badFrame(session, limits, undefined, 'not JSON')
     const { value } = parsed
@@ -45,10 +51,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (value.length > LIMITS.framesPerArray) {
       return badFrame(session, limits, undefined, `more than ${LIMITS.framesPerArray} frames in an array`)
     }
-    for (const frame of value) {
-      if (session.mode === 'closed') return
-      one(session, limits, frame)
-    }
+    for (const frame of value) if (!isOver(session)) one(session, limits, frame)
   }
 
   function one(session: Session, limits: FrameLimits, value: unknown): void {
@@ -58,6 +61,11 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
     const parsed = clientFrame.safeParse(value)
     if (!parsed.success) {
+      if (isOfUnknownType(value)) {
+        // Of a newer protocol, perhaps: an error, but no reason to end the connection.
+        deps.onFrame('bad')
+        return refuse(session, refOf(value), 'bad_frame', 'unknown type of frame')
+      }
       const where = parsed.error.issues[0]
       return badFrame(session, limits, refOf(value), `${where?.path.join('.') || 'frame'}: ${where?.message}`)
     }
@@ -135,6 +143,9 @@ function refuseUnless(
   answered: Exclude<Answer<never>, { kind: 'done' }>,
 ) {
   if (answered.kind === 'rejected') return refuse(session, ref, answered.code, answered.message)
+  if (answered.kind === 'overloaded') {
+    return refuse(session, ref, 'overloaded', 'too much waits in this conversation', RETRY_UNAVAILABLE_MS)
+  }
   refuse(session, ref, 'unavailable', 'not known to be recorded; send it again', RETRY_UNAVAILABLE_MS)
 }
 
@@ -168,4 +179,20 @@ function parseJson(data: string): { readonly value: unknown } | undefined {
 function refOf(value: unknown): Ref | undefined {
   const ref = refSchema.safeParse((value as { ref?: unknown } | null)?.ref)
   return ref.success ? ref.data : undefined
+}
+
+const isOver = (session: Session): boolean => session.mode === 'closed'
+
+const KNOWN_TYPES: ReadonlySet<string> = new Set([
+  'send',
+  'delivered',
+  'read',
+  'delete',
+  'ack',
+  'ping',
+] satisfies ClientFrame['t'][])
+
+function isOfUnknownType(value: unknown): boolean {
+  const type = (value as { t?: unknown } | null)?.t
+  return typeof type === 'string' && !KNOWN_TYPES.has(type)
 }

@@ -12,7 +12,7 @@ import { createDispatch } from './dispatch.ts'
 import { createHub } from './hub.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
 import type { Session } from './session.ts'
-import { type SocketDeps, socketRoute } from './socket-route.ts'
+import { HEARTBEAT_MS, type SocketDeps, socketRoute } from './socket-route.ts'
 
 export interface GatewayDeps extends ApiDeps {
   readonly bus: Bus
@@ -30,6 +30,8 @@ export interface Gateway {
 
 /** How often sockets whose token has ended are looked for. */
 const EXPIRY_CHECK_MS = 5_000
+/** Two pings without an answer. */
+const SILENT_MS = 2.5 * HEARTBEAT_MS
 
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { bus, directory, log, metrics, node } = deps
@@ -87,6 +89,15 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     }
   }, EXPIRY_CHECK_MS)
 
+  // Every WebSocket client answers pings by itself; one that is gone without a word never does.
+  const heartbeat = setInterval(() => {
+    const now = performance.now()
+    for (const { heardAt, socket } of [...hub.all()]) {
+      if (now - heardAt > SILENT_MS) socket.terminate()
+      else if (now - heardAt > HEARTBEAT_MS / 2) socket.ping()
+    }
+  }, HEARTBEAT_MS)
+
   const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, dispatch }
   return {
     route: socketRoute(socketDeps),
@@ -100,6 +111,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     },
     close: async () => {
       clearInterval(expiry)
+      clearInterval(heartbeat)
       offGap()
       offFoundAgain()
       await unsubscribe()

@@ -59,6 +59,9 @@ export function createPush({ hub, bus, directory, report }: PushDeps): Push {
         await sendToPeers(announcements)
       } catch (error) {
         report(error)
+        // Nobody knows where these people are: wherever they are, they should look for themselves.
+        const people = [...new Set(announcements.flatMap(({ recipients }) => recipients))]
+        for (const node of directory.peers()) ringDoorbell(node, people)
       }
     }
     sending = undefined
@@ -84,9 +87,13 @@ export function createPush({ hub, bus, directory, report }: PushDeps): Push {
       bus.publish(nodeChannel(node), payload)
       return
     }
+    ringDoorbell(node, push.userIds)
+  }
+
+  function ringDoorbell(node: string, people: readonly UserId[]): void {
     // 40 ids of at most 128 characters fit any bus.
-    for (let from = 0; from < push.userIds.length; from += 40) {
-      const doorbell: ResyncMessage = { kind: 'resync', userIds: push.userIds.slice(from, from + 40) }
+    for (let from = 0; from < people.length; from += 40) {
+      const doorbell: ResyncMessage = { kind: 'resync', userIds: people.slice(from, from + 40) }
       bus.publish(nodeChannel(node), JSON.stringify(doorbell))
     }
   }

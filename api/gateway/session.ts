@@ -47,6 +47,9 @@ export interface Session {
   /** Everything at or before it has been sent. */
   readonly position: Position
   readonly backlog: number
+  /** When its client last gave a sign of life; milliseconds of `performance.now()`. */
+  readonly heardAt: number
+  heard(): void
   /** Something happened that concerns this person. */
   deliver(delivery: Delivery): void
   /** An answer, or a frame of catching up: sent in any mode. */
@@ -59,6 +62,7 @@ export interface Session {
   /** The missed has been sent up to `position`: send what waited. `false` if something is missing again. */
   settle(position: Position, live: string): boolean
   flush(): void
+  /** Sends what waits and closes; nothing that comes afterwards is carried out. */
   close(code: number, reason: string): void
   closed(): void
 }
@@ -82,6 +86,7 @@ export function createSession(deps: SessionDeps): Session {
   const { socket, userId, deviceId } = deps
   let mode: SessionMode = 'catching-up'
   let position = BEGINNING
+  let heardAt = performance.now()
   let pending: Delivery[] = []
   /** Only conversations in which something happened since; idle sockets have none. */
   let sent: Map<ConversationId, Seq> | undefined
@@ -135,6 +140,12 @@ export function createSession(deps: SessionDeps): Session {
     get backlog() {
       return outbox.backlog
     },
+    get heardAt() {
+      return heardAt
+    },
+    heard: () => {
+      heardAt = performance.now()
+    },
     deliver: (delivery) => {
       if (mode === 'live') deliverNow(delivery)
       else if (mode === 'catching-up') {
@@ -164,7 +175,9 @@ export function createSession(deps: SessionDeps): Session {
     },
     flush: () => outbox.flush(),
     close: (code, reason) => {
+      if (mode === 'closed') return
       outbox.flush()
+      session.closed()
       socket.close(code, reason)
     },
     closed: () => {

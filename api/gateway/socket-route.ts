@@ -22,7 +22,8 @@ import { createSession, type Session } from './session.ts'
 
 export const SUBPROTOCOL = 'triptick.v1'
 const TICKET_PREFIX = 'ticket.'
-const HEARTBEAT_MS = 25_000
+/** A client that gives no sign of life is pinged this often. */
+export const HEARTBEAT_MS = 25_000
 const DEFAULT_DEVICE = 'default'
 
 export interface SocketDeps extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log'> {
@@ -80,7 +81,11 @@ export const socketRoute =
         onBehind: (behind) => void catchUp.resume(behind),
       })
       const limits = createFrameLimits(Date.now())
+      // Nothing is read before the session has been welcomed.
+      socket.pause()
+      socket.on('pong', session.heard)
       socket.on('message', (data, isBinary) => {
+        session.heard()
         dispatch(session, limits, isBinary ? '' : String(data))
       })
       // Whatever ends a socket, `close` follows; `error` (a frame too large, a reset) needs no more than a listener.
@@ -115,6 +120,7 @@ export const socketRoute =
         limits: LIMITS,
       }
       session.send(JSON.stringify(welcome))
+      session.socket.resume()
       await catchUp.run(session, start)
     }
   }

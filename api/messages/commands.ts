@@ -9,6 +9,7 @@ import type { Addressed } from '../../ledger/mailbox/contract.ts'
 import { isTooLarge } from '../../protocol/body.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { isWellFormed } from '../../protocol/fields.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import { canonicalContent } from '../../protocol/message-id.ts'
 
 export interface Refusal {
@@ -34,6 +35,9 @@ export function sendCommand(
   const { conversationId, messageId, nonce, clientAt, body } = request
   if (isTooLarge(body)) return { code: 'too_large', message: 'the body is over its limit' }
   const content = canonicalContent({ body, clientAt, conversationId, deviceId, nonce, senderId })
+  if (Buffer.byteLength(content) > LIMITS.contentBytes) {
+    return { code: 'too_large', message: `the message is over ${LIMITS.contentBytes} bytes` }
+  }
   if (!isWellFormed(content)) return { code: 'bad_frame', message: 'the body contains a lone surrogate' }
   if (hash('sha256', content) !== messageId) {
     return { code: 'id_mismatch', message: 'messageId is not the SHA-256 of the canonical content' }

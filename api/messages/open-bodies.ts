@@ -1,8 +1,8 @@
 /** Opens the sealed bodies of stored messages for people who may read them. A body that cannot be opened is gone, not an error. */
 import type { Body } from '../../domain/body.ts'
-import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { ConversationId, MessageId, UserId } from '../../domain/ids.ts'
 import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
-import { unseal } from '../../ledger/sealing/seal.ts'
+import { CannotUnseal, unseal } from '../../ledger/sealing/seal.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
 
 export type OpenedBody =
@@ -34,6 +34,16 @@ export async function openBodies(
     if (deletedAt !== null) return { gone: 'deleted' }
     const key = found.get(conversationId)?.get(senderId)
     if (!key || body.bytes === undefined) return { gone: 'erased' }
-    return { body: unseal(key, messageId, Buffer.from(body.bytes, 'base64')) }
+    return open(key, messageId, body.bytes)
   })
+}
+
+/** A body whose key was destroyed, and made anew for later ones, does not open: its words are gone like the key. */
+function open(key: Buffer, messageId: MessageId, bytes: string): OpenedBody {
+  try {
+    return { body: unseal(key, messageId, Buffer.from(bytes, 'base64')) }
+  } catch (error) {
+    if (error instanceof CannotUnseal) return { gone: 'erased' }
+    throw error
+  }
 }

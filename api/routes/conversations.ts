@@ -53,7 +53,7 @@ export const conversationRoutes =
         }),
       )
       reply.code(created ? 201 : 200)
-      return conversationView(await handler.conversation(id))
+      return conversationView(await handler.conversation(id, !created))
     })
 
     app.get('/v1/conversations/:id', { schema: { params: http.conversationPath } }, async (request) => {
@@ -89,10 +89,8 @@ export const conversationRoutes =
       },
     )
 
-    /** From memory, unless it says no: then the ledger decides, for another node may have changed the members. */
+    /** Asked of the ledger: another node may have changed it. */
     async function conversationFor(userId: UserId, id: ConversationId): Promise<ConversationState> {
-      const remembered = await handler.conversation(id)
-      if (remembered.members.has(userId)) return remembered
       const state = await handler.conversation(id, true)
       if (state.kind === undefined) throw new ApiProblem('not_found', 'no such conversation')
       if (!state.members.has(userId)) throw new ApiProblem('not_member', 'you are not a member of it')

@@ -56,7 +56,10 @@ export const messageRoutes =
         const { sub } = identityOf(request)
         const { id, seq } = request.params
         await caughtUp(deps)
-        await requireMembership(id, sub)
+        const state = await handler.conversation(id, true)
+        if (state.kind === undefined) throw new ApiProblem('not_found', 'no such conversation')
+        // Not for former members: people's receipts go on after they left.
+        if (!state.members.has(sub)) throw new ApiProblem('not_member', 'you are not a member of it')
         const [message] = await history(pool, id, sub, { around: seq, limit: 1 })
         if (!message || message.seq !== seq) throw new ApiProblem('not_found', 'no such message for you')
         const receipts = await messageReceipts(pool, id, seq)

@@ -18,10 +18,11 @@ export interface Start extends Asked {
   readonly title?: string
 }
 
-/** `found` is what a look-up by `messageId` gave: the message, or `null` for "there is none". */
+/** `found` is what a look-up by `messageId` gave: the message, or `null` for "there was none up to `soughtUpTo`". */
 interface MayNeedMessage {
   readonly messageId: MessageId
   readonly found?: KnownMessage | null
+  readonly soughtUpTo?: Seq
 }
 
 export interface Send extends Asked, MayNeedMessage {

@@ -1,8 +1,16 @@
 /** The rules of a conversation: who may say what, and the dense numbering of its messages. Pure. */
 import type { Body } from '../body.ts'
-import { accepted, alreadyDone, type Decision, NEEDS_MESSAGE, type Rejected, rejected } from '../decision.ts'
+import {
+  accepted,
+  alreadyDone,
+  type Decision,
+  needsMessage,
+  nothingToDo,
+  type Rejected,
+  rejected,
+} from '../decision.ts'
 import type { ConversationEvent } from '../events.ts'
-import type { MessageId, Millis, Seq, UserId } from '../ids.ts'
+import { type MessageId, type Millis, NO_SEQ, type Seq, type UserId } from '../ids.ts'
 import type {
   AddMembers,
   ConversationCommand,
@@ -75,12 +83,14 @@ function start(command: Start, state: ConversationState): Decided<'start'> {
 }
 
 function send(command: Send, state: ConversationState): Decided<'send'> {
+  if (state.kind === undefined) return rejected('not_found', 'no such conversation')
+  const earlier = findMessage(command, state, command.clientAt <= (state.forgotten.get(command.by) ?? -1))
+  if (earlier === 'look-up') return needsMessage(state.lastSeq)
+  // Once accepted it stays accepted: a resend gets the first answer for ever, deleted or not.
+  // Whoever was removed since gets it too: the message is there, and its id says that it is theirs.
+  if (earlier) return alreadyDone({ seq: earlier.seq, at: earlier.at })
   const refusal = refuseStranger(state, command.by)
   if (refusal) return refusal
-  const earlier = findMessage(command, state, command.clientAt <= (state.forgotten.get(command.by) ?? -1))
-  if (earlier === 'look-up') return NEEDS_MESSAGE
-  // Once accepted it stays accepted: a resend gets the first answer for ever, deleted or not.
-  if (earlier) return alreadyDone({ seq: earlier.seq, at: earlier.at })
   const seq = (state.lastSeq + 1) as Seq
   const at = notBefore(state, command.at)
   const { messageId, deviceId, nonce, clientAt, body } = command
@@ -107,7 +117,7 @@ function deleteMessage(command: Delete, state: ConversationState): Decided<'dele
   const refusal = refuseStranger(state, command.by)
   if (refusal) return refusal
   const message = findMessage(command, state, state.lastSeq > state.recent.length)
-  if (message === 'look-up') return NEEDS_MESSAGE
+  if (message === 'look-up') return needsMessage(state.lastSeq)
   if (!message) return rejected('not_found', 'no such message in this conversation')
   if (message.senderId !== command.by) return rejected('forbidden', 'only its sender deletes a message')
   const { seq, messageId, deletedAt } = message
@@ -124,7 +134,7 @@ function addMembers(command: AddMembers, state: ConversationState): Decided<'add
   const refusal = refuseStranger(state, command.by) ?? refuseNonAdmin(state, command.by)
   if (refusal) return refusal
   const fresh = [...new Set(command.userIds)].filter((userId) => !state.members.has(userId))
-  if (fresh.length === 0) return alreadyDone({ added: [] })
+  if (fresh.length === 0) return nothingToDo({ added: [] })
   if (state.members.size + fresh.length > MAX_MEMBERS) return tooManyMembers()
   const at = notBefore(state, command.at)
   return accepted(
@@ -143,13 +153,10 @@ function addMembers(command: AddMembers, state: ConversationState): Decided<'add
 
 function removeMember(command: RemoveMember, state: ConversationState): Decided<'remove-member'> {
   const leaving = command.userId === command.by
-  if (state.kind !== undefined && leaving && !state.members.has(command.by)) {
-    return alreadyDone({ removed: false })
-  }
   const refusal =
     refuseStranger(state, command.by) ?? (leaving ? refuseDirect(state) : refuseNonAdmin(state, command.by))
   if (refusal) return refusal
-  if (!state.members.has(command.userId)) return alreadyDone({ removed: false })
+  if (!state.members.has(command.userId)) return nothingToDo({ removed: false })
   return accepted(
     [
       {
@@ -167,14 +174,22 @@ function removeMember(command: RemoveMember, state: ConversationState): Decided<
 
 /** The message in the state, or what a look-up found, or that one is needed because it may be older than the state remembers. */
 function findMessage(
-  wanted: { readonly messageId: MessageId; readonly found?: KnownMessage | null },
+  wanted: {
+    readonly messageId: MessageId
+    readonly found?: KnownMessage | null
+    readonly soughtUpTo?: Seq
+  },
   state: ConversationState,
   mayBeForgotten: boolean,
 ): KnownMessage | undefined | 'look-up' {
   const recent = state.recent.find((message) => message.messageId === wanted.messageId)
   if (recent) return recent
+  if (wanted.found) return wanted.found
   if (!mayBeForgotten) return undefined
-  return wanted.found === undefined ? 'look-up' : (wanted.found ?? undefined)
+  // "There was none" holds only as long as everything that came since is still remembered.
+  const remembered = state.recent[0]?.seq ?? state.lastSeq + 1
+  const proven = wanted.found === null && remembered <= (wanted.soughtUpTo ?? NO_SEQ) + 1
+  return proven ? undefined : 'look-up'
 }
 
 function refuseStranger(state: ConversationState, userId: UserId): Rejected | undefined {

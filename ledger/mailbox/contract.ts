@@ -47,6 +47,8 @@ export type Answer<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | Rejected
   | { readonly kind: 'unavailable'; readonly cause: unknown }
+  /** Too much waits already; nothing was written. */
+  | { readonly kind: 'overloaded' }
 
 /** A command with who asked for it. */
 export type Addressed<Command> = Command & { readonly envelope: Envelope }

@@ -11,6 +11,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Decision, Rejected } from '../../domain/decision.ts'
+import type { Seq } from '../../domain/ids.ts'
 import { chain } from '../hash-chain.ts'
 import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
 import { appendSurely } from './append-surely.ts'
@@ -27,7 +28,9 @@ import {
 export type Handled<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | Rejected
-  | { readonly kind: 'needs-message'; readonly upTo: Position }
+  | { readonly kind: 'needs-message'; readonly upTo: Position; readonly upToSeq: Seq }
+  /** So much waits in this lane that more is not taken; sending it again later is safe. */
+  | { readonly kind: 'overloaded' }
   /** Nobody knows yet whether it was written, or it could not be; sending it again is safe. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }
 
@@ -64,6 +67,8 @@ const CONFLICT_PAUSE_MS = 10
 /** Below the ledger's limits of 500 events and 512 KiB an append, with room for the estimate to be wrong. */
 const MAX_BATCH_COMMANDS = 240
 const MAX_BATCH_BYTES = 400 * 1024
+/** What may wait in one lane: some 40 batches, a second or two of a ledger that is slow. */
+const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 
 export function createLane<State, Event, Unsealed, Command, Result>(
   deps: LaneDeps<State, Event, Unsealed, Command, Result>,
@@ -73,6 +78,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   let loading: ReturnType<typeof loadFold<State, Event>> | undefined
   let snapshotAt = NO_STREAM
   let queue: Waiting<Command, Result>[] = []
+  let queuedBytes = 0
   let running = false
 
   async function load(): Promise<Folded<State>> {
@@ -120,6 +126,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     }
     const batch = queue.slice(0, count)
     queue = queue.slice(count)
+    for (const { command } of batch) queuedBytes -= deps.weigh(command)
     return batch
   }
 
@@ -145,7 +152,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         const alone = together.decision.kind === 'rejected' && group.length > 1
         return alone ? group.map((index) => decideGroup([index])) : [together]
       })
-      if (!refreshed && decided.some(({ decision }) => decision.kind === 'rejected')) {
+      if (!refreshed && decided.some(({ decision }) => needsFreshState(decision))) {
         refreshed = true
         await refresh()
         continue
@@ -209,6 +216,9 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   return {
     submit: (command) =>
       new Promise((answer) => {
+        const bytes = deps.weigh(command)
+        if (queuedBytes + bytes > MAX_QUEUED_BYTES) return answer({ kind: 'overloaded' })
+        queuedBytes += bytes
         queue.push({ command, answer })
         if (running) return
         running = true
@@ -221,6 +231,10 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   }
 }
 
+/** Answers that another process's facts might turn round. */
+const needsFreshState = (decision: Decision<unknown, unknown>): boolean =>
+  decision.kind === 'rejected' || (decision.kind === 'already-done' && decision.ifFresh === true)
+
 function toHandled<Result>(decision: Decision<unknown, Result>, upTo: Position): Handled<Result> {
   switch (decision.kind) {
     case 'accepted':
@@ -229,7 +243,7 @@ function toHandled<Result>(decision: Decision<unknown, Result>, upTo: Position):
     case 'rejected':
       return decision
     case 'needs-message':
-      return { kind: 'needs-message', upTo }
+      return { kind: 'needs-message', upTo, upToSeq: decision.upToSeq }
     default:
       return decision satisfies never
   }

@@ -6,6 +6,8 @@ import type { Doorbell } from './doorbell.ts'
 interface FollowDeps {
   readonly start: () => Promise<Position>
   readonly page: (after: Position) => Promise<readonly RecordedEvent[]>
+  /** Position of the last event of all. */
+  readonly head: () => Promise<Position>
   readonly pageSize: number
   readonly doorbell: Doorbell
   readonly signal: AbortSignal
@@ -26,7 +28,10 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
     let events: readonly RecordedEvent[]
     try {
       position ??= await deps.start()
+      // Before the page, which then holds everything up to here that is wanted at all.
+      const end = await deps.head()
       events = await deps.page(position)
+      if (events.length === 0 && end > position) position = end
       backoffMs = BACKOFF_FIRST_MS
     } catch {
       rung.abort()

@@ -112,6 +112,7 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
       follow({
         start: async () => (after === 'end' ? head() : after),
         page: (position) => pageOfAll(position, prefixes, PAGE),
+        head,
         pageSize: PAGE,
         doorbell,
         signal: AbortSignal.any([signal, closing.signal]),

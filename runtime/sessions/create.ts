@@ -54,7 +54,10 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       if (wereHidden) standing = 'shown'
       await sessions?.flush()
       if (wereHidden && (standing as string) === 'shown') peers.announce('up')
-      peers.seen(await store.liveNodes())
+      const live = await store.liveNodes()
+      // A peer that died without a word may have appended what it did not push any more.
+      if (peers.names().some((name) => !live.includes(name))) for (const tell of foundAgain) tell()
+      peers.seen(live)
     } catch (error) {
       log.warn({ err: error }, 'no heartbeat: the session store does not answer')
     }

@@ -9,9 +9,9 @@ afterEach(async () => {
   await server?.stop()
 })
 
-async function ask(onRequest: NonNullable<FakeBehaviour['onRequest']>) {
+async function ask(onRequest: NonNullable<FakeBehaviour['onRequest']>, timeoutMs = 20_000) {
   server = await startFakeServer({ onRequest })
-  return createHttpClient({ url: server.url, token: 'a.b.c', timeoutMs: 200 })
+  return createHttpClient({ url: server.url, token: 'a.b.c', timeoutMs })
 }
 
 test('a problem is told with its code, and whether later may be better', async () => {

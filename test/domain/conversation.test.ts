@@ -44,10 +44,40 @@ describe('sending', () => {
     )
     const world = given(startDirect(ALICE, BOB), ...many)
     const again = send(ALICE, 'm0', { clientAt: at(100) })
-    expect(when(world, again)).toEqual({ kind: 'needs-message' })
+    const upToSeq = RECENT_MESSAGES + 1
+    expect(when(world, again)).toEqual({ kind: 'needs-message', upToSeq })
     const found = { seq: 1, messageId: 'm0', senderId: ALICE, deviceId: 'phone', at: 200 } as never
     expect(when(world, { ...again, found })).toEqual({ kind: 'already-done', result: { seq: 1, at: 200 } })
-    expect(when(world, { ...again, found: null })).toMatchObject({ kind: 'accepted' })
+    const nothing = { ...again, found: null, soughtUpTo: upToSeq as never }
+    expect(when(world, nothing)).toMatchObject({ kind: 'accepted' })
+  })
+
+  test('a look-up that found nothing proves nothing about what came, and was forgotten, since', () => {
+    const burst = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => send(ALICE, `m${from + i}`, { clientAt: at(100 + from + i) }))
+    const late = send(ALICE, 'late', { clientAt: at(1) })
+    const before = given(startDirect(ALICE, BOB), ...burst(0, RECENT_MESSAGES + 1))
+    const asked = when(before, late)
+    if (asked.kind !== 'needs-message') throw new Error(asked.kind)
+    const answered = { ...late, found: null, soughtUpTo: asked.upToSeq }
+    const twice = given(
+      startDirect(ALICE, BOB),
+      ...burst(0, RECENT_MESSAGES + 1),
+      answered,
+      ...burst(500, RECENT_MESSAGES + 1),
+    )
+    expect(when(twice, answered)).toMatchObject({ kind: 'needs-message' })
+  })
+
+  test('whoever sent a message gets its answer again even after they were removed', () => {
+    const world = given(startGroup(ALICE, BOB), send(BOB, 'b'), {
+      type: 'remove-member',
+      at: at(2),
+      by: ALICE,
+      userId: BOB,
+    })
+    expect(when(world, send(BOB, 'b'))).toMatchObject({ kind: 'already-done', result: { seq: 1 } })
+    thenRejected(when(world, send(BOB, 'c')), 'not_member')
   })
 
   test('a message later than all that is forgotten of its sender needs no look-up, whatever others’ clocks say', () => {

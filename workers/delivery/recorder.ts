@@ -29,7 +29,8 @@ export function createRecorder(handler: Pick<CommandHandler, 'conversation' | 'd
       case 'rejected':
         return undefined
       case 'unavailable':
-        throw new Error('the attempt could not be recorded', { cause: answer.cause })
+      case 'overloaded':
+        throw new Error('the attempt could not be recorded', { cause: answer })
       default:
         return answer satisfies never
     }

@@ -92,6 +92,11 @@ test('a receipt goes to those whose messages it covers, and to the person’s ot
   expect(told(second, acknowledge('read', CARL, 2)).filter((line) => line.startsWith('alice'))).toEqual([])
 })
 
+test('who has left hears of no receipts any more', () => {
+  const world = given(startGroup(ALICE, BOB, CARL), send(BOB, 'b'), remove(BOB))
+  expect(told(world, acknowledge('read', CARL, 1)).filter((line) => line.startsWith('bob'))).toEqual([])
+})
+
 test('a second device that has it too changes nobody’s tick', () => {
   const world = given(startGroup(ALICE, BOB), send(ALICE, 'a'), acknowledge('delivered', BOB, 1))
   expect(told(world, acknowledge('delivered', BOB, 1, LAPTOP))).toEqual([])
