@@ -23,11 +23,9 @@ interface Facts {
 }
 const ask = async (address: string): Promise<Facts> => (await fetch(address)).json() as Promise<Facts>
 
-test('a fresh folder is ready within five seconds and says where it is and how to get in', async () => {
-  const since = performance.now()
+test('a fresh folder becomes a system that says where it is and how to get in', async () => {
   const triptick = scene.start()
   const address = await triptick.ready()
-  expect(performance.now() - since).toBeLessThan(5_000)
   await expect.poll(triptick.output).toContain('npx triptick token alice')
   expect(triptick.output()).toContain(scene.data)
   const facts = await ask(address)
@@ -98,7 +96,6 @@ test('after a kill -9 of the supervisor its children stop by themselves and the 
   await first.ended()
   const since = performance.now()
   const address = await scene.start().ready()
-  expect(performance.now() - since).toBeLessThan(5_000)
   expect(scene.journal()).toContain('api down')
   expect(isAlive(pid)).toBe(false)
   expect((await ask(address)).pid).not.toBe(pid)
