@@ -94,7 +94,6 @@ test('after a kill -9 of the supervisor its children stop by themselves and the 
   const { pid } = await ask(await first.ready())
   first.process.kill('SIGKILL')
   await first.ended()
-  const since = performance.now()
   const address = await scene.start().ready()
   expect(scene.journal()).toContain('api down')
   expect(isAlive(pid)).toBe(false)
