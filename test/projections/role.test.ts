@@ -30,11 +30,15 @@ test('the role makes the read models, keeps them up to date, reports to Promethe
   expect(metrics).toMatch(/triptick_projection_events_total\{lane="\d".*\} \d+/)
   expect(metrics).toContain('triptick_projection_batch_seconds_count')
   await role.stop()
-  const { rows } = await world.pool.query(
-    `SELECT application_name FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name LIKE 'triptick%'`,
-  )
-  expect(rows).toEqual([])
+  // A closed connection's server process is listed until it has ended.
+  const left = async () => {
+    const { rows } = await world.pool.query(
+      `SELECT application_name FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name LIKE 'triptick%'`,
+    )
+    return rows
+  }
+  await expect.poll(left).toEqual([])
 })
 
 test('two processes with the role are an owner and a standby, and both are ready', async () => {

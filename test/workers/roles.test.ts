@@ -45,12 +45,13 @@ test('who does not acknowledge is nudged on the node that holds their socket; wh
     await world.acknowledge(conversationId, 'dan', seq)
     await vi.waitFor(
       async () => {
-        expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1'])
-        expect(await world.attempts(conversationId, 'cid')).toEqual(['offline 1'])
+        // The first; on a busy machine further ones may have followed.
+        expect((await world.attempts(conversationId, 'bob'))[0]).toBe('pushed 1')
+        expect((await world.attempts(conversationId, 'cid'))[0]).toBe('offline 1')
       },
       { timeout: 10_000, interval: 50 },
     )
-    expect(nudged).toEqual(['bob'])
+    expect(new Set(nudged)).toEqual(new Set(['bob']))
     expect(await world.attempts(conversationId, 'dan')).toEqual([])
   } finally {
     await workers.stop()
