@@ -41,7 +41,7 @@ export function classify(error: unknown): Failure {
   const code = codeOf(error)
   if (code === undefined) {
     // `pg` has no code for a connection that ended in the middle of a query.
-    return /^(Connection terminated|Client has encountered a connection error|timeout expired)/.test(
+    return /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout expired)/.test(
       error.message,
     )
       ? 'transient'
