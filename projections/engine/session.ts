@@ -25,6 +25,11 @@ const SETTINGS = `
 
 export function createSession(databaseUrl: string, name: string): Session {
   let connecting: Promise<pg.Client> | undefined
+  /**
+   * While a transaction runs, its connection and no other: if it breaks in the middle, the statements that are left must fail
+   * with it, and not be carried out alone on a new one.
+   */
+  let pinned: pg.Client | undefined
 
   async function open(): Promise<pg.Client> {
     const client = new pg.Client({
@@ -62,15 +67,18 @@ export function createSession(databaseUrl: string, name: string): Session {
 
   return {
     query: async ({ name: statementName, text }, values = []) =>
-      (await connection()).query({ name: statementName, text, values: [...values] }),
+      (pinned ?? (await connection())).query({ name: statementName, text, values: [...values] }),
     async transaction(work) {
       const client = await connection()
       await client.query('BEGIN')
+      pinned = client
       try {
         await client.query((await work()) ? 'COMMIT' : 'ROLLBACK')
       } catch (error) {
         await client.query('ROLLBACK').catch(discard)
         throw error
+      } finally {
+        pinned = undefined
       }
     },
     close: discard,
