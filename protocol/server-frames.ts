@@ -1,112 +1,148 @@
-/** What the server sends over the WebSocket. */
-import type { Body } from '../domain/body.ts'
-import type { ConversationKind, Role } from '../domain/events.ts'
-import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../domain/ids.ts'
-import type { ErrorCode } from './errors.ts'
-import type { LIMITS } from './limits.ts'
+/**
+ * What the server sends over the WebSocket. The types are inferred from the schemas, the reference at `/docs` is made of them;
+ * the server itself never parses what it sends.
+ */
+import { z } from 'zod'
+import { conversationId, deviceId, messageId, millis, nonce, seq, userId } from '../domain/fields.ts'
+import { body } from './body.ts'
+import { ERRORS, type ErrorCode } from './errors.ts'
+import { position, ref } from './fields.ts'
+import { LIMITS } from './limits.ts'
 
-export type Ref = number | string
+export const role = z.enum(['admin', 'member'])
+export const member = z.object({ userId, role })
+export const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
 
-export interface WelcomeFrame {
-  readonly t: 'welcome'
-  readonly userId: UserId
-  readonly deviceId: DeviceId
-  readonly node: string
-  readonly protocol: 1
-  /** Where this device's catching up begins. */
-  readonly position: string
-  readonly heartbeatMs: number
-  readonly limits: typeof LIMITS
-}
+const limits = z.object(
+  Object.fromEntries(Object.keys(LIMITS).map((name) => [name, z.int()])),
+) as unknown as z.ZodType<typeof LIMITS>
 
-/** Everything up to `position` has been sent to this device. */
-export interface LiveFrame {
-  readonly t: 'live'
-  readonly position: string
-}
+const welcome = z
+  .object({
+    t: z.literal('welcome'),
+    userId,
+    deviceId,
+    node: z.string(),
+    protocol: z.literal(1),
+    position: position.meta({ description: 'Where this device’s catching up begins.' }),
+    heartbeatMs: z.int(),
+    limits,
+  })
+  .meta({ description: 'The first frame: who and where you are, and what is allowed.' })
 
-/** The message is durable. A resend gets the same answer. */
-export interface SentFrame {
-  readonly t: 'sent'
-  readonly ref: Ref
-  readonly conversationId: ConversationId
-  readonly messageId: MessageId
-  readonly seq: Seq
-  readonly at: Millis
-}
+const live = z
+  .object({ t: z.literal('live'), position })
+  .meta({ description: 'Everything up to `position` has been sent to this device.' })
 
-export interface MessageFrame {
-  readonly t: 'message'
-  readonly conversationId: ConversationId
-  readonly seq: Seq
-  readonly messageId: MessageId
-  readonly senderId: UserId
-  readonly deviceId: DeviceId
-  readonly at: Millis
-  /** For checking the `messageId`, which covers both. */
-  readonly nonce: string
-  readonly clientAt: Millis
-  /** Absent when the message was deleted or its body is gone; then `gone` says which. */
-  readonly body?: Body
-  readonly gone?: 'deleted' | 'erased'
-}
+const sent = z
+  .object({ t: z.literal('sent'), ref, conversationId, messageId, seq, at: millis })
+  .meta({ description: 'The message is durable. A resend gets the same answer.' })
 
-export interface ReceiptFrame {
-  readonly t: 'receipt'
-  /** Only in the answer to a `delivered` or `read` that carried one: the receipt is durable. */
-  readonly ref?: Ref
-  readonly conversationId: ConversationId
-  readonly userId: UserId
-  readonly kind: 'delivered' | 'read'
-  readonly upTo: Seq
-  readonly at: Millis
-}
+const message = z
+  .object({
+    t: z.literal('message'),
+    conversationId,
+    seq,
+    messageId,
+    senderId: userId,
+    deviceId,
+    at: millis,
+    nonce: nonce.meta({ description: 'With `clientAt`, for checking the `messageId`.' }),
+    clientAt: millis,
+    body: body.exactOptional(),
+    gone: z
+      .enum(['deleted', 'erased'])
+      .exactOptional()
+      .meta({ description: 'Why there is no `body`, where there is none.' }),
+  })
+  .meta({ description: 'To every other device of every member, the sender’s own included.' })
 
-export interface DeletedFrame {
-  readonly t: 'deleted'
-  readonly ref?: Ref
-  readonly conversationId: ConversationId
-  readonly seq: Seq
-  readonly messageId: MessageId
-  readonly at: Millis
-}
+const receipt = z
+  .object({
+    t: z.literal('receipt'),
+    ref: ref.exactOptional(),
+    conversationId,
+    userId,
+    kind: z.enum(['delivered', 'read']),
+    upTo: seq,
+    at: millis,
+  })
+  .meta({
+    description:
+      'To the people whose messages it covers and to the person’s other devices; with `ref` to the device that asked for it: the receipt is durable.',
+  })
 
-export interface MemberFrame {
-  readonly t: 'member'
-  readonly conversationId: ConversationId
-  readonly userId: UserId
-  readonly change: 'added' | 'removed'
-  readonly by: UserId
-  readonly at: Millis
-}
+const deleted = z
+  .object({ t: z.literal('deleted'), ref: ref.exactOptional(), conversationId, seq, messageId, at: millis })
+  .meta({ description: 'Its sender has deleted the message for everyone.' })
 
-/** A conversation that this person is in from now on. */
-export interface ConversationFrame {
-  readonly t: 'conversation'
-  readonly conversationId: ConversationId
-  readonly kind: ConversationKind
-  readonly title?: string
-  readonly memberCount: number
-  /** Absent in large groups: `GET /v1/conversations/:id` has them all. */
-  readonly members?: readonly { readonly userId: UserId; readonly role: Role }[]
-  readonly lastSeq: Seq
-  readonly at: Millis
-}
+const memberChange = z
+  .object({
+    t: z.literal('member'),
+    conversationId,
+    userId,
+    change: z.enum(['added', 'removed']),
+    by: userId,
+    at: millis,
+  })
+  .meta({ description: 'Somebody came into a group, or is in it no more.' })
 
-export interface ErrorFrame {
-  readonly t: 'error'
-  readonly ref?: Ref
-  readonly code: ErrorCode
-  readonly message: string
-  readonly retryable: boolean
-  readonly retryAfterMs?: number
-}
+const conversation = z
+  .object({
+    t: z.literal('conversation'),
+    conversationId,
+    kind: z.enum(['direct', 'group']),
+    title: z.string().exactOptional(),
+    memberCount: z.int(),
+    members: z
+      .array(member)
+      .readonly()
+      .exactOptional()
+      .meta({ description: 'Absent in large groups: `GET /v1/conversations/:id` has them all.' }),
+    lastSeq: seq,
+    at: millis,
+  })
+  .meta({ description: 'A conversation that this person is in from now on.' })
 
-export interface PongFrame {
-  readonly t: 'pong'
-  /** Everything up to here has been sent to this device. */
-  readonly position: string
-}
+const error = z
+  .object({
+    t: z.literal('error'),
+    ref: ref.exactOptional(),
+    code: errorCode,
+    message: z.string(),
+    retryable: z.boolean(),
+    retryAfterMs: z.int().exactOptional(),
+  })
+  .meta({ description: 'A frame was refused. The connection stays open unless the code says otherwise.' })
+
+const pong = z
+  .object({ t: z.literal('pong'), position })
+  .meta({ description: 'The answer to `ping`: everything up to `position` has been sent to this device.' })
+
+export const serverFrame = z.discriminatedUnion('t', [
+  welcome,
+  live,
+  sent,
+  message,
+  receipt,
+  deleted,
+  memberChange,
+  conversation,
+  error,
+  pong,
+])
+
+export type Ref = z.infer<typeof ref>
+export type WelcomeFrame = Readonly<z.infer<typeof welcome>>
+export type LiveFrame = Readonly<z.infer<typeof live>>
+export type SentFrame = Readonly<z.infer<typeof sent>>
+export type MessageFrame = Readonly<z.infer<typeof message>>
+export type ReceiptFrame = Readonly<z.infer<typeof receipt>>
+export type DeletedFrame = Readonly<z.infer<typeof deleted>>
+export type MemberFrame = Readonly<z.infer<typeof memberChange>>
+export type ConversationFrame = Readonly<z.infer<typeof conversation>>
+export type ErrorFrame = Readonly<z.infer<typeof error>>
+export type PongFrame = Readonly<z.infer<typeof pong>>
 
 export type ServerFrame =
   | WelcomeFrame

@@ -1,6 +1,11 @@
-/** A bare client for tests: raw frames in and out over `ws`, written from `protocol.md` alone, without our own client. */
+/**
+ * A bare client for tests: raw frames in and out over `ws`, written from `protocol.md` alone, without our own client. Whatever
+ * a server sends it must stand in `protocol/server-frames.ts`, so that the reference tells the truth.
+ */
 import { createHash, randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import WebSocket from 'ws'
+import { serverFrame } from '../../protocol/server-frames.ts'
 import { tokenFor } from './system.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: frames are read as a client would that knows no types of ours
@@ -41,7 +46,9 @@ export async function join(url: string, userId: string, options: JoinOptions = {
   const waiting = new Set<() => void>()
   socket.on('message', (data) => {
     const value = JSON.parse(String(data))
-    frames.push(...(Array.isArray(value) ? value : [value]))
+    const received = Array.isArray(value) ? value : [value]
+    received.forEach(mustBeDocumented)
+    frames.push(...received)
     for (const look of waiting) look()
   })
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
@@ -96,6 +103,14 @@ export async function join(url: string, userId: string, options: JoinOptions = {
   }
   if (!options.hasty) await chat.get({ t: 'live' })
   return chat
+}
+
+/** Parsing drops what a schema does not name: then the frame would no longer be the same. */
+function mustBeDocumented(frame: Frame): void {
+  const { data, error } = serverFrame.safeParse(frame)
+  if (isDeepStrictEqual(data, frame)) return
+  const why = error?.message ?? `only this of it is documented: ${JSON.stringify(data)}`
+  throw new Error(`not a frame of protocol/server-frames.ts: ${JSON.stringify(frame)}: ${why}`)
 }
 
 function matcher(match: Frame | ((frame: Frame) => boolean)): (frame: Frame) => boolean {
