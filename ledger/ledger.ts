@@ -80,6 +80,8 @@ export interface SubscribeOptions {
   /** Exclusive. `'end'` starts behind the last event that is there when the subscription begins. */
   readonly after: Position | 'end'
   readonly prefixes?: readonly string[]
+  /** How long a storage that has to be asked may let events wait for later ones, to be read together. Default 10. */
+  readonly paceMs?: number
   readonly signal: AbortSignal
 }
 

@@ -8,17 +8,21 @@ const CHANNEL = 'triptick_ledger'
 const POLL_MS = 1000
 
 export interface Doorbell {
-  /** Resolves at the next ring, after `POLL_MS`, or when the signal aborts. Arm it before looking, so that no ring is missed. */
-  next(signal: AbortSignal): Promise<void>
+  /** How often it has rung. Note it before looking, so that no ring is missed. */
+  readonly rings: number
+  /** Resolves once it has rung more often than `rings`, after `POLL_MS`, or when the signal aborts. */
+  past(rings: number, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 
 export function createDoorbell(connectionString: string): Doorbell {
+  let rings = 0
   let waiting = new Set<() => void>()
   let listening: Promise<pg.Client> | undefined
   let closed = false
 
   const ring = () => {
+    rings++
     const woken = waiting
     waiting = new Set()
     for (const wake of woken) wake()
@@ -38,7 +42,10 @@ export function createDoorbell(connectionString: string): Doorbell {
   }
 
   return {
-    next: (signal) => {
+    get rings() {
+      return rings
+    },
+    past: (heard, signal) => {
       if (!closed && listening === undefined) {
         listening = listen()
         // Whoever waits polls meanwhile; the next wait tries to listen again.
@@ -47,6 +54,7 @@ export function createDoorbell(connectionString: string): Doorbell {
         })
       }
       return new Promise((resolve) => {
+        if (rings > heard || signal.aborted || closed) return resolve()
         const done = () => {
           clearTimeout(timer)
           waiting.delete(done)
@@ -56,7 +64,6 @@ export function createDoorbell(connectionString: string): Doorbell {
         const timer = setTimeout(done, POLL_MS)
         waiting.add(done)
         signal.addEventListener('abort', done)
-        if (signal.aborted || closed) done()
       })
     },
     close: async () => {

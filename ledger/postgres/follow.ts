@@ -9,6 +9,8 @@ interface FollowDeps {
   /** Position of the last event of all. */
   readonly head: () => Promise<Position>
   readonly pageSize: number
+  /** Between the beginnings of two reads, unless a page was full. After a longer silence the next event is read at once. */
+  readonly paceMs: number
   readonly doorbell: Doorbell
   readonly signal: AbortSignal
 }
@@ -17,24 +19,26 @@ const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 5000
 
 export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
-  const { doorbell, signal } = deps
+  const { doorbell, pageSize, paceMs, signal } = deps
   let position: Position | undefined
   let backoffMs = BACKOFF_FIRST_MS
   let caughtUp = false
   while (!signal.aborted) {
-    // Armed before the read: an event appended in between rings this bell, not a later one.
-    const rung = new AbortController()
-    const bell = doorbell.next(AbortSignal.any([signal, rung.signal]))
+    // Noted before the read: an event appended in between rings past this.
+    const { rings } = doorbell
+    const readAt = performance.now()
     let events: readonly RecordedEvent[]
     try {
       position ??= await deps.start()
-      // Before the page, which then holds everything up to here that is wanted at all.
-      const end = await deps.head()
       events = await deps.page(position)
-      if (events.length === 0 && end > position) position = end
+      if (events.length === 0) {
+        // The end first: a page read after it has whatever is wanted up to there.
+        const end = await deps.head()
+        if (end > position) events = await deps.page(position)
+        if (events.length === 0) position = end
+      }
       backoffMs = BACKOFF_FIRST_MS
     } catch {
-      rung.abort()
       if (signal.aborted) return
       await sleep(backoffMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)
@@ -45,8 +49,7 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
       position = last.position
       yield { kind: 'events', events }
     }
-    if (events.length === deps.pageSize) {
-      rung.abort()
+    if (events.length === pageSize) {
       caughtUp = false
       continue
     }
@@ -54,6 +57,8 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
       caughtUp = true
       yield { kind: 'caught-up' }
     }
-    await bell
+    await doorbell.past(rings, signal)
+    const rest = readAt + paceMs - performance.now()
+    if (rest > 0) await sleep(rest, undefined, { signal }).catch(() => {})
   }
 }

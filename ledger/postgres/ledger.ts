@@ -30,6 +30,12 @@ export interface PostgresLedgerOptions {
 /** Rows of one read. Bounds the memory of every reader: 500 events of at most 64 KiB. */
 const PAGE = 500
 
+/**
+ * A read costs two processes 0.2 ms together, however little there is. At 500 messages a second, with a read for each of
+ * some 400 commits, the two followers of one process cost more than all the rest that it does.
+ */
+const PACE_MS = 10
+
 const COLUMNS = 'position, stream, revision, id, type, data, metadata'
 
 /** The next page of a stream, oldest first. */
@@ -108,12 +114,13 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
     append: async (stream, events, expected) => queue.append({ stream, events: serialise(events), expected }),
     readStream,
     readAll,
-    subscribe: ({ after, prefixes, signal }) =>
+    subscribe: ({ after, prefixes, paceMs = PACE_MS, signal }) =>
       follow({
         start: async () => (after === 'end' ? head() : after),
         page: (position) => pageOfAll(position, prefixes, PAGE),
         head,
         pageSize: PAGE,
+        paceMs,
         doorbell,
         signal: AbortSignal.any([signal, closing.signal]),
       }),

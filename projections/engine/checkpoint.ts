@@ -35,13 +35,19 @@ export interface Move {
   readonly events: number
 }
 
+/** Fails (division by zero) unless it moves: statements that were sent behind it in the transaction do nothing then. */
 const moveCheckpoint = perSchema((schema) => ({
   name: `${schema}: move checkpoint`,
   text: `
-    UPDATE ${schema}.checkpoints
-    SET position = $3, event_at = coalesce(nullif($4::bigint, 0), event_at), events = events + $5, updated_at = clock_timestamp()
-    WHERE lane = $1 AND position = $2 AND owner = $6`,
+    WITH moved AS (
+      UPDATE ${schema}.checkpoints
+      SET position = $3, event_at = coalesce(nullif($4::bigint, 0), event_at), events = events + $5, updated_at = clock_timestamp()
+      WHERE lane = $1 AND position = $2 AND owner = $6
+      RETURNING true
+    ) SELECT 1 / count(*) FROM moved`,
 }))
+
+const DIVISION_BY_ZERO = '22012'
 
 const readCheckpoint = perSchema((schema) => ({
   name: `${schema}: read checkpoint`,
@@ -49,14 +55,32 @@ const readCheckpoint = perSchema((schema) => ({
     SELECT m.generation, c.position, c.owner FROM ${schema}.model m LEFT JOIN ${schema}.checkpoints c ON c.lane = $1`,
 }))
 
-export async function move(
+/** A move by itself, outside of any transaction. */
+export async function move(session: Session, owner: Owner, to: Move): Promise<CheckpointOutcome> {
+  return (await compareAndSwap(session, owner, to)) ? 'stored' : await whyNot(session, owner, to)
+}
+
+/** Whether it moved. If not, the transaction that it was in can only be rolled back. */
+export async function compareAndSwap(
   session: Session,
   owner: Owner,
   { lane, from, to, at, events }: Move,
-): Promise<CheckpointOutcome> {
-  const values = [lane, from, to, at, events, owner.token]
-  const { rowCount } = await session.query(moveCheckpoint(owner.schema), values)
-  if (rowCount === 1) return 'stored'
+): Promise<boolean> {
+  try {
+    await session.query(moveCheckpoint(owner.schema), [lane, from, to, at, events, owner.token])
+    return true
+  } catch (error) {
+    if ((error as { code?: unknown }).code === DIVISION_BY_ZERO) return false
+    throw error
+  }
+}
+
+/** Why a checkpoint did not move. Asked outside of any transaction. */
+export async function whyNot(
+  session: Session,
+  owner: Owner,
+  { lane, to }: Move,
+): Promise<Exclude<CheckpointOutcome, 'stored'>> {
   const { rows } = await session.query<{ generation: string; position: string | null; owner: string | null }>(
     readCheckpoint(owner.schema),
     [lane],

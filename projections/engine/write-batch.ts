@@ -2,7 +2,7 @@
 import { writesOf } from '../fold/batch.ts'
 import { UnapplicableEvent } from '../fold/unapplicable-event.ts'
 import type { ReadSchema } from '../schema.ts'
-import { type CheckpointOutcome, type Move, move, type Owner } from './checkpoint.ts'
+import { type CheckpointOutcome, compareAndSwap, type Move, type Owner, whyNot } from './checkpoint.ts'
 import type { FailPoint } from './fail-point.ts'
 import type { FoldedEvents } from './fold-events.ts'
 import { park } from './parking.ts'
@@ -20,23 +20,26 @@ export async function writeBatch(
   folded: FoldedEvents,
   pass: (point: FailPoint) => void,
 ): Promise<BatchOutcome> {
-  let outcome: BatchOutcome = { kind: 'missing' }
+  let moved = false
+  let freed: readonly string[] = []
   pass('before the transaction')
   await session.transaction(async () => {
     // First, so that its row lock keeps a rebuild from swapping the tables under this transaction.
-    outcome = { kind: await move(session, owner, to) }
-    if (outcome.kind !== 'stored') return false
+    const moving = compareAndSwap(session, owner, to)
+    // Sent without waiting for it: if it does not move, none of this is carried out.
+    const applying = applyFolded(session, owner.schema, folded)
+    applying.catch(() => {})
+    moved = await moving
+    if (!moved) return false
     pass('after the checkpoint')
-    const freed = await applyFolded(session, owner.schema, folded)
-    if (freed.length > 0) {
-      outcome = { kind: 'freed', conversationIds: freed }
-      return false
-    }
+    freed = await applying
+    if (freed.length > 0) return false
     pass('before the commit')
     return true
   })
   pass('after the commit')
-  return outcome
+  if (!moved) return { kind: await whyNot(session, owner, to) }
+  return freed.length > 0 ? { kind: 'freed', conversationIds: freed } : { kind: 'stored' }
 }
 
 /**
@@ -50,13 +53,16 @@ export async function applyFolded(
 ): Promise<readonly string[]> {
   const freed = await park(session, schema, parking)
   if (freed.length > 0) return freed
-  for (const { statement, values, rows } of writesOf(schema, batch)) {
-    const { rowCount } = await session.query(statement, values)
-    if (rows !== undefined && rowCount !== rows) {
-      throw new UnapplicableEvent(
-        `${statement.name}: ${rows} rows should have been there, but ${rowCount} were`,
-      )
-    }
-  }
+  // All at once: the answers come together, in this order, and the first failure makes the later ones fail too.
+  await Promise.all(
+    writesOf(schema, batch).map(async ({ statement, values, rows }) => {
+      const { rowCount } = await session.query(statement, values)
+      if (rows !== undefined && rowCount !== rows) {
+        throw new UnapplicableEvent(
+          `${statement.name}: ${rows} rows should have been there, but ${rowCount} were`,
+        )
+      }
+    }),
+  )
   return []
 }

@@ -42,6 +42,8 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
   stop(): Promise<void>
 } {
   const stopping = new AbortController()
+  // Fine enough that the grace period is what it says, coarse enough that many conversations share a question.
+  const tickMs = Math.max(10, Math.min(200, settings.graceMs / 10))
   /**
    * In the order of their time, because everybody's grace is the same; only a further message of a busy conversation may
    * stand behind younger ones, and is looked at up to one grace period late.
@@ -63,7 +65,8 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
 
   async function follow(): Promise<void> {
     const { signal } = stopping
-    for await (const step of ledger.subscribe({ after: 'end', prefixes: MESSAGE_PREFIXES, signal })) {
+    const paceMs = tickMs
+    for await (const step of ledger.subscribe({ after: 'end', prefixes: MESSAGE_PREFIXES, paceMs, signal })) {
       if (step.kind === 'events') for (const event of step.events) watch(event)
     }
   }
@@ -103,8 +106,6 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
     watched = merged
   }
 
-  // Fine enough that the grace period is what it says, coarse enough that many conversations share a question.
-  const tickMs = Math.max(10, Math.min(200, settings.graceMs / 10))
   let looking: Promise<void> | undefined
   let pauseUntil = 0
   const timer = setInterval(() => {
