@@ -33,6 +33,8 @@ export interface JobStore {
     run: Processor<Data, void, string>,
     options: Omit<WorkerOptions, 'connection'>,
   ): JobWorker
+  /** Calls when the store was away and is back, perhaps without what it held. */
+  onBack(listener: () => void): void
   /** Closes what was made here: first the workers, which finish their jobs, then the queues, then the connections. */
   close(): Promise<void>
 }
@@ -85,6 +87,8 @@ async function openPostgresStore({
     queue: (name, own) => closing.queue(new Queue(name, { ...own, connection }, createPostgresBackend)),
     worker: (name, run, own) =>
       closing.worker(new Worker(name, run, { ...own, connection }, createPostgresBackend)),
+    // Its jobs are as durable as the read models from which they could be made again.
+    onBack: () => {},
     close: closing.close,
   } as JobStore
 }
@@ -104,6 +108,7 @@ async function openRedisStore(url: string, log: Logger): Promise<JobStore> {
     queue: (name, own) => closing.queue(new Queue(name, { ...own, prefix, connection: forQueues })),
     worker: (name, run, own) =>
       closing.worker(new Worker(name, run, { ...own, prefix, connection: forWorkers })),
+    onBack: (listener) => void forQueues.on('ready', listener),
     close: closing.close,
   } as JobStore
 }

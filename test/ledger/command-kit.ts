@@ -33,6 +33,7 @@ afterAll(async () => {
   await database.drop()
 })
 
+export const databaseUrl = () => database.url
 export const newId = () => `0190a1b2-0000-7000-8000-${String(++made).padStart(12, '0')}` as ConversationId
 export const idOf = (name: string) => Buffer.from(name).toString('hex').padStart(64, '0') as MessageId
 export const envelope = (commandId: string, actorId = ALICE) => ({

@@ -100,6 +100,40 @@ describe('a command', () => {
     expect(await start(handler, id)).toMatchObject({ kind: 'done', result: { created: true } })
   })
 
+  test('that finds too much waiting before it is answered "overloaded" at once, was not written, and may come again', async () => {
+    const id = newId()
+    let open: () => void = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    let slow = false
+    const handler = node({
+      ledger: faulty(async (write) => {
+        if (slow) await gate
+        return write()
+      }),
+    })
+    await start(handler, id)
+    slow = true
+    // About 35 KB each: 16 MiB are some 470 of them.
+    const names = Array.from({ length: 600 }, (_, i) => `long ${i}`)
+    const sending = names.map((name) => send(handler, id, name, ALICE, name.padEnd(8000, '.')))
+    const refused: string[] = []
+    const atOnce = sending.map(async (answer, i) => {
+      if ((await answer).kind === 'overloaded') refused.push(names[i] as string)
+    })
+    await Promise.all(atOnce.slice(-50))
+    expect(refused.length).toBeGreaterThan(50)
+    expect(await streamOf(id)).toHaveLength(1)
+
+    open()
+    const kinds = new Set((await Promise.all(sending)).map(({ kind }) => kind))
+    expect(kinds).toEqual(new Set(['done', 'overloaded']))
+    expect(await streamOf(id)).toHaveLength(1 + names.length - refused.length)
+    for (const name of refused) await send(handler, id, name, ALICE, name.padEnd(8000, '.'))
+    expect(await streamOf(id)).toHaveLength(1 + names.length)
+  })
+
   test('is refused only after the ledger was asked whether another node knows better', async () => {
     const id = newId()
     const [n1, n2] = [node({ node: 'n1' }), node({ node: 'n2' })]

@@ -46,6 +46,7 @@ export function startDelivery(deps: DeliveryDeps): { stop(): Promise<void> } {
   })
   const reactor = startReactor({ ...deps, queue })
   const reconciler = startReconciler({ ...deps, queue })
+  store.onBack(reconciler.startOver)
   const count = () =>
     queue.counts().then(metrics.jobs, (error: unknown) => log.debug({ err: error }, 'not counted'))
   void count()

@@ -1,6 +1,6 @@
 /**
- * Gives everybody who waits, and has no job, a job: at the start, once more when the reactor has surely taken over, and
- * every few minutes. So jobs are never worth keeping: an emptied store is full again after a while.
+ * Gives everybody who waits, and has no job, a job: at the start, once more when the reactor has surely taken over, when the
+ * job store was away, and every few minutes. So jobs are never worth keeping: an emptied store is full again after a while.
  */
 import type { Millis, UserId } from '../../domain/ids.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
@@ -22,10 +22,16 @@ const PROJECTION_PATIENCE_MS = 3_000
 /** After a failure; at the very first start the read models may not even be there. */
 const AGAIN_MS = 5_000
 
-export function startReconciler({ ledger, undelivered, queue, settings, log }: ReconcilerDeps): {
+export interface Reconciler {
+  /** The jobs may be gone: as at the start. */
+  startOver(): void
   stop(): Promise<void>
-} {
+}
+
+export function startReconciler({ ledger, undelivered, queue, settings, log }: ReconcilerDeps): Reconciler {
   let stopped = false
+  let isRunning = false
+  let startsOver = false
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
 
@@ -52,19 +58,33 @@ export function startReconciler({ ledger, undelivered, queue, settings, log }: R
   function schedule(inMs: number, round: number): void {
     if (stopped) return
     timer = setTimeout(() => {
+      isRunning = true
+      startsOver = false
       running = reconcile().then(
         // A message shortly before the start is too young for the first round and too old for the reactor.
-        () => schedule(round === 0 ? 2 * settings.graceMs : settings.reconcileMs, round + 1),
+        () => next(round === 0 ? 2 * settings.graceMs : settings.reconcileMs, round + 1),
         (error: unknown) => {
           log.warn({ err: error }, 'people who wait could not be found; trying again')
-          schedule(Math.min(AGAIN_MS, settings.reconcileMs), round)
+          next(Math.min(AGAIN_MS, settings.reconcileMs), round)
         },
       )
     }, inMs)
   }
 
+  function next(inMs: number, round: number): void {
+    isRunning = false
+    if (startsOver) schedule(0, 0)
+    else schedule(inMs, round)
+  }
+
   schedule(0, 0)
   return {
+    startOver() {
+      startsOver = true
+      if (isRunning) return
+      clearTimeout(timer)
+      schedule(0, 0)
+    },
     async stop() {
       stopped = true
       clearTimeout(timer)

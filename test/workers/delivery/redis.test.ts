@@ -21,7 +21,8 @@ onRedis('delivery with jobs in Redis', () => {
   test('a Redis that dies and comes back empty costs time, but nobody is forgotten', async () => {
     const world = await createWorld(server.url)
     try {
-      await world.startWorkers({ reconcileMs: 300, maxAttempts: 100 })
+      // The next reconciliation is a minute away: it is Redis coming back that fills it again.
+      await world.startWorkers({ reconcileMs: 60_000, maxAttempts: 100 })
       const conversationId = await world.startConversation('ann', 'bob', 'cid')
       await pause(100)
       await world.send(conversationId, 'ann')
