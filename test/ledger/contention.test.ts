@@ -1,5 +1,6 @@
 /** Several nodes that write into one conversation without a pause, each over a connection of its own. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { acknowledge, databaseUrl, newId, node, pool, send, start, streamOf } from './command-kit.ts'
@@ -14,17 +15,15 @@ beforeAll(() => {
 })
 afterAll(() => Promise.all(ledgers.map((ledger) => ledger.close())))
 
-test.each([2, NODES])(
-  '%i nodes that hammer one conversation all get through, in one order',
-  async (count) => {
+describe.each([2, NODES])('of %i', (count) => {
+  test('nodes that hammer one conversation all get through, in one order', async () => {
     const id = newId()
     const broken: unknown[] = []
+    const report = (error: unknown) => broken.push(error)
     const nodes = ledgers
       .slice(0, count)
-      .map((ledger, i) =>
-        node({ ledger, node: `n${i}`, findMessage: async () => null, report: (error) => broken.push(error) }),
-      )
-    await start(nodes[0] as (typeof nodes)[0], id)
+      .map((ledger, i) => node({ ledger, node: `n${i}`, findMessage: async () => null, report }))
+    await start(nodes[0] as CommandHandler, id)
     const seqs: number[] = []
     const writing = nodes.flatMap((handler, n) =>
       Array.from({ length: WRITERS }, async (_, writer) => {
@@ -40,7 +39,5 @@ test.each([2, NODES])(
     const all = count * WRITERS * EACH
     expect(seqs.sort((a, b) => a - b)).toEqual(Array.from({ length: all }, (_, i) => i + 1))
     expect(await streamOf(id)).toHaveLength(1 + all)
-  },
-  60_000,
-)
+  }, 60_000)
 })
