@@ -33,7 +33,10 @@ export interface CatchUpDeps {
 export interface CatchUp {
   /** Runs until the session is live, or closed. Of several calls for one session, one runs. */
   run(session: Session, start: DeviceStart): Promise<void>
-  /** For a session that was live: from where it stands. */
+  /**
+   * For a session that was live: from where it stands. While it is live and only doubted, it stays so until the read models
+   * have what it may have missed. Asked while it runs already, it runs once more.
+   */
   resume(session: Session): Promise<void>
 }
 
@@ -43,6 +46,8 @@ const CONCURRENT = 8
 /** Longer than any usual lag of the projections; then the client is asked to come back. */
 const PATIENCE_MS = 15_000
 const RETRY_AFTER_MS = 2_000
+/** Between two looks at read models that cannot be read, for sessions that can wait. */
+const PAUSE_MS = 1_000
 /** A reader that does not get through its backlog in this time is closed with 4408. */
 const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
@@ -50,6 +55,8 @@ const DRAIN_POLL_MS = 20
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const { pool, ledger, waiter, contentKeys, report } = deps
   const running = new Set<Session>()
+  /** Doubted while running: what they may have missed may be later than what is being read. */
+  const askedAgain = new Set<Session>()
   const queue: (() => void)[] = []
   let active = 0
 
@@ -59,17 +66,35 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     try {
       let from = start
       do {
+        askedAgain.delete(session)
+        if (session.mode === 'live' && !(await projectedMeanwhile(session))) return
         if (!(await drained(session))) return
         session.startCatchingUp()
         const upTo = await once(session, from)
         if (upTo !== undefined) from = { kept: upTo, knownFrom: upTo }
-      } while (session.mode === 'behind')
+      } while (session.mode === 'behind' || askedAgain.has(session))
     } catch (error) {
       report(error)
       comeBack(session)
     } finally {
       running.delete(session)
+      askedAgain.delete(session)
     }
+  }
+
+  /** Until the read models have everything that is in the ledger now; `false` when the session is over. */
+  async function projectedMeanwhile(session: Session): Promise<boolean> {
+    let head: Position | undefined
+    while (session.mode === 'live') {
+      try {
+        head ??= await ledger.head()
+        if (await waiter.waitFor(head, PATIENCE_MS)) break
+      } catch (error) {
+        report(error)
+        await sleep(PAUSE_MS)
+      }
+    }
+    return session.mode !== 'closed'
   }
 
   /** Returns the position up to which everything has been sent; nothing if it was not. */
@@ -171,7 +196,11 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
   return {
     run,
-    resume: (session) => run(session, { kept: session.position, knownFrom: session.position }),
+    resume: (session) => {
+      session.doubted = true
+      if (running.has(session)) askedAgain.add(session)
+      return run(session, { kept: session.position, knownFrom: session.position })
+    },
   }
 }
 

@@ -122,7 +122,7 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
 
   function safe(session: Session): Position {
     const old = samples.findLast(({ at }) => Date.now() - at >= SAFE_AFTER_MS)
-    const settled = session.mode === 'live' ? (old?.position ?? BEGINNING) : BEGINNING
+    const settled = session.mode === 'live' && !session.doubted ? (old?.position ?? BEGINNING) : BEGINNING
     return settled > session.position ? settled : session.position
   }
 

@@ -9,6 +9,8 @@ import type { ApiDeps } from '../deps.ts'
 import { createCatchUp } from './catch-up.ts'
 import { createDevicePositions } from './device-positions.ts'
 import { createDispatch } from './dispatch.ts'
+import { createGaps } from './gaps.ts'
+import { startHeartbeat } from './heartbeat.ts'
 import { createHub } from './hub.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
 import type { Session } from './session.ts'
@@ -30,8 +32,6 @@ export interface Gateway {
 
 /** How often sockets whose token has ended are looked for. */
 const EXPIRY_CHECK_MS = 5_000
-/** Two pings without an answer. */
-const SILENT_MS = 2.5 * HEARTBEAT_MS
 
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { bus, directory, log, metrics, node } = deps
@@ -40,6 +40,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const push = createPush({ hub, bus, directory, report })
   const positions = createDevicePositions(deps.pool, report)
   const catchUp = createCatchUp({ ...deps, report })
+  const gaps = createGaps({ ...deps, report })
 
   const frames = metrics.counter('triptick_frames_total', 'Frames received from clients.', ['type'])
   const events = metrics.counter('triptick_committed_events_total', 'Facts appended by this process.', [
@@ -56,7 +57,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   })
 
   const resync = (session: Session) => {
-    if (session.mode === 'live') void catchUp.resume(session)
+    if (session.mode !== 'closed') void catchUp.resume(session)
   }
 
   const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {
@@ -69,7 +70,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
         return
       case 'nudge': {
         const sessions = hub.sessionsOf(message.userId)
-        sessions.forEach(resync)
+        // Who is catching up is being sent what the nudge is about.
+        for (const session of sessions) if (session.mode === 'live') resync(session)
         return answer(bus, message, { pushed: sessions.length } satisfies Omit<Nudged, 'id'>)
       }
     }
@@ -89,16 +91,9 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     }
   }, EXPIRY_CHECK_MS)
 
-  // Every WebSocket client answers pings by itself; one that is gone without a word never does.
-  const heartbeat = setInterval(() => {
-    const now = performance.now()
-    for (const { heardAt, socket } of [...hub.all()]) {
-      if (now - heardAt > SILENT_MS) socket.terminate()
-      else if (now - heardAt > HEARTBEAT_MS / 2) socket.ping()
-    }
-  }, HEARTBEAT_MS)
+  const stopHeartbeat = startHeartbeat(hub, HEARTBEAT_MS)
 
-  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, dispatch }
+  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, gaps, dispatch }
   return {
     route: socketRoute(socketDeps),
     committed: (committed) => {
@@ -111,7 +106,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     },
     close: async () => {
       clearInterval(expiry)
-      clearInterval(heartbeat)
+      stopHeartbeat()
+      gaps.close()
       offGap()
       offFoundAgain()
       await unsubscribe()

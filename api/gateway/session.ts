@@ -2,12 +2,13 @@
  * One device on one socket: what it has been sent, and whether it can take more. Sends what it is given, in order and
  * without gap; knows nothing of commands and databases.
  *
- *   catching-up ──settled──▶ live ──gap, or reader too slow──▶ behind ──catch up again──▶ catching-up
- *        │                     │                                  │
- *        └─────────────────────┴────── socket closes ─────────────┴──▶ closed
+ *   catching-up ──settled──▶ live ──gap not mended, or reader too slow──▶ behind ──catch up again──▶ catching-up
+ *        │                     │                                             │
+ *        └─────────────────────┴───────────── socket closes ─────────────────┴──▶ closed
  *
  * - catching-up: what happens meanwhile waits in `pending`, and is sent when the missed has been.
- * - live: what happens is sent as it happens.
+ * - live: what happens is sent as it happens. A frame that overtook another of its conversation between nodes is early: it is
+ *   held until the other comes, by itself or from the ledger (`gaps.ts`); other conversations go on.
  * - behind: something was left out; nothing is sent until it has been caught up with.
  */
 import type { WebSocket } from 'ws'
@@ -58,6 +59,12 @@ export interface Session {
   sentUpTo(conversationId: ConversationId): Seq
   /** A missed message that is about to be sent. */
   markSent(conversationId: ConversationId, seq: Seq): void
+  /** Whether frames of this conversation are held because one before them has not come. */
+  isMissing(conversationId: ConversationId): boolean
+  /** Something was left out that cannot be mended frame by frame. */
+  fallBehind(): void
+  /** Pushes may have been lost: until it has caught up, nobody knows what it was sent. */
+  doubted: boolean
   startCatchingUp(): void
   /** The missed has been sent up to `position`: send what waited. `false` if something is missing again. */
   settle(position: Position, live: string): boolean
@@ -75,12 +82,16 @@ interface SessionDeps {
   readonly scheduleFlush: (session: Session) => void
   /** Called once each time the session falls behind. */
   readonly onBehind: (session: Session) => void
+  /** Called when a frame is held because one before it is missing, once until the conversation is whole again. */
+  readonly onGap: (session: Session, conversationId: ConversationId) => void
 }
 
 /** A reader that has not taken this much is too slow to be pushed to. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024
 /** What may wait while a session catches up; beyond it the session catches up once more. */
 const MAX_PENDING = 2000
+/** Early frames that a session holds; more are no longer a matter of overtaking. */
+const MAX_EARLY = 500
 
 export function createSession(deps: SessionDeps): Session {
   const { socket, userId, deviceId } = deps
@@ -93,23 +104,34 @@ export function createSession(deps: SessionDeps): Session {
 
   const outbox: Outbox = createOutbox(socket, () => deps.scheduleFlush(session))
 
+  /** Only while something is missing; in the order in which they came. */
+  let early: Map<ConversationId, readonly Delivery[]> | undefined
+  let earlyCount = 0
+
   function fallBehind(): void {
+    if (mode === 'closed' || mode === 'behind') return
     mode = 'behind'
-    pending = []
+    forgetWaiting()
     deps.onBehind(session)
   }
 
-  /** What to do with a frame at this place: send it, leave it out (sent before), or catch up first. */
-  function judge(place: Place): 'send' | 'known' | 'gap' {
+  function forgetWaiting(): void {
+    pending = []
+    early = undefined
+    earlyCount = 0
+  }
+
+  /** What to do with a frame at this place: send it, leave it out (sent before), or hold it for the one before it. */
+  function judge(place: Place): 'send' | 'known' | 'early' {
     const { conversationId, seqBefore, seq, previousPosition, begins } = place
     let upTo = sent?.get(conversationId)
     // It may begin while a session catches up, and be told after messages of it have been sent already.
     if (begins) upTo = Math.max(upTo ?? 0, seqBefore) as Seq
     if (upTo === undefined) {
-      if (previousPosition > position) return 'gap'
+      if (previousPosition > position) return 'early'
       upTo = seqBefore
     }
-    if (seqBefore > upTo) return 'gap'
+    if (seqBefore > upTo) return 'early'
     if (seq !== undefined && seq <= upTo) return 'known'
     remember(conversationId, seq ?? upTo)
     return 'send'
@@ -120,10 +142,41 @@ export function createSession(deps: SessionDeps): Session {
     sent.set(conversationId, seq)
   }
 
-  function deliverNow({ json, place, exceptDevice }: Delivery): void {
-    const judged = outbox.backlog > MAX_BACKLOG_BYTES ? 'gap' : place ? judge(place) : 'send'
-    if (judged === 'gap') fallBehind()
-    else if (judged === 'send' && exceptDevice !== deviceId) outbox.push(json)
+  function deliverNow(delivery: Delivery): void {
+    if (outbox.backlog > MAX_BACKLOG_BYTES) return fallBehind()
+    const { place } = delivery
+    if (!place) return push(delivery)
+    const judged = judge(place)
+    if (judged === 'early') return hold(delivery, place.conversationId)
+    if (judged === 'send') push(delivery)
+    if (early?.has(place.conversationId)) releaseEarly(place.conversationId)
+  }
+
+  function push({ json, exceptDevice }: Delivery): void {
+    if (exceptDevice !== deviceId) outbox.push(json)
+  }
+
+  function hold(delivery: Delivery, conversationId: ConversationId): void {
+    if (earlyCount >= MAX_EARLY) return fallBehind()
+    earlyCount++
+    early ??= new Map()
+    const held = early.get(conversationId)
+    early.set(conversationId, [...(held ?? []), delivery])
+    if (!held) deps.onGap(session, conversationId)
+  }
+
+  /** Sends of the held frames what follows on what has been sent. */
+  function releaseEarly(conversationId: ConversationId): void {
+    const held = early?.get(conversationId) ?? []
+    const inOrder = held.toSorted((a, b) => (a.place?.seqBefore ?? 0) - (b.place?.seqBefore ?? 0))
+    const still = inOrder.filter((delivery) => {
+      const judged = judge(delivery.place as Place)
+      if (judged === 'send') push(delivery)
+      return judged === 'early'
+    })
+    earlyCount -= held.length - still.length
+    if (still.length > 0) early?.set(conversationId, still)
+    else early?.delete(conversationId)
   }
 
   const session: Session = {
@@ -160,13 +213,20 @@ export function createSession(deps: SessionDeps): Session {
     markSent: (conversationId, seq) => {
       if (seq > (sent?.get(conversationId) ?? NO_SEQ)) remember(conversationId, seq)
     },
+    isMissing: (conversationId) => early?.has(conversationId) ?? false,
+    fallBehind,
+    doubted: false,
     startCatchingUp: () => {
-      if (mode !== 'closed') mode = 'catching-up'
+      if (mode === 'closed') return
+      // What is held is in the ledger already, and so in what is about to be read.
+      if (mode === 'live') forgetWaiting()
+      mode = 'catching-up'
     },
     settle: (upTo, live) => {
       if (mode !== 'catching-up') return false
       position = upTo
       mode = 'live'
+      session.doubted = false
       outbox.push(live)
       const waited = pending
       pending = []
@@ -182,7 +242,7 @@ export function createSession(deps: SessionDeps): Session {
     },
     closed: () => {
       mode = 'closed'
-      pending = []
+      forgetWaiting()
     },
   }
   return session

@@ -17,6 +17,7 @@ import { type CatchUp, comeBack } from './catch-up.ts'
 import type { DevicePositions } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
 import { createFrameLimits } from './frame-limits.ts'
+import type { Gaps } from './gaps.ts'
 import type { Hub } from './hub.ts'
 import { createSession, type Session } from './session.ts'
 
@@ -31,13 +32,14 @@ export interface SocketDeps extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyTok
   readonly directory: SessionDirectory
   readonly positions: DevicePositions
   readonly catchUp: CatchUp
+  readonly gaps: Gaps
   readonly dispatch: Dispatch
 }
 
 export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
-    const { node, hub, directory, ledger, positions, catchUp, dispatch, log } = deps
+    const { node, hub, directory, ledger, positions, catchUp, gaps, dispatch, log } = deps
 
     async function authenticate(request: FastifyRequest): Promise<void> {
       const offered = subprotocolsOf(request)
@@ -79,6 +81,7 @@ export const socketRoute =
         expiresAt: exp,
         scheduleFlush: hub.scheduleFlush,
         onBehind: (behind) => void catchUp.resume(behind),
+        onGap: gaps.noticed,
       })
       const limits = createFrameLimits(Date.now())
       // Nothing is read before the session has been welcomed.

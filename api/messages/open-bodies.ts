@@ -10,10 +10,13 @@ export type OpenedBody =
   /** `deleted` by its sender; `erased` because the bytes or their key are gone. */
   | { readonly gone: 'deleted' | 'erased' }
 
+/** What is needed of a message to open its body. */
+type Closed = Pick<MessageRecord, 'conversationId' | 'messageId' | 'senderId' | 'body' | 'deletedAt'>
+
 /** In the order of the records, which may be of several conversations. */
 export async function openBodies(
   keys: ContentKeys,
-  records: readonly MessageRecord[],
+  records: readonly Closed[],
 ): Promise<readonly OpenedBody[]> {
   const senders = new Map<ConversationId, UserId[]>()
   for (const { conversationId, senderId, body } of records) {

@@ -10,7 +10,10 @@ export type Tick = 'sent' | 'delivered' | 'read'
 export const tickOf = ({ deliveredToAll, readByAll }: Ticks): Tick =>
   readByAll ? 'read' : deliveredToAll ? 'delivered' : 'sent'
 
-export const messageView = (record: MessageRecord, opened: OpenedBody) => ({
+export const messageView = (
+  record: Omit<MessageRecord, 'position' | 'body' | 'deletedAt'>,
+  opened: OpenedBody,
+) => ({
   conversationId: record.conversationId,
   seq: record.seq,
   messageId: record.messageId,

@@ -18,6 +18,7 @@ interface Given {
   /** What the socket was given, flattened. */
   sent(): string[]
   readonly behind: { times: number }
+  readonly gaps: { times: number }
   readonly reader: { backlog: number }
 }
 
@@ -26,6 +27,7 @@ function live(): Given {
   const frames: string[] = []
   const reader = { backlog: 0 }
   const behind = { times: 0 }
+  const gaps = { times: 0 }
   const socket = {
     OPEN: 1,
     readyState: 1,
@@ -42,11 +44,13 @@ function live(): Given {
     expiresAt: 0,
     scheduleFlush: () => {},
     onBehind: () => behind.times++,
+    onGap: () => gaps.times++,
   })
   session.settle(position(100), '"live"')
   return {
     session,
     behind,
+    gaps,
     reader,
     sent: () => {
       session.flush()
@@ -74,21 +78,44 @@ describe('a live session', () => {
     expect(behind.times).toBe(0)
   })
 
-  test('catches up when something happened in a conversation after it went live that it was not sent', () => {
-    const { session, sent, behind } = live()
+  test('holds the first of a conversation when something after it went live has not come yet', () => {
+    const { session, sent, gaps, behind } = live()
     session.deliver(message(7, 110))
     expect(sent()).toEqual(['live'])
-    expect(behind.times).toBe(1)
-    expect(session.mode).toBe('behind')
+    expect(session.isMissing(CONVERSATION)).toBe(true)
+    session.deliver(message(6, 90))
+    expect(sent()).toEqual(['live', 6, 7])
+    expect([gaps.times, behind.times]).toEqual([1, 0])
   })
 
-  test('catches up when a message is missing between two', () => {
-    const { session, sent, behind } = live()
+  test('holds frames that overtook another until it comes, in order, and says so once', () => {
+    const { session, sent, gaps, behind } = live()
     session.deliver(message(7, 90))
-    session.deliver(message(9, 130))
     session.deliver(message(10, 140))
+    session.deliver(message(9, 130))
     expect(sent()).toEqual(['live', 7])
-    expect(behind.times).toBe(1)
+    session.deliver(message(8, 120))
+    session.deliver(message(11, 150))
+    expect(sent()).toEqual(['live', 7, 8, 9, 10, 11])
+    expect(session.isMissing(CONVERSATION)).toBe(false)
+    expect([gaps.times, behind.times]).toEqual([1, 0])
+  })
+
+  test('goes on with other conversations while one waits for a missing frame', () => {
+    const { session, sent } = live()
+    session.deliver(message(7, 110))
+    const elsewhere = { ...message(3, 90), json: '"elsewhere"' }
+    const place = { ...elsewhere.place, conversationId: 'other' } as Delivery['place'] & object
+    session.deliver({ ...elsewhere, place })
+    expect(sent()).toEqual(['live', 'elsewhere'])
+  })
+
+  test('holds no more than a few hundred frames, then catches up', () => {
+    const { session, sent, gaps, behind } = live()
+    for (let number = 9; number <= 600; number++) session.deliver(message(number, 130))
+    expect(sent()).toEqual(['live'])
+    expect(session.mode).toBe('behind')
+    expect([gaps.times, behind.times]).toEqual([1, 1])
   })
 
   test('leaves out what it was sent before, as when two nodes tell of the same', () => {

@@ -120,6 +120,16 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       expect(await found(b, 'ann')).toEqual({})
     })
 
+    test('a peer that died without a word makes the others look at what it may not have pushed', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      let looked = 0
+      const off = b.onFoundAgain(() => looked++)
+      await under.kill(a)
+      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), { timeout: 20 * QUICK.deadAfterMs })
+      await vi.waitFor(() => expect(b.peers()).toEqual([]))
+      off()
+    })
+
     test('a node that starts again under its name has none of its old sessions', async () => {
       const [a, b] = [await open('a'), await open('b')]
       await a.add(user('ann'), device('phone'))

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest'
+import { createHub } from '../../../api/gateway/hub.ts'
+import { createPush } from '../../../api/gateway/push.ts'
+import { draftConversation } from '../../../domain/conversation/state.ts'
+import type { UnsealedEvent } from '../../../domain/events.ts'
+import type { UserId } from '../../../domain/ids.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+import type { Committed } from '../../../ledger/mailbox/contract.ts'
+import type { Bus } from '../../../runtime/bus/bus.ts'
+import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
+import {
+  ALICE,
+  apply,
+  BOB,
+  CARL,
+  CONVERSATION,
+  given,
+  send,
+  startGroup,
+  type World,
+  when,
+} from '../../domain/kit.ts'
+
+type Said = {
+  readonly channel: string
+  readonly message: { kind: string; userIds?: string[]; pushes?: unknown[] }
+}
+
+function pushWith(nodesOf: SessionDirectory['nodesOf'], maxPayload = 1_000_000) {
+  const said: Said[] = []
+  const reported: unknown[] = []
+  const bus = {
+    maxPayload,
+    publish: (channel: string, payload: string) => said.push({ channel, message: JSON.parse(payload) }),
+  } as unknown as Bus
+  const directory = { nodesOf, peers: () => ['north', 'south'] } as unknown as SessionDirectory
+  const push = createPush({ hub: createHub(), bus, directory, report: (error) => reported.push(error) })
+  return { push, said, reported }
+}
+
+function committed(world: World, text: string): Committed {
+  const before = draftConversation(world.conversation)
+  const decision = when(world, send(ALICE, text))
+  if (decision.kind !== 'accepted') throw new Error(decision.kind)
+  for (const event of decision.events) apply(world, event as never)
+  return {
+    conversationId: CONVERSATION,
+    events: decision.events as readonly UnsealedEvent[],
+    position: 9n as Position,
+    previousPosition: 8n as Position,
+    before,
+    after: world.conversation,
+  } as Committed
+}
+
+test('a push goes to the nodes that hold its people, and to no other', async () => {
+  const { push, said } = pushWith(async () => new Map([['south', [BOB]]]))
+  push.committed(committed(given(startGroup(ALICE, BOB, CARL)), 'a'))
+  await push.drained()
+  expect(said.map(({ channel, message }) => [channel, message.kind])).toEqual([['node.south', 'push']])
+})
+
+test('when nobody knows where people are, every node is told to look for itself', async () => {
+  const { push, said, reported } = pushWith(async () => {
+    throw new Error('the session store does not answer')
+  })
+  push.committed(committed(given(startGroup(ALICE, BOB, CARL)), 'a'))
+  await push.drained()
+  expect(reported).toHaveLength(1)
+  expect(said.map(({ channel, message }) => [channel, message.kind])).toEqual([
+    ['node.north', 'resync'],
+    ['node.south', 'resync'],
+  ])
+  for (const { message } of said) expect(message.userIds?.toSorted()).toEqual([ALICE, BOB, CARL].toSorted())
+})
+
+test('what is too large for the bus rings the doorbells of those concerned, without a word of it', async () => {
+  const people = Array.from({ length: 100 }, (_, n) => `person-${n}-${'x'.repeat(110)}` as UserId)
+  const { push, said } = pushWith(async () => new Map([['north', people]]), 8000)
+  push.committed(committed(given(startGroup(ALICE, ...people)), 'a'))
+  await push.drained()
+  expect(new Set(said.map(({ message }) => message.kind))).toEqual(new Set(['resync']))
+  expect(said.flatMap(({ message }) => message.userIds ?? []).toSorted()).toEqual(people.toSorted())
+  for (const { message } of said) expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(8000)
+})
