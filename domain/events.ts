@@ -45,6 +45,22 @@ export interface MemberRemoved extends Fact {
   readonly afterSeq: Seq
 }
 
+export interface MemberRoleChanged extends Fact {
+  readonly type: 'MemberRoleChanged'
+  readonly userId: UserId
+  /** The new one. */
+  readonly role: Role
+  /** An admin; where the last one left, they who left: the group was handed over. */
+  readonly by: UserId
+}
+
+export interface ConversationRenamed extends Fact {
+  readonly type: 'ConversationRenamed'
+  /** Absent: it has no title any more. */
+  readonly title?: string
+  readonly by: UserId
+}
+
 /** `B` is `Body` when decided and `SealedBody` when read back from the ledger. */
 export interface MessageSent<B = SealedBody> extends Fact {
   readonly type: 'MessageSent'
@@ -115,6 +131,8 @@ export type ConversationEvent<B = SealedBody> =
   | ConversationStarted
   | MemberAdded
   | MemberRemoved
+  | MemberRoleChanged
+  | ConversationRenamed
   | MessageSent<B>
   | MessageDeleted
 

@@ -27,6 +27,8 @@ export function streamOf(event: DomainEvent<unknown>): StreamName {
     case 'ConversationStarted':
     case 'MemberAdded':
     case 'MemberRemoved':
+    case 'MemberRoleChanged':
+    case 'ConversationRenamed':
     case 'MessageSent':
     case 'MessageDeleted':
       return conversationStream(event.conversationId)

@@ -18,6 +18,17 @@ CREATE TABLE conversations (
   last_position         bigint NOT NULL
 ) WITH (fillfactor = 70);
 
+-- One row per title a conversation ever had, so that who has left sees the one that they knew, and who was away hears of it.
+CREATE TABLE conversation_titles (
+  conversation_id uuid NOT NULL,
+  position        bigint NOT NULL,
+  -- null: from here on it had none
+  title           text,
+  by              text COLLATE "C" NOT NULL,
+  at              bigint NOT NULL,
+  PRIMARY KEY (conversation_id, position)
+);
+
 -- One row per person who ever was a member. Watermarks begin at joined_seq, so "has everything up to n" needs no other
 -- condition: min(delivered_seq) over the current others is how far everybody has it.
 CREATE TABLE members (
@@ -29,6 +40,10 @@ CREATE TABLE members (
   joined_at           bigint NOT NULL,
   joined_by           text COLLATE "C" NOT NULL,
   joined_position     bigint NOT NULL,
+  -- of the newest change of the role in this membership; null when it is the one they joined with
+  role_at             bigint,
+  role_by             text COLLATE "C",
+  role_position       bigint,
   -- null: a member now. Otherwise the last seq of this membership
   left_seq            integer,
   left_at             bigint,

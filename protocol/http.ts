@@ -29,6 +29,13 @@ export const startConversation = z.object({
   retention: z.object({ mode: z.literal('permanent') }).optional(),
 })
 
+/** What is absent stays as it is. */
+export const changeConversation = z
+  .object({ title: title.nullable().optional() })
+  .refine(({ title }) => title !== undefined, 'nothing to change')
+
+export const changeMember = z.object({ role: z.enum(['admin', 'member']) })
+
 export const addMembers = z.object({ userIds: userIds.min(1) })
 
 export const sendMessage = z.object({ messageId, nonce, clientAt: millis, body, deviceId })

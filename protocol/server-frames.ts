@@ -81,18 +81,24 @@ const memberChange = z
     t: z.literal('member'),
     conversationId,
     userId,
-    change: z.enum(['added', 'removed']),
+    change: z.enum(['added', 'removed', 'role']),
+    role: role.exactOptional().meta({ description: 'With `change: "role"`: the new one.' }),
     by: userId,
     at: millis,
   })
-  .meta({ description: 'Somebody came into a group, or is in it no more.' })
+  .meta({
+    description:
+      'Somebody came into a group (as a member, whatever they were before), is in it no more, or has another role.',
+  })
 
 const conversation = z
   .object({
     t: z.literal('conversation'),
     conversationId,
+    change: z.enum(['renamed']).exactOptional(),
+    by: userId.exactOptional().meta({ description: 'With `change`: who changed it.' }),
     kind: z.enum(['direct', 'group']),
-    title: z.string().exactOptional(),
+    title: z.string().exactOptional().meta({ description: 'Absent where it has none.' }),
     memberCount: z.int(),
     members: z
       .array(member)
@@ -102,7 +108,10 @@ const conversation = z
     lastSeq: seq,
     at: millis,
   })
-  .meta({ description: 'A conversation that this person is in from now on.' })
+  .meta({
+    description:
+      'A conversation that this person is in from now on; with `change`, one that they are in, as it is from now on.',
+  })
 
 const error = z
   .object({

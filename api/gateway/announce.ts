@@ -2,13 +2,24 @@
  * Which facts are told to whom: turns what was committed into announcements, each serialised once. Pure; `push.ts` carries
  * them to sockets.
  */
-import type { ConversationState } from '../../domain/conversation/state.ts'
+import {
+  type ConversationState,
+  draftConversation,
+  evolveConversation,
+} from '../../domain/conversation/state.ts'
 import { watermarksOf } from '../../domain/delivery/state.ts'
-import type { MessageDelivered, MessageRead, UnsealedEvent } from '../../domain/events.ts'
+import type { ConversationEvent, MessageDelivered, MessageRead, UnsealedEvent } from '../../domain/events.ts'
 import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Committed } from '../../ledger/mailbox/contract.ts'
 import type { ReceiptFrame } from '../../protocol/server-frames.ts'
-import { conversationFrame, deletedFrame, memberFrame, messageFrame } from './frames.ts'
+import {
+  conversationFrame,
+  deletedFrame,
+  memberFrame,
+  messageFrame,
+  renamedFrame,
+  roleFrame,
+} from './frames.ts'
 import type { Delivery } from './session.ts'
 
 export interface Announcement {
@@ -20,11 +31,16 @@ export function announce(committed: Committed): Announcement[] {
   return committed.deliveredBefore ? announceReceipts(committed) : announceConversation(committed)
 }
 
-function announceConversation({ conversationId, events, before, after, previousPosition }: Committed) {
+function announceConversation({ conversationId, events, before, previousPosition }: Committed) {
   const announcements: Announcement[] = []
-  // Membership may change within a batch: each fact goes to those who were members when it happened.
-  let members: ReadonlySet<UserId> = new Set(before.members.keys())
+  // Membership may change within a batch: each fact goes to those who were members when it happened. Messages are not
+  // folded, so that a batch of them copies nothing.
+  let state = before
   let seqBefore = before.lastSeq
+  const evolve = (event: ConversationEvent<unknown>): void => {
+    if (state === before) state = draftConversation(before)
+    evolveConversation(state, event)
+  }
   const tell = (recipients: Iterable<UserId>, frame: object, more: Partial<Delivery['place']> = {}): void => {
     const place = { conversationId, seqBefore, previousPosition, ...more }
     announcements.push({ recipients: [...recipients], delivery: { json: JSON.stringify(frame), place } })
@@ -33,31 +49,38 @@ function announceConversation({ conversationId, events, before, after, previousP
   for (const event of events as readonly UnsealedEvent[]) {
     switch (event.type) {
       case 'ConversationStarted':
-        members = new Set(event.members.map(({ userId }) => userId))
-        tell(members, conversationFrame(startedWith(after, event.members)), { begins: true })
+        evolve(event)
+        tell(state.members.keys(), conversationFrame(state, seqBefore, event.at), { begins: true })
         break
       case 'MemberAdded':
-        tell([event.userId], conversationFrame(after), { begins: true })
-        members = new Set(members).add(event.userId)
-        tell(members, memberFrame(event))
+        evolve(event)
+        tell([event.userId], conversationFrame(state, seqBefore, event.at), { begins: true })
+        tell(state.members.keys(), memberFrame(event))
         break
       case 'MemberRemoved':
-        tell(members, memberFrame(event))
-        members = new Set(members)
-        ;(members as Set<UserId>).delete(event.userId)
+        tell(state.members.keys(), memberFrame(event))
+        evolve(event)
+        break
+      case 'MemberRoleChanged':
+        evolve(event)
+        tell(state.members.keys(), roleFrame(event))
+        break
+      case 'ConversationRenamed':
+        evolve(event)
+        tell(state.members.keys(), renamedFrame(state, seqBefore, event))
         break
       case 'MessageSent': {
         const place = { conversationId, seqBefore, seq: event.seq, previousPosition }
         const json = JSON.stringify(messageFrame(event))
         const { senderId, deviceId } = event
-        const others = [...members].filter((userId) => userId !== senderId)
+        const others = [...state.members.keys()].filter((userId) => userId !== senderId)
         announcements.push({ recipients: others, delivery: { json, place } })
         announcements.push({ recipients: [senderId], delivery: { json, place, exceptDevice: deviceId } })
         seqBefore = event.seq
         break
       }
       case 'MessageDeleted':
-        tell(members, deletedFrame(event))
+        tell(state.members.keys(), deletedFrame(event))
         break
       case 'MessageDelivered':
       case 'MessageRead':
@@ -69,15 +92,6 @@ function announceConversation({ conversationId, events, before, after, previousP
     }
   }
   return announcements
-}
-
-/** The state after the batch, with the members of the start: later changes in the batch are told by frames of their own. */
-function startedWith(
-  after: ConversationState,
-  members: readonly { readonly userId: UserId; readonly role: 'admin' | 'member' }[],
-): ConversationState {
-  const started = new Map(members.map(({ userId, role }) => [userId, { role, joinedSeq: 0 as Seq }]))
-  return { ...after, members: started, lastSeq: 0 as Seq }
 }
 
 function announceReceipts({ conversationId, events, after, deliveredBefore }: Committed): Announcement[] {

@@ -125,7 +125,12 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         ...(members.length > MEMBERS_IN_FRAME ? {} : { members }),
       })
     }
-    for (const { position: _, ...change } of changes.members) send({ t: 'member', ...change })
+    for (const { position: _, role, ...change } of changes.members) {
+      send({ t: 'member', ...change, ...(role === null ? {} : { role }) })
+    }
+    for (const { position: _, title, ...renamed } of changes.renamed) {
+      send({ t: 'conversation', change: 'renamed', ...renamed, ...(title === null ? {} : { title }) })
+    }
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {

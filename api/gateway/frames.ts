@@ -2,7 +2,15 @@
 
 import type { Body } from '../../domain/body.ts'
 import type { ConversationState } from '../../domain/conversation/state.ts'
-import type { MemberAdded, MemberRemoved, MessageDeleted, MessageSent } from '../../domain/events.ts'
+import type {
+  ConversationRenamed,
+  MemberAdded,
+  MemberRemoved,
+  MemberRoleChanged,
+  MessageDeleted,
+  MessageSent,
+} from '../../domain/events.ts'
+import type { Millis, Seq } from '../../domain/ids.ts'
 import type {
   ConversationFrame,
   DeletedFrame,
@@ -43,8 +51,25 @@ export const memberFrame = (event: MemberAdded | MemberRemoved): MemberFrame => 
   at: event.at,
 })
 
-export function conversationFrame(state: ConversationState): ConversationFrame {
-  const { conversationId, kind = 'group', title, members, lastSeq, startedAt } = state
+export const roleFrame = ({ conversationId, userId, role, by, at }: MemberRoleChanged): MemberFrame => ({
+  t: 'member',
+  conversationId,
+  userId,
+  change: 'role',
+  role,
+  by,
+  at,
+})
+
+export const renamedFrame = (
+  state: ConversationState,
+  lastSeq: Seq,
+  { by, at }: ConversationRenamed,
+): ConversationFrame => ({ ...conversationFrame(state, lastSeq, at), change: 'renamed', by })
+
+/** @param at when this person came to be in it, or when it changed. */
+export function conversationFrame(state: ConversationState, lastSeq: Seq, at: Millis): ConversationFrame {
+  const { conversationId, kind = 'group', title, members } = state
   return {
     t: 'conversation',
     conversationId,
@@ -55,6 +80,6 @@ export function conversationFrame(state: ConversationState): ConversationFrame {
       ? {}
       : { members: [...members].map(([userId, { role }]) => ({ userId, role })) }),
     lastSeq,
-    at: startedAt,
+    at,
   }
 }

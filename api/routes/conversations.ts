@@ -27,6 +27,13 @@ const conversationView = (state: ConversationState) => ({
   lastSeq: state.lastSeq,
 })
 
+/** @throws ApiProblem */
+function limitTitle(title: string | null | undefined): void {
+  if (title && longerThan(title, LIMITS.titleCharacters)) {
+    throw new ApiProblem('too_large', `a title has at most ${LIMITS.titleCharacters} characters`)
+  }
+}
+
 export const conversationRoutes =
   ({ handler }: ApiDeps): FastifyPluginAsyncZod =>
   async (app) => {
@@ -34,9 +41,7 @@ export const conversationRoutes =
       const { sub: by } = identityOf(request)
       const { kind, title } = request.body
       const members = [...new Set(request.body.members)].filter((userId) => userId !== by)
-      if (title !== undefined && longerThan(title, LIMITS.titleCharacters)) {
-        throw new ApiProblem('too_large', `a title has at most ${LIMITS.titleCharacters} characters`)
-      }
+      limitTitle(title)
       if (kind === 'direct' && members.length !== 1) {
         throw new ApiProblem('bad_frame', 'a direct conversation has exactly one other member')
       }
@@ -60,6 +65,40 @@ export const conversationRoutes =
       const { sub } = identityOf(request)
       return conversationView(await conversationFor(sub, request.params.id))
     })
+
+    app.patch(
+      '/v1/conversations/:id',
+      { schema: { params: http.conversationPath, body: http.changeConversation } },
+      async (request) => {
+        const { sub: by } = identityOf(request)
+        const { id } = request.params
+        const { title } = request.body
+        limitTitle(title)
+        const renaming = { type: 'rename', at: now(), by, envelope: userEnvelope(by) } as const
+        resultOf(await handler.converse(id, title ? { ...renaming, title } : renaming))
+        return conversationView(await handler.conversation(id))
+      },
+    )
+
+    app.patch(
+      '/v1/conversations/:id/members/:userId',
+      { schema: { params: http.memberPath, body: http.changeMember } },
+      async (request) => {
+        const { sub: by } = identityOf(request)
+        const { id, userId } = request.params
+        const { role } = request.body
+        const command = {
+          type: 'change-role',
+          at: now(),
+          by,
+          userId,
+          role,
+          envelope: userEnvelope(by),
+        } as const
+        resultOf(await handler.converse(id, command))
+        return conversationView(await handler.conversation(id))
+      },
+    )
 
     app.post(
       '/v1/conversations/:id/members',

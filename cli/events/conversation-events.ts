@@ -60,6 +60,8 @@ function concerns(event: DomainEvent, seq: Seq): boolean {
     case 'ConversationStarted':
     case 'MemberAdded':
     case 'MemberRemoved':
+    case 'MemberRoleChanged':
+    case 'ConversationRenamed':
       return false
     default:
       return event satisfies never

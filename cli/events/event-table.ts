@@ -46,6 +46,10 @@ function what(event: DomainEvent): string {
     case 'MemberAdded':
     case 'MemberRemoved':
       return event.userId
+    case 'MemberRoleChanged':
+      return `${event.userId} ${event.role}`
+    case 'ConversationRenamed':
+      return event.title ?? ''
     case 'MessageSent':
       return `#${event.seq} ${sizeOf(event.body.bytes)}`
     case 'MessageDeleted':

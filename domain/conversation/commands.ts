@@ -1,6 +1,7 @@
 /** What people ask of a conversation. Times and ids come with the command: the domain has no clock and no dice. */
 import type { Body } from '../body.ts'
-import type { ConversationKind, Role } from '../events.ts'
+import type { Decision } from '../decision.ts'
+import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
 import type { DeviceId, MessageId, Millis, Seq, UserId } from '../ids.ts'
 import type { KnownMessage } from './state.ts'
 
@@ -47,7 +48,19 @@ export interface RemoveMember extends Asked {
   readonly userId: UserId
 }
 
-export type ConversationCommand = Start | Send | Delete | AddMembers | RemoveMember
+export interface ChangeRole extends Asked {
+  readonly type: 'change-role'
+  readonly userId: UserId
+  readonly role: Role
+}
+
+export interface Rename extends Asked {
+  readonly type: 'rename'
+  /** Absent: no title any more. */
+  readonly title?: string
+}
+
+export type ConversationCommand = Start | Send | Delete | AddMembers | RemoveMember | ChangeRole | Rename
 
 /** The answers, by command. */
 export interface ConversationResults {
@@ -56,6 +69,14 @@ export interface ConversationResults {
   delete: { readonly seq: Seq; readonly at: Millis }
   'add-members': { readonly added: readonly { readonly userId: UserId; readonly role: Role }[] }
   'remove-member': { readonly removed: boolean }
+  'change-role': { readonly changed: boolean }
+  rename: { readonly renamed: boolean }
 }
 
 export type ConversationResult = ConversationResults[ConversationCommand['type']]
+
+/** What deciding a command of this name gives. */
+export type Decided<Name extends keyof ConversationResults> = Decision<
+  ConversationEvent<Body>,
+  ConversationResults[Name]
+>

@@ -1,35 +1,12 @@
 /** The rules of a conversation: who may say what, and the dense numbering of its messages. Pure. */
 import type { Body } from '../body.ts'
-import {
-  accepted,
-  alreadyDone,
-  type Decision,
-  needsMessage,
-  nothingToDo,
-  type Rejected,
-  rejected,
-} from '../decision.ts'
+import { accepted, alreadyDone, type Decision, needsMessage, rejected } from '../decision.ts'
 import type { ConversationEvent } from '../events.ts'
-import { type MessageId, type Millis, NO_SEQ, type Seq, type UserId } from '../ids.ts'
-import type {
-  AddMembers,
-  ConversationCommand,
-  ConversationResult,
-  ConversationResults,
-  Delete,
-  RemoveMember,
-  Send,
-  Start,
-} from './commands.ts'
+import { type MessageId, NO_SEQ, type Seq } from '../ids.ts'
+import type { ConversationCommand, ConversationResult, Decided, Delete, Send, Start } from './commands.ts'
+import { addMembers, changeRole, removeMember, rename } from './decide-members.ts'
+import { MAX_MEMBERS, notBefore, refuseStranger, tooManyMembers } from './rules.ts'
 import type { ConversationState, KnownMessage } from './state.ts'
-
-/** WhatsApp's limit; the fan-out of a send and the size of a state are bounded by it. */
-export const MAX_MEMBERS = 1024
-
-type Decided<Name extends keyof ConversationResults> = Decision<
-  ConversationEvent<Body>,
-  ConversationResults[Name]
->
 
 export function decideConversation(
   command: ConversationCommand,
@@ -46,6 +23,10 @@ export function decideConversation(
       return addMembers(command, state)
     case 'remove-member':
       return removeMember(command, state)
+    case 'change-role':
+      return changeRole(command, state)
+    case 'rename':
+      return rename(command, state)
     default:
       return command satisfies never
   }
@@ -130,48 +111,6 @@ function deleteMessage(command: Delete, state: ConversationState): Decided<'dele
   })
 }
 
-function addMembers(command: AddMembers, state: ConversationState): Decided<'add-members'> {
-  const refusal = refuseStranger(state, command.by) ?? refuseNonAdmin(state, command.by)
-  if (refusal) return refusal
-  const fresh = [...new Set(command.userIds)].filter((userId) => !state.members.has(userId))
-  if (fresh.length === 0) return nothingToDo({ added: [] })
-  if (state.members.size + fresh.length > MAX_MEMBERS) return tooManyMembers()
-  const at = notBefore(state, command.at)
-  return accepted(
-    fresh.map((userId) => ({
-      type: 'MemberAdded' as const,
-      conversationId: state.conversationId,
-      at,
-      userId,
-      role: 'member' as const,
-      by: command.by,
-      afterSeq: state.lastSeq,
-    })),
-    { added: fresh.map((userId) => ({ userId, role: 'member' as const })) },
-  )
-}
-
-function removeMember(command: RemoveMember, state: ConversationState): Decided<'remove-member'> {
-  const leaving = command.userId === command.by
-  const refusal =
-    refuseStranger(state, command.by) ?? (leaving ? refuseDirect(state) : refuseNonAdmin(state, command.by))
-  if (refusal) return refusal
-  if (!state.members.has(command.userId)) return nothingToDo({ removed: false })
-  return accepted(
-    [
-      {
-        type: 'MemberRemoved',
-        conversationId: state.conversationId,
-        at: notBefore(state, command.at),
-        userId: command.userId,
-        by: command.by,
-        afterSeq: state.lastSeq,
-      },
-    ],
-    { removed: true },
-  )
-}
-
 /** The message in the state, or what a look-up found, or that one is needed because it may be older than the state remembers. */
 function findMessage(
   wanted: {
@@ -191,28 +130,3 @@ function findMessage(
   const proven = wanted.found === null && remembered <= (wanted.soughtUpTo ?? NO_SEQ) + 1
   return proven ? undefined : 'look-up'
 }
-
-function refuseStranger(state: ConversationState, userId: UserId): Rejected | undefined {
-  if (state.kind === undefined) return rejected('not_found', 'no such conversation')
-  if (!state.members.has(userId)) return rejected('not_member', 'you are not a member of this conversation')
-  return undefined
-}
-
-function refuseNonAdmin(state: ConversationState, userId: UserId): Rejected | undefined {
-  const direct = refuseDirect(state)
-  if (direct) return direct
-  if (state.members.get(userId)?.role !== 'admin')
-    return rejected('forbidden', 'only admins change the members')
-  return undefined
-}
-
-function refuseDirect(state: ConversationState): Rejected | undefined {
-  return state.kind === 'direct'
-    ? rejected('conflict', 'the two members of a direct conversation do not change')
-    : undefined
-}
-
-const tooManyMembers = (): Rejected => rejected('too_large', `a group has at most ${MAX_MEMBERS} members`)
-
-/** Clocks of different nodes differ; the times of one stream never go back. */
-const notBefore = (state: ConversationState, at: Millis): Millis => (at > state.lastAt ? at : state.lastAt)

@@ -37,7 +37,7 @@ export interface ConversationState {
   kind?: ConversationKind
   title?: string
   startedAt: Millis
-  /** Current members only. Entries are replaced, never changed. */
+  /** Current members only, in the order of their joining. Entries are replaced, never changed. */
   members: Map<UserId, Member>
   lastSeq: Seq
   /** Time of the newest fact; no later fact is given an earlier one. */
@@ -55,7 +55,7 @@ export interface ConversationState {
 export const RECENT_MESSAGES = 128
 
 /** Changes whenever the fold or the shape of the state does: snapshots of another version are ignored. */
-export const CONVERSATION_STATE_VERSION = 1
+export const CONVERSATION_STATE_VERSION = 2
 
 export const initialConversation = (conversationId: ConversationId): ConversationState => ({
   conversationId,
@@ -92,6 +92,15 @@ export function evolveConversation(
       return state
     case 'MemberRemoved':
       state.members.delete(event.userId)
+      return state
+    case 'MemberRoleChanged': {
+      const joinedSeq = state.members.get(event.userId)?.joinedSeq ?? NO_SEQ
+      state.members.set(event.userId, { role: event.role, joinedSeq })
+      return state
+    }
+    case 'ConversationRenamed':
+      if (event.title === undefined) delete state.title
+      else state.title = event.title
       return state
     case 'MessageSent': {
       state.lastSeq = event.seq

@@ -49,6 +49,11 @@ export const EVENT_SCHEMAS: Readonly<Record<DomainEvent['type'], EventSchema>> =
     version: 1,
     data: z.object({ conversationId, userId, by: userId, afterSeq: seq }),
   },
+  MemberRoleChanged: { version: 1, data: z.object({ conversationId, userId, role, by: userId }) },
+  ConversationRenamed: {
+    version: 1,
+    data: z.object({ conversationId, title: z.string().optional(), by: userId }),
+  },
   MessageSent: { version: 1, data: messageSent },
   MessageDeleted: { version: 1, data: z.object({ conversationId, seq, messageId, by: userId }) },
   MessageDelivered: { version: 1, data: z.object(range) },

@@ -81,8 +81,13 @@ function weigh(command: ConversationCommand): number {
       return command.userIds.length * EVENT_BYTES
     case 'start':
       return EVENT_BYTES + command.members.length * 180
-    case 'delete':
+    case 'rename':
+      return EVENT_BYTES + (command.title ?? '').length * 3
     case 'remove-member':
+      // The last admin's leaving is two events.
+      return 2 * EVENT_BYTES
+    case 'delete':
+    case 'change-role':
       return EVENT_BYTES
     default:
       return command satisfies never

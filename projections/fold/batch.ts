@@ -13,6 +13,7 @@ import {
 import { type AttemptChanges, attemptWrites } from './delivery-attempts.ts'
 import {
   acknowledge,
+  changeRole,
   join,
   leave,
   type MemberChange,
@@ -23,10 +24,12 @@ import {
 import { memberWrites } from './members.ts'
 import { addMessage, deleteMessage, type MessageChanges, messageWrites } from './messages.ts'
 import { addReceipt, type ReceiptChanges, receiptWrites } from './receipts.ts'
+import { addTitle, type TitleChanges, titleWrites } from './titles.ts'
 import type { Write } from './write.ts'
 
 export interface Batch {
   readonly conversations: ConversationChanges
+  readonly titles: TitleChanges
   readonly members: MemberChanges
   readonly messages: MessageChanges
   readonly receipts: ReceiptChanges
@@ -35,6 +38,7 @@ export interface Batch {
 
 export const emptyBatch = (): Batch => ({
   conversations: new Map(),
+  titles: [],
   members: new Map(),
   messages: { sent: new Map(), deleted: new Map() },
   receipts: { receipts: [], devices: new Map() },
@@ -53,6 +57,7 @@ export function foldEvent(batch: Batch, event: DomainEvent, position: Position):
     case 'ConversationStarted': {
       const { at, by } = event
       startConversation(batch.conversations, event, position)
+      if (event.title !== undefined) addTitle(batch.titles, event, position)
       for (const { userId, role } of event.members) {
         join(member(userId), { role, afterSeq: NO_SEQ, at, by, position })
       }
@@ -65,6 +70,12 @@ export function foldEvent(batch: Batch, event: DomainEvent, position: Position):
     }
     case 'MemberRemoved':
       leave(member(event.userId), event, position)
+      break
+    case 'MemberRoleChanged':
+      changeRole(member(event.userId), event, position)
+      break
+    case 'ConversationRenamed':
+      addTitle(batch.titles, event, position)
       break
     case 'MessageSent':
       sendInConversation(batch.conversations, event, position)
@@ -92,6 +103,7 @@ export function foldEvent(batch: Batch, event: DomainEvent, position: Position):
 /** To be run in this order, in one transaction. */
 export const writesOf = (schema: ReadSchema, batch: Batch): Write[] => [
   ...conversationWrites(schema, batch.conversations),
+  ...titleWrites(schema, batch.titles),
   ...messageWrites(schema, batch.messages),
   ...memberWrites(schema, batch.members),
   ...receiptWrites(schema, batch.receipts),

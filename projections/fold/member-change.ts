@@ -4,11 +4,18 @@
  *
  *   join       everything before it is forgotten but the history and the own messages: watermarks stand at joined_seq
  *   leave      ends the newest range of the history
+ *   role       the newest change of a membership counts
  *   delivered  moves the delivered watermark, forwards only; the first event that reaches a seq gives its time
  *   read       the same for the read watermark
  *   send       one more own message, beyond both watermarks
  */
-import type { MemberRemoved, MessageDelivered, MessageRead, Role } from '../../domain/events.ts'
+import type {
+  MemberRemoved,
+  MemberRoleChanged,
+  MessageDelivered,
+  MessageRead,
+  Role,
+} from '../../domain/events.ts'
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { UnapplicableEvent } from './unapplicable-event.ts'
@@ -23,6 +30,13 @@ export interface Joining {
 
 export interface Leaving {
   readonly afterSeq: Seq
+  readonly at: Millis
+  readonly by: UserId
+  readonly position: Position
+}
+
+export interface RoleChange {
+  readonly role: Role
   readonly at: Millis
   readonly by: UserId
   readonly position: Position
@@ -43,6 +57,8 @@ export interface MemberChange {
   /** The newest joining in this batch, and its end. */
   joined?: Joining
   left?: Leaving
+  /** Of the joining in this batch, else of the membership that stood when it began. */
+  role?: RoleChange
   delivered?: Mark
   read?: Mark
   /** Own messages since the joining, or in this batch. */
@@ -70,17 +86,20 @@ export function memberOf(
 
 /** @throws UnapplicableEvent if this person is a member already; nothing is changed then. */
 export function join(member: MemberChange, joined: Joining): void {
-  const isMember = member.joined ? !member.left : !member.ended && isMoved(member)
+  const isMember = member.joined
+    ? !member.left
+    : !member.ended && (isMoved(member) || member.role !== undefined)
   if (isMember) throw new UnapplicableEvent('somebody joins who is a member already')
   member.joined = joined
   delete member.left
+  delete member.role
   delete member.delivered
   delete member.read
   member.sent = []
   member.opened.push({ from: joined.afterSeq + 1 })
 }
 
-/** Whether anything but joining and leaving happened. */
+/** Whether anything but joining, leaving and a change of the role happened. */
 export const isMoved = ({ sent, delivered, read }: MemberChange): boolean =>
   sent.length > 0 || delivered !== undefined || read !== undefined
 
@@ -91,6 +110,17 @@ export function leave(member: MemberChange, { afterSeq, at, by }: MemberRemoved,
   member[end] = { afterSeq, at, by, position }
   const open = member.joined ? member.opened.at(-1) : undefined
   if (open) open.to = afterSeq
+}
+
+/** @throws UnapplicableEvent if this person has left; nothing is changed then. */
+export function changeRole(
+  member: MemberChange,
+  { role, at, by }: MemberRoleChanged,
+  position: Position,
+): void {
+  if (member.joined ? member.left : member.ended)
+    throw new UnapplicableEvent('the role of somebody changes who is no member')
+  member.role = { role, at, by, position }
 }
 
 export function acknowledge(

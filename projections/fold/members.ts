@@ -1,6 +1,6 @@
 /**
- * Merges what a batch changed about members into `members`, in three statements: memberships that ended, then those
- * that began, then everybody else's watermarks.
+ * Merges what a batch changed about members into `members`, in four statements: changes of a role, memberships that
+ * ended, then those that began, then everybody else's watermarks.
  */
 import type { ReadSchema } from '../schema.ts'
 import { numbers, plain } from './columns.ts'
@@ -15,6 +15,16 @@ import {
 } from './member-change.ts'
 import { perSchema } from './per-schema.ts'
 import type { Write } from './write.ts'
+
+const changeRoles = perSchema((schema) => ({
+  name: `${schema}: change roles`,
+  text: `
+    UPDATE ${schema}.members m SET
+      role = change.role, role_at = change.role_at, role_by = change.role_by, role_position = change.role_position
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[])
+      AS change (conversation_id, user_id, role, role_at, role_by, role_position)
+    WHERE m.conversation_id = change.conversation_id AND m.user_id = change.user_id AND m.left_seq IS NULL`,
+}))
 
 const endMemberships = perSchema((schema) => ({
   name: `${schema}: end memberships`,
@@ -34,21 +44,22 @@ const joinMembers = perSchema((schema) => ({
       delivered_seq, delivered_at, delivered_device_id, delivered_position,
       read_seq, read_at, read_device_id, read_position,
       first_sent_seq, last_sent_seq, own_after_delivered, own_after_read,
-      role, joined_seq, joined_at, joined_by, joined_position, history)
+      joined_seq, joined_at, joined_by, joined_position, history, role, role_at, role_by, role_position)
     SELECT conversation_id, user_id, left_seq, left_at, left_by, left_position,
       coalesce(delivered_seq, joined_seq), delivered_at, delivered_device_id, delivered_position,
       coalesce(read_seq, joined_seq), read_at, read_device_id, read_position,
       first_sent_seq, last_sent_seq, sent_after_delivered, sent_after_read,
-      role, joined_seq, joined_at, joined_by, joined_position, opened
+      joined_seq, joined_at, joined_by, joined_position, opened, role, role_at, role_by, role_position
     FROM unnest($1::uuid[], $2::text[], $3::int[], $4::bigint[], $5::text[], $6::bigint[],
       $7::int[], $8::bigint[], $9::text[], $10::bigint[], $11::int[], $12::bigint[], $13::text[], $14::bigint[],
       $15::int[], $16::int[], $17::int[], $18::int[],
-      $19::text[], $20::int[], $21::bigint[], $22::text[], $23::bigint[], $24::int4multirange[])
+      $19::int[], $20::bigint[], $21::text[], $22::bigint[], $23::int4multirange[],
+      $24::text[], $25::bigint[], $26::text[], $27::bigint[])
       AS change (conversation_id, user_id, left_seq, left_at, left_by, left_position,
         delivered_seq, delivered_at, delivered_device_id, delivered_position,
         read_seq, read_at, read_device_id, read_position,
         first_sent_seq, last_sent_seq, sent_after_delivered, sent_after_read,
-        role, joined_seq, joined_at, joined_by, joined_position, opened)
+        joined_seq, joined_at, joined_by, joined_position, opened, role, role_at, role_by, role_position)
     ON CONFLICT (conversation_id, user_id) DO UPDATE SET
       left_seq = excluded.left_seq, left_at = excluded.left_at,
       left_by = excluded.left_by, left_position = excluded.left_position,
@@ -59,7 +70,9 @@ const joinMembers = perSchema((schema) => ({
       first_sent_seq = coalesce(m.first_sent_seq, excluded.first_sent_seq),
       last_sent_seq = coalesce(excluded.last_sent_seq, m.last_sent_seq),
       own_after_delivered = excluded.own_after_delivered, own_after_read = excluded.own_after_read,
-      role = excluded.role, joined_seq = excluded.joined_seq, joined_at = excluded.joined_at,
+      role = excluded.role, role_at = excluded.role_at,
+      role_by = excluded.role_by, role_position = excluded.role_position,
+      joined_seq = excluded.joined_seq, joined_at = excluded.joined_at,
       joined_by = excluded.joined_by, joined_position = excluded.joined_position,
       history = m.history + excluded.history
     WHERE m.left_seq IS NOT NULL`,
@@ -113,7 +126,13 @@ export function memberWrites(schema: ReadSchema, changes: MemberChanges): Write[
   const ended = all.filter((change) => change.ended !== undefined)
   const joined = all.filter((change) => change.joined !== undefined)
   const moved = all.filter((change) => change.joined === undefined && isMoved(change))
+  const promoted = all.filter((change) => change.joined === undefined && change.role !== undefined)
   const writes: Write[] = []
+  if (promoted.length > 0) {
+    // Before the memberships end: a role is changed first and its bearer leaves then, never the other way round.
+    const values = [...idsOf(promoted), ...rolesOf(promoted)]
+    writes.push({ statement: changeRoles(schema), values, rows: promoted.length })
+  }
   if (ended.length > 0) {
     const values = [...idsOf(ended), ...leavingsOf(ended, (change) => change.ended)]
     writes.push({ statement: endMemberships(schema), values, rows: ended.length })
@@ -165,10 +184,17 @@ const marksOf = (
 ]
 
 const joiningsOf = (changes: readonly MemberChange[]): string[] => [
-  plain(changes, ({ joined }) => joined?.role),
   numbers(changes, ({ joined }) => joined?.afterSeq),
   numbers(changes, ({ joined }) => joined?.at),
   plain(changes, ({ joined }) => joined?.by),
   numbers(changes, ({ joined }) => joined?.position),
   plain(changes, openedRanges),
+  ...rolesOf(changes),
+]
+
+const rolesOf = (changes: readonly MemberChange[]): string[] => [
+  plain(changes, ({ role, joined }) => role?.role ?? joined?.role),
+  numbers(changes, ({ role }) => role?.at),
+  plain(changes, ({ role }) => role?.by),
+  numbers(changes, ({ role }) => role?.position),
 ]

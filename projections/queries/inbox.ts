@@ -46,7 +46,7 @@ const INBOX: Statement = {
   name: 'inbox of a person',
   text: `
     WITH page AS (
-      SELECT c.conversation_id, c.kind, c.title, c.last_seq, me.role, me.left_seq, me.history,
+      SELECT c.conversation_id, c.kind, c.title, c.last_seq, me.role, me.left_seq, me.left_position, me.history,
              me.delivered_seq, me.delivered_at, me.read_seq, me.read_at, me.last_sent_seq, me.own_after_read,
              coalesce(me.left_seq, c.last_seq) - me.read_seq - me.own_after_read AS unread,
              coalesce(me.left_position, greatest(c.last_message_position, me.joined_position)) AS place
@@ -56,7 +56,12 @@ const INBOX: Statement = {
       ORDER BY place DESC
       LIMIT $3
     )
-    SELECT page.conversation_id AS "conversationId", page.kind, page.title, page.role, page.left_seq AS "leftSeq",
+    SELECT page.conversation_id AS "conversationId", page.kind, page.role,
+           CASE WHEN page.left_seq IS NULL THEN page.title ELSE (
+             SELECT t.title FROM read.conversation_titles t
+             WHERE t.conversation_id = page.conversation_id AND t.position <= page.left_position
+             ORDER BY t.position DESC LIMIT 1
+           ) END AS title, page.left_seq AS "leftSeq",
            page.unread, page.delivered_seq AS "deliveredSeq", page.delivered_at, page.read_seq AS "readSeq", page.read_at,
            page.place, unread.at AS earliest_unread_at, to_jsonb(others) AS others,
            own.seq AS own_seq, own.at AS own_at, own.deleted_at AS own_deleted_at, m.message_id IS NOT NULL AS has_message,

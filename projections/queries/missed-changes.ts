@@ -1,4 +1,4 @@
-/** What else a device missed: conversations begun or joined, people who came and went, messages that were deleted. */
+/** What else a device missed: conversations begun or joined, people who came, went and got another role, new titles, messages that were deleted. */
 import type { ConversationKind, Role } from '../../domain/events.ts'
 import type { ConversationId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
@@ -19,7 +19,20 @@ interface JoinedConversation {
 interface MemberChange {
   readonly conversationId: ConversationId
   readonly userId: UserId
-  readonly change: 'added' | 'removed'
+  readonly change: 'added' | 'removed' | 'role'
+  /** Of a `role`: the one that stands now. */
+  readonly role: Role | null
+  readonly by: UserId
+  readonly at: Millis
+  readonly position: Position
+}
+
+interface RenamedConversation {
+  readonly conversationId: ConversationId
+  readonly kind: ConversationKind
+  readonly title: string | null
+  readonly memberCount: number
+  readonly lastSeq: Seq
   readonly by: UserId
   readonly at: Millis
   readonly position: Position
@@ -38,6 +51,8 @@ export interface MissedChanges {
   /** Their member lists are complete, so nobody in them is in `members` too. */
   readonly joined: readonly JoinedConversation[]
   readonly members: readonly MemberChange[]
+  /** Only the title that stands now, once. */
+  readonly renamed: readonly RenamedConversation[]
   readonly deleted: readonly DeletedMessage[]
 }
 
@@ -58,20 +73,44 @@ const JOINED_SINCE: Statement = {
 
 /** Of conversations that this person knew before, up to their own leaving and with it. */
 const MEMBERS_CHANGED_SINCE: Statement = {
-  name: 'members added or removed since',
+  name: 'members that changed since',
   text: `
-    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", changed.change, changed.by, changed.at, changed.position
+    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", changed.change, changed.role, changed.by, changed.at, changed.position
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
     JOIN read.members o ON o.conversation_id = me.conversation_id
     CROSS JOIN LATERAL (
-      SELECT 'added' AS change, o.joined_by AS by, o.joined_at AS at, o.joined_position AS position WHERE o.left_seq IS NULL
+      SELECT 'added' AS change, NULL AS role, o.joined_by AS by, o.joined_at AS at, o.joined_position AS position
+      WHERE o.left_seq IS NULL
       UNION ALL
-      SELECT 'removed', o.left_by, o.left_at, o.left_position WHERE o.left_seq IS NOT NULL
+      SELECT 'role', o.role, o.role_by, o.role_at, o.role_position WHERE o.left_seq IS NULL
+      UNION ALL
+      SELECT 'removed', NULL, o.left_by, o.left_at, o.left_position WHERE o.left_seq IS NOT NULL
     ) changed
     WHERE me.user_id = $1 AND me.joined_position <= $2 AND changed.position > $2
       AND changed.position <= coalesce(me.left_position, changed.position)
     ORDER BY changed.position, o.user_id`,
+}
+
+/** Of conversations that this person knew before, up to their own leaving. */
+const RENAMED_SINCE: Statement = {
+  name: 'conversations renamed since',
+  text: `
+    SELECT c.conversation_id AS "conversationId", c.kind, renamed.title, renamed.by, renamed.at, renamed.position,
+           coalesce(me.left_seq, c.last_seq) AS "lastSeq", (
+             SELECT count(*)::int FROM read.members m
+             WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
+           ) AS "memberCount"
+    FROM read.members me
+    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
+    CROSS JOIN LATERAL (
+      SELECT * FROM read.conversation_titles t
+      WHERE t.conversation_id = me.conversation_id AND t.position > $2
+        AND t.position <= coalesce(me.left_position, t.position)
+      ORDER BY t.position DESC LIMIT 1
+    ) renamed
+    WHERE me.user_id = $1 AND me.joined_position <= $2
+    ORDER BY renamed.position`,
 }
 
 const DELETED_SINCE: Statement = {
@@ -94,10 +133,11 @@ export async function missedChanges(db: Database, userId: UserId, since: Positio
     const rows = await ask<Raw<T>>(db, statement, [userId, since])
     return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }) as T)
   }
-  const [joined, members, deleted] = await Promise.all([
+  const [joined, members, renamed, deleted] = await Promise.all([
     read<JoinedConversation>(JOINED_SINCE),
     read<MemberChange>(MEMBERS_CHANGED_SINCE),
+    read<RenamedConversation>(RENAMED_SINCE),
     read<DeletedMessage>(DELETED_SINCE),
   ])
-  return { joined, members, deleted }
+  return { joined, members, renamed, deleted }
 }

@@ -13,6 +13,7 @@ export interface TableComparison {
 /** The primary key of each table, as text. */
 const KEYS: Readonly<Record<(typeof READ_TABLES)[number], string>> = {
   conversations: 'conversation_id',
+  conversation_titles: `concat_ws(' ', conversation_id, position)`,
   members: `concat_ws(' ', conversation_id, user_id)`,
   device_watermarks: `concat_ws(' ', conversation_id, user_id, device_id)`,
   messages: `concat_ws(' ', conversation_id, seq)`,

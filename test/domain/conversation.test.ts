@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MAX_MEMBERS } from '../../domain/conversation/decide.ts'
+import { MAX_MEMBERS } from '../../domain/conversation/rules.ts'
 import { RECENT_MESSAGES } from '../../domain/conversation/state.ts'
 import type { UserId } from '../../domain/ids.ts'
 import {

@@ -14,6 +14,9 @@ export interface Happening {
     | 'delete'
     | 'add'
     | 'remove'
+    | 'leave'
+    | 'role'
+    | 'rename'
     | 'attempt'
     | 'exhaust'
     | 'elsewhere'
@@ -42,6 +45,9 @@ const happening = (conversations: number): fc.Arbitrary<Happening> =>
       ['delete', 2],
       ['add', 3],
       ['remove', 1],
+      ['leave', 1],
+      ['role', 1],
+      ['rename', 1],
       ['attempt', 2],
       ['exhaust', 1],
       ['elsewhere', 1],
@@ -114,6 +120,19 @@ function happen(past: Past, { what, conversation: n, person, other, device, how 
     case 'remove':
       past.converse(id, { type: 'remove-member', by: how > 0.5 ? userId : (adminOf(past, n) ?? by), userId })
       return
+    case 'leave':
+      past.converse(id, { type: 'remove-member', by, userId: by })
+      return
+    case 'role': {
+      const role = how > 0.4 ? 'admin' : 'member'
+      past.converse(id, { type: 'change-role', by: adminOf(past, n) ?? by, userId, role })
+      return
+    }
+    case 'rename': {
+      const title = how > 0.2 ? { title: `"${Math.round(how * 5)}" {\\}` } : {}
+      past.converse(id, { type: 'rename', by: adminOf(past, n) ?? by, ...title })
+      return
+    }
     case 'attempt': {
       const last = past.messages(id).at(-1)
       if (!last) return

@@ -40,8 +40,10 @@ function told(world: World, ...commands: Parameters<typeof when>[1][]): string[]
     after: world.conversation,
     ...(receipts ? { deliveredBefore } : {}),
   }).flatMap(({ recipients, delivery }) => {
-    const { t, kind, change, seq, upTo } = JSON.parse(delivery.json)
-    const what = [t, kind ?? change, seq ?? upTo].filter((part) => part !== undefined).join(' ')
+    const { t, kind, change, role, title, seq, upTo } = JSON.parse(delivery.json)
+    const what = [t, change ?? kind, role ?? title, seq ?? upTo]
+      .filter((part) => part !== undefined)
+      .join(' ')
     return recipients.map(
       (to) => `${to}: ${what}${delivery.exceptDevice ? ` but ${delivery.exceptDevice}` : ''}`,
     )
@@ -73,6 +75,37 @@ test('within one batch, who comes gets what is said after, who goes gets what wa
     'bob: message 1',
     'bob: member added',
     'bob: message 2',
+    'bob: member removed',
+  ])
+})
+
+test('a role and a title are told to those who are in it at that moment, as they are then', () => {
+  const rename = (title: string) => ({ type: 'rename', at: at(2), by: ALICE, title }) as const
+  const promote = { type: 'change-role', at: at(2), by: ALICE, userId: BOB, role: 'admin' } as const
+  const world = given(startGroup(ALICE, BOB))
+  const all = told(world, rename('one'), promote, add(CARL), rename('two'), remove(BOB), rename('three'))
+  expect(all.filter((line) => line.startsWith('bob'))).toEqual([
+    'bob: conversation renamed one',
+    'bob: member role admin',
+    'bob: member added',
+    'bob: conversation renamed two',
+    'bob: member removed',
+  ])
+  expect(all.filter((line) => line.startsWith('carl'))).toEqual([
+    'carl: conversation group one',
+    'carl: member added',
+    'carl: conversation renamed two',
+    'carl: member removed',
+    'carl: conversation renamed three',
+  ])
+})
+
+test('the last admin who leaves is seen handing over, then leaving', () => {
+  const world = given(startGroup(ALICE, BOB))
+  expect(told(world, remove(ALICE))).toEqual([
+    'alice: member role admin',
+    'bob: member role admin',
+    'alice: member removed',
     'bob: member removed',
   ])
 })

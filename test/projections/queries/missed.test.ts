@@ -146,7 +146,64 @@ test('people who came and went are told of, once, as they are now, to those who 
     'cy removed by ann',
     'dan added by ann',
   ])
-  expect(await missedChanges(world.pool, bob, now(past))).toEqual({ joined: [], members: [], deleted: [] })
+  expect(await missedChanges(world.pool, bob, now(past))).toEqual({
+    joined: [],
+    members: [],
+    renamed: [],
+    deleted: [],
+  })
+})
+
+test('a new role and a new title are told of, once, as they are now', async () => {
+  const past = createPast()
+  startGroup(past, [bob, cy])
+  const since = now(past)
+  const role = (userId: UserId, to: 'admin' | 'member') =>
+    past.converse(group, { type: 'change-role', by: ann, userId, role: to })
+  role(bob, 'admin')
+  role(bob, 'member')
+  past.converse(group, { type: 'rename', by: ann, title: 'first' })
+  const [renamed] = past.converse(group, { type: 'rename', by: ann, title: 'second' })
+  role(cy, 'admin')
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  role(dan, 'admin')
+  await project(past)
+  const missed = await missedChanges(world.pool, bob, since)
+  expect(missed.members.map(({ userId, change, role }) => `${userId} ${change} ${role}`)).toEqual([
+    'bob role member',
+    'cy role admin',
+    'dan added null',
+    'dan role admin',
+  ])
+  expect(missed.renamed).toEqual([
+    {
+      conversationId: group,
+      kind: 'group',
+      title: 'second',
+      memberCount: 4,
+      lastSeq: 0,
+      by: 'ann',
+      at: Number(renamed?.metadata.recordedAt),
+      position: renamed?.position,
+    },
+  ])
+  // Who joined since has it all in the conversation itself.
+  const dans = await missedChanges(world.pool, dan, since)
+  expect(dans).toMatchObject({ members: [], renamed: [], joined: [{ title: 'second' }] })
+})
+
+test('a title and a role from after somebody left are no news to them', async () => {
+  const past = createPast()
+  startGroup(past, [bob, cy])
+  const since = now(past)
+  past.converse(group, { type: 'rename', by: ann, title: 'while bob was there' })
+  past.converse(group, { type: 'remove-member', by: ann, userId: bob })
+  past.converse(group, { type: 'rename', by: ann, title: 'behind his back' })
+  past.converse(group, { type: 'change-role', by: ann, userId: cy, role: 'admin' })
+  await project(past)
+  const { members, renamed } = await missedChanges(world.pool, bob, since)
+  expect(members.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
+  expect(renamed).toMatchObject([{ title: 'while bob was there' }])
 })
 
 test('somebody who was removed is told of that, and of nothing after it', async () => {

@@ -65,6 +65,8 @@ test('the inbox shows every conversation of a person once, with what they may se
         const own = messages.findLast(({ senderId }) => senderId === userId)
         expect(entry).toMatchObject({
           leftSeq: oracle.memberships(id, userId).at(-1)?.leftSeq ?? null,
+          title: oracle.title(id, userId),
+          role: oracle.role(id, userId),
           unread: unread.length,
           earliestUnreadAt: messages.find(({ seq }) => seq === unread[0])?.at ?? null,
           deliveredSeq: oracle.watermark(id, userId, 'delivered'),
@@ -147,7 +149,9 @@ test('a conversation lists its current members, and a membership stands as the p
       const current = oracle
         .people(id)
         .filter((userId) => oracle.memberships(id, userId).at(-1)?.leftSeq === undefined)
-      expect(conversation?.members.map(({ userId }) => userId)).toEqual([...current].sort())
+      expect(conversation?.members.map(({ userId, role }) => [userId, role])).toEqual(
+        [...current].sort().map((userId) => [userId, oracle.role(id, userId)]),
+      )
       expect(conversation).toMatchObject({
         lastSeq: oracle.lastSeq(id),
         lastPosition: oracle.lastPosition(id),

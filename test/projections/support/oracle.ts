@@ -1,5 +1,5 @@
 /** The answers by definition: walks over all events for every question. Shares no code with the projections but the codec. */
-import type { DomainEvent, MessageSent } from '../../../domain/events.ts'
+import type { DomainEvent, MessageSent, Role } from '../../../domain/events.ts'
 import type { ConversationId, DeviceId, Millis, UserId } from '../../../domain/ids.ts'
 import { decode } from '../../../ledger/codec/decode.ts'
 import type { Position, RecordedEvent } from '../../../ledger/ledger.ts'
@@ -32,6 +32,9 @@ export interface Oracle {
     conversationId: ConversationId,
     seq: number,
   ): { readonly deliveredToAll: boolean; readonly readByAll: boolean }
+  /** As this person knows it: of the time they left, for who has left. */
+  title(conversationId: ConversationId, userId: UserId): string | null
+  role(conversationId: ConversationId, userId: UserId): Role | undefined
   /** Others' messages beyond a watermark, up to this person's leaving. */
   beyond(conversationId: ConversationId, userId: UserId, kind: 'delivered' | 'read'): readonly number[]
   /** When the first receipt that covers a seq was recorded. */
@@ -121,6 +124,29 @@ export function createOracle(recorded: readonly RecordedEvent[]): Oracle {
       const all = (kind: 'delivered' | 'read') =>
         others.length > 0 && others.every((userId) => oracle.watermark(id, userId, kind) >= seq)
       return { deliveredToAll: all('delivered'), readByAll: all('read') }
+    },
+    title(id, userId) {
+      const { leftPosition } = oracle.memberships(id, userId).at(-1) ?? {}
+      const named = of(id).findLast(
+        ({ type, position }) =>
+          (type === 'ConversationStarted' || type === 'ConversationRenamed') &&
+          (leftPosition === undefined || position < leftPosition),
+      )
+      return (named as { title?: string } | undefined)?.title ?? null
+    },
+    role(id, userId) {
+      let role: Role | undefined
+      for (const event of of(id)) {
+        if (event.type === 'ConversationStarted') {
+          role = event.members.find((member) => member.userId === userId)?.role
+        } else if (
+          (event.type === 'MemberAdded' || event.type === 'MemberRoleChanged') &&
+          event.userId === userId
+        ) {
+          role = event.role
+        }
+      }
+      return role
     },
     beyond(id, userId, kind) {
       const mark = oracle.watermark(id, userId, kind)
