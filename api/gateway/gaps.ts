@@ -1,7 +1,8 @@
 /**
  * Mends gaps in what live sessions are sent. Frames of one conversation that come over different nodes may overtake each other:
  * the missing one gets a moment to come by itself; then it is read from the conversation's stream in the ledger, whatever
- * the read models have. What cannot be mended so (a long gap, a membership that began or ended in it) is caught up with.
+ * the read models have. What cannot be mended so (a long gap, a membership that began or ended in it, a new title) is caught
+ * up with.
  */
 import type { SealedBody } from '../../domain/body.ts'
 import type { ConversationEvent } from '../../domain/events.ts'
@@ -12,7 +13,7 @@ import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { conversationStream } from '../../ledger/streams.ts'
 import { openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
-import { deletedFrame, memberFrame } from './frames.ts'
+import { deletedFrame, memberFrame, roleFrame } from './frames.ts'
 import type { Delivery, Session } from './session.ts'
 
 export interface GapsDeps {
@@ -72,7 +73,7 @@ export function createGaps({ ledger, contentKeys, report, holdMs = HOLD_MS }: Ga
     const told = tail && (await withFrames(tail.facts))
     for (const { session, upTo } of standing) {
       if (!session.isMissing(conversationId)) continue
-      if (!told || told.some(({ event }) => concernsMembershipOf(event, session))) {
+      if (!told || told.some(({ event }) => isBeyondMending(event, session))) {
         session.fallBehind()
         continue
       }
@@ -148,16 +149,19 @@ function jsonOf(event: ConversationEvent<SealedBody>, views: ReadonlyMap<Seq, un
     case 'MemberAdded':
     case 'MemberRemoved':
       return JSON.stringify(memberFrame(event))
+    case 'MemberRoleChanged':
+      return JSON.stringify(roleFrame(event))
     case 'ConversationStarted':
-      // Whoever was told nothing of the conversation's start falls behind instead.
+    case 'ConversationRenamed':
+      // Whoever was told nothing of it falls behind instead: its frame shows the conversation as a whole.
       return undefined
     default:
       return event satisfies never
   }
 }
 
-function concernsMembershipOf(event: ConversationEvent<SealedBody>, { userId }: Session): boolean {
-  if (event.type === 'ConversationStarted') return true
+function isBeyondMending(event: ConversationEvent<SealedBody>, { userId }: Session): boolean {
+  if (event.type === 'ConversationStarted' || event.type === 'ConversationRenamed') return true
   return (event.type === 'MemberAdded' || event.type === 'MemberRemoved') && event.userId === userId
 }
 
