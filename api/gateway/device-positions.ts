@@ -17,9 +17,14 @@ export interface DeviceStart {
   readonly knownFrom: Position
 }
 
+export interface DeviceStarted extends DeviceStart {
+  /** Higher than that of every session of this device, on any node, that was started before. */
+  readonly claim: bigint
+}
+
 export interface DevicePositions {
   /** Where the catching up of this device begins. `head` is the ledger's, in case the device is new. */
-  start(userId: UserId, deviceId: DeviceId, head: Position): Promise<DeviceStart>
+  start(userId: UserId, deviceId: DeviceId, head: Position): Promise<DeviceStarted>
   keep(session: Session, position: Position): void
   /** Up to where everything has been sent to this session. */
   safe(session: Session): Position
@@ -39,7 +44,7 @@ const MAKE = `INSERT INTO gateway.devices (user_id, device_id, position, known_f
     AS asked (user_id, device_id, known_from)
   ON CONFLICT DO NOTHING`
 
-const STANDING = `SELECT user_id, device_id, position, known_from FROM gateway.devices
+const STANDING = `SELECT user_id, device_id, position, known_from, nextval('gateway.claims') AS claim FROM gateway.devices
   JOIN unnest($1::text[], $2::text[]) AS asked (user_id, device_id) USING (user_id, device_id)`
 
 const KEEP = `UPDATE gateway.devices d SET position = k.position
@@ -67,6 +72,7 @@ interface DeviceRow {
   readonly device_id: string
   readonly position: string
   readonly known_from: string
+  readonly claim: string
 }
 
 const nameOf = ({ userId, deviceId }: Device): string => `${userId} ${deviceId}`
@@ -87,7 +93,7 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
   }, WRITE_MS)
 
   /** A storm of connects costs two statements for hundreds of devices, and a commit only where one is new. */
-  const starting = coalesce<Starting, ReadonlyMap<string, DeviceStart>>(STARTED_AT_ONCE, async (asked) => {
+  const starting = coalesce<Starting, ReadonlyMap<string, DeviceStarted>>(STARTED_AT_ONCE, async (asked) => {
     // Always in the same order, so that two nodes cannot wait for each other.
     const devices = [...asked].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
     const ids = [devices.map(({ userId }) => userId), devices.map(({ deviceId }) => deviceId)]
@@ -104,7 +110,11 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
     return new Map(
       rows.map((row) => [
         nameOfRow(row),
-        { kept: BigInt(row.position) as Position, knownFrom: BigInt(row.known_from) as Position },
+        {
+          kept: BigInt(row.position) as Position,
+          knownFrom: BigInt(row.known_from) as Position,
+          claim: BigInt(row.claim),
+        },
       ]),
     )
   })

@@ -7,6 +7,7 @@ import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { ApiDeps } from '../deps.ts'
 import { createCatchUp } from './catch-up.ts'
+import { type ClaimMessage, createClaims } from './claims.ts'
 import { createDevicePositions } from './device-positions.ts'
 import { createDispatch } from './dispatch.ts'
 import { createGaps } from './gaps.ts'
@@ -41,6 +42,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const positions = createDevicePositions(deps.pool, report)
   const catchUp = createCatchUp({ ...deps, report })
   const gaps = createGaps({ ...deps, report })
+  const claims = createClaims({ node, hub, bus, directory, report })
 
   const frames = metrics.counter('triptick_frames_total', 'Frames received from clients.', ['type'])
   const events = metrics.counter('triptick_committed_events_total', 'Facts appended by this process.', [
@@ -61,13 +63,15 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   }
 
   const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {
-    const message = JSON.parse(payload) as PushMessage | ResyncMessage | Nudge
+    const message = JSON.parse(payload) as PushMessage | ResyncMessage | ClaimMessage | Nudge
     switch (message.kind) {
       case 'push':
         return push.received(message)
       case 'resync':
         for (const userId of message.userIds) hub.sessionsOf(userId).forEach(resync)
         return
+      case 'claim':
+        return claims.received(message)
       case 'nudge': {
         const sessions = hub.sessionsOf(message.userId)
         // Who is catching up is being sent what the nudge is about.
@@ -78,7 +82,9 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   })
   // Pushes may have been lost: everybody here looks for themselves.
   const resyncAll = () => {
-    for (const session of hub.all()) resync(session)
+    const all = [...hub.all()]
+    all.forEach(resync)
+    void claims.tell(all)
   }
   const offGap = bus.onGap(resyncAll)
   const offFoundAgain = directory.onFoundAgain(resyncAll)
@@ -93,7 +99,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
 
   const stopHeartbeat = startHeartbeat(hub, HEARTBEAT_MS)
 
-  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, gaps, dispatch }
+  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, gaps, claims, dispatch }
   return {
     route: socketRoute(socketDeps),
     committed: (committed) => {

@@ -65,6 +65,8 @@ export interface Session {
   fallBehind(): void
   /** Pushes may have been lost: until it has caught up, nobody knows what it was sent. */
   doubted: boolean
+  /** Of several sessions of this device the highest stays (`claims.ts`); taken while the session is started. */
+  claim: bigint | undefined
   startCatchingUp(): void
   /** The missed has been sent up to `position`: send what waited. `false` if something is missing again. */
   settle(position: Position, live: string): boolean
@@ -216,6 +218,7 @@ export function createSession(deps: SessionDeps): Session {
     isMissing: (conversationId) => early?.has(conversationId) ?? false,
     fallBehind,
     doubted: false,
+    claim: undefined,
     startCatchingUp: () => {
       if (mode === 'closed') return
       // What is held is in the ledger already, and so in what is about to be read.

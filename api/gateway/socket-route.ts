@@ -14,6 +14,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
 import { type CatchUp, comeBack } from './catch-up.ts'
+import type { Claims } from './claims.ts'
 import type { DevicePositions } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
 import { createFrameLimits } from './frame-limits.ts'
@@ -33,13 +34,14 @@ export interface SocketDeps extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyTok
   readonly positions: DevicePositions
   readonly catchUp: CatchUp
   readonly gaps: Gaps
+  readonly claims: Claims
   readonly dispatch: Dispatch
 }
 
 export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
-    const { node, hub, directory, ledger, positions, catchUp, gaps, dispatch, log } = deps
+    const { node, hub, directory, ledger, positions, catchUp, gaps, claims, dispatch, log } = deps
 
     async function authenticate(request: FastifyRequest): Promise<void> {
       const offered = subprotocolsOf(request)
@@ -112,6 +114,8 @@ export const socketRoute =
       })
       await added
       const start = await positions.start(userId, deviceId, await ledger.head())
+      session.claim = start.claim
+      void claims.tell([session])
       const welcome: WelcomeFrame = {
         t: 'welcome',
         userId,
