@@ -141,5 +141,58 @@ export type DeliveryEvent = MessageDelivered | MessageRead | DeliveryAttempted |
 
 export type DomainEvent<B = SealedBody> = ConversationEvent<B> | DeliveryEvent
 
+/** Whether others are shown something of a person. Whoever hides it is not shown it of others either. */
+export type Sharing = 'shared' | 'hidden'
+
+export interface Privacy {
+  readonly lastSeen: Sharing
+  readonly readReceipts: Sharing
+}
+
+interface UserFact {
+  readonly userId: UserId
+  /** As in `Fact`. */
+  readonly at: Millis
+}
+
+/** The person did something themself: sent, read, typed, opened. At most once a minute. */
+export interface UserSeen extends UserFact {
+  readonly type: 'UserSeen'
+  readonly deviceId?: DeviceId
+}
+
+interface ConnectionFact extends UserFact {
+  readonly deviceId: DeviceId
+  /** One connection of this device; no two are named the same. */
+  readonly connection: string
+  /** The api node that it is, or was, connected to. */
+  readonly node: string
+}
+
+export interface DeviceConnected extends ConnectionFact {
+  readonly type: 'DeviceConnected'
+}
+
+/** `closed`: the connection ended. `replaced`: by a newer one of this device. `node-lost`: its node died, and another says so. */
+export type DisconnectReason = 'closed' | 'replaced' | 'node-lost'
+
+export interface DeviceDisconnected extends ConnectionFact {
+  readonly type: 'DeviceDisconnected'
+  readonly reason: DisconnectReason
+  /** When the person last did something on this connection, where its node could still tell. */
+  readonly seenAt?: Millis
+}
+
+/** From now on this is what others are shown; what was not shared before stays so. */
+export interface PrivacyChanged extends UserFact, Privacy {
+  readonly type: 'PrivacyChanged'
+}
+
+/** Facts of the stream `user-<id>`: what belongs to no conversation. */
+export type UserEvent = UserSeen | DeviceConnected | DeviceDisconnected | PrivacyChanged
+
+/** Everything that the ledger may hold. */
+export type LedgerEvent<B = SealedBody> = DomainEvent<B> | UserEvent
+
 /** The body of a message as the sender wrote it, before sealing. */
 export type UnsealedEvent = DomainEvent<Body>

@@ -14,11 +14,13 @@ import { LRUCache } from 'lru-cache'
 import type { ConversationCommand, ConversationResults } from '../domain/conversation/commands.ts'
 import type { ConversationState } from '../domain/conversation/state.ts'
 import type { DeliveryCommand, DeliveryResults } from '../domain/delivery/commands.ts'
-import type { ConversationId, MessageId } from '../domain/ids.ts'
+import type { ConversationId, MessageId, UserId } from '../domain/ids.ts'
+import type { UserCommand, UserResults } from '../domain/user/commands.ts'
 import type { Addressed, Answer, CommandHandlerDeps } from './mailbox/contract.ts'
 import { type ConversationLane, createConversationLane } from './mailbox/conversation-lane.ts'
 import { createDeliveryLane, type DeliveryLane } from './mailbox/delivery-lane.ts'
 import type { Handled } from './mailbox/lane.ts'
+import { createUserLane, type UserLane } from './mailbox/user-lane.ts'
 
 export interface CommandHandler {
   converse<C extends ConversationCommand>(
@@ -29,6 +31,11 @@ export interface CommandHandler {
     conversationId: ConversationId,
     command: Addressed<C>,
   ): Promise<Answer<DeliveryResults[C['type']]>>
+  /** What is kept about a person: their connections, when they were seen, what they share. */
+  attend<C extends UserCommand>(
+    userId: UserId,
+    command: Addressed<C>,
+  ): Promise<Answer<UserResults[C['type']]>>
   /** The conversation as it is durable; `fresh` asks the ledger, otherwise it may lag behind other processes. */
   conversation(conversationId: ConversationId, fresh?: boolean): Promise<ConversationState>
   /** Resolves when no command is under way. Callers stop submitting first. */
@@ -42,11 +49,14 @@ interface Mailbox {
 
 /** Conversations kept in memory: up to about 35 KB for a pair with its recent messages, 300 KB for a full group. */
 const CONVERSATIONS_IN_MEMORY = 10_000
+/** People come and go; whoever did a while ago is loaded anew. About 2 KB each. */
+const USERS_IN_MEMORY = 2_000
 /** More than 128 messages may come while one look-up runs, and then once more; not for ever. */
 const MAX_LOOK_UPS = 5
 
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })
+  const users = new LRUCache<UserId, UserLane>({ max: USERS_IN_MEMORY })
   const underWay = new Set<Promise<unknown>>()
 
   function mailbox(conversationId: ConversationId): Mailbox {
@@ -55,6 +65,14 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     const conversation = createConversationLane(deps, conversationId)
     const made = { conversation, delivery: createDeliveryLane(deps, conversationId, conversation) }
     mailboxes.set(conversationId, made)
+    return made
+  }
+
+  function userLane(userId: UserId): UserLane {
+    const known = users.get(userId)
+    if (known) return known
+    const made = createUserLane(deps, userId)
+    users.set(userId, made)
     return made
   }
 
@@ -86,6 +104,7 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     converse: (conversationId, command) => track(converse(conversationId, command)) as Promise<never>,
     deliver: (conversationId, command) =>
       track(mailbox(conversationId).delivery.submit(command).then(settled)) as Promise<never>,
+    attend: (userId, command) => track(userLane(userId).submit(command).then(settled)) as Promise<never>,
     conversation: async (conversationId, fresh = false) =>
       (await mailbox(conversationId).conversation.current(fresh)).state,
     drained: async () => {

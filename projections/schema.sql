@@ -132,6 +132,38 @@ CREATE TABLE delivery_attempts (
   PRIMARY KEY (conversation_id, user_id, position)
 );
 
+-- When a person last did something themself: sent, read, typed, opened.
+CREATE TABLE last_seen (
+  user_id  text COLLATE "C" PRIMARY KEY,
+  at       bigint NOT NULL,
+  position bigint NOT NULL
+) WITH (fillfactor = 70);
+
+-- Every device that was ever connected, with its newest connection.
+CREATE TABLE devices (
+  user_id         text COLLATE "C" NOT NULL,
+  device_id       text COLLATE "C" NOT NULL,
+  connection      text COLLATE "C" NOT NULL,
+  node            text COLLATE "C" NOT NULL,
+  connected_at    bigint NOT NULL,
+  -- null: connected now, as far as the ledger knows
+  disconnected_at bigint,
+  -- why: closed, replaced, node-lost
+  reason          text COLLATE "C",
+  position        bigint NOT NULL,
+  PRIMARY KEY (user_id, device_id)
+) WITH (fillfactor = 70);
+-- Finds what a node that died has left behind.
+CREATE INDEX devices_connected ON devices (node) WHERE disconnected_at IS NULL;
+
+-- Who ever wished not to show everything. No row: everything is shared.
+CREATE TABLE privacy (
+  user_id       text COLLATE "C" PRIMARY KEY,
+  last_seen     text COLLATE "C" NOT NULL,
+  read_receipts text COLLATE "C" NOT NULL,
+  position      bigint NOT NULL
+);
+
 -- ---------------------------------------------------------------------------------------------------------------------
 -- Below: the engine's own memory. It holds clocks and owners, and is not compared.
 

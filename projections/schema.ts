@@ -19,6 +19,9 @@ export const READ_TABLES = [
   'messages',
   'receipts',
   'delivery_attempts',
+  'last_seen',
+  'devices',
+  'privacy',
 ] as const
 
 export interface ReadModel {

@@ -1,8 +1,8 @@
 /** From a recorded event to a domain event: JSON → upcast chain → schema → domain event. Trusts nothing it reads. */
 import type { z } from 'zod'
-import type { DomainEvent } from '../../domain/events.ts'
+import type { DomainEvent, LedgerEvent } from '../../domain/events.ts'
 import type { RecordedEvent } from '../ledger.ts'
-import { EVENT_SCHEMAS } from './schemas.ts'
+import { EVENT_SCHEMAS, USER_EVENTS } from './schemas.ts'
 import { upcast } from './upcast.ts'
 
 /** The event cannot be understood by this program. Readers park it; nobody skips it silently. */
@@ -18,10 +18,21 @@ export class UndecodableEvent extends Error {
   }
 }
 
-const isKnown = (type: string): type is DomainEvent['type'] => Object.hasOwn(EVENT_SCHEMAS, type)
+const isKnown = (type: string): type is LedgerEvent['type'] => Object.hasOwn(EVENT_SCHEMAS, type)
 
-/** @throws UndecodableEvent; its message names fields, never their values. */
+/**
+ * An event of a conversation.
+ * @throws UndecodableEvent; its message names fields, never their values.
+ */
 export function decode(recorded: RecordedEvent): DomainEvent {
+  if (USER_EVENTS.has(recorded.type)) {
+    throw new UndecodableEvent(recorded, 'unknown-type', 'a fact about a person, not of a conversation')
+  }
+  return decodeAny(recorded) as DomainEvent
+}
+
+/** @throws UndecodableEvent */
+export function decodeAny(recorded: RecordedEvent): LedgerEvent {
   const { type, metadata } = recorded
   if (!isKnown(type)) throw new UndecodableEvent(recorded, 'unknown-type', 'unknown type')
   const at = Number(metadata.recordedAt)
@@ -34,7 +45,7 @@ export function decode(recorded: RecordedEvent): DomainEvent {
   if (!current) throw new UndecodableEvent(recorded, 'unknown-version', `unknown version ${stored}`)
   const parsed = schema.data.safeParse(current.data)
   if (!parsed.success) throw new UndecodableEvent(recorded, 'bad-data', describe(parsed.error))
-  return { type, at, ...(parsed.data as object) } as unknown as DomainEvent
+  return { type, at, ...(parsed.data as object) } as unknown as LedgerEvent
 }
 
 const describe = (error: z.ZodError): string =>

@@ -1,6 +1,6 @@
 /** From a domain event to what is appended: the flat data of its newest schema version, and the envelope. */
 import type { SealedBody } from '../../domain/body.ts'
-import type { DomainEvent } from '../../domain/events.ts'
+import type { LedgerEvent } from '../../domain/events.ts'
 import type { DeviceId, Millis, UserId } from '../../domain/ids.ts'
 import type { EventToAppend, StreamName } from '../ledger.ts'
 import { eventId } from './event-id.ts'
@@ -25,7 +25,7 @@ export interface Envelope {
  * id the ledger would tell the slower one that its own had been written.
  */
 export function encode(
-  event: DomainEvent<SealedBody>,
+  event: LedgerEvent<SealedBody>,
   stream: StreamName,
   envelope: Envelope,
   index: number,
@@ -52,7 +52,7 @@ export function encode(
   }
 }
 
-function dataOf(event: DomainEvent<SealedBody>): object {
+function dataOf(event: LedgerEvent<SealedBody>): object {
   const { type, at, ...data } = event
   if (type !== 'MessageSent') return data
   const { body, ...rest } = data as typeof data & { readonly body: SealedBody }

@@ -1,10 +1,12 @@
 /** The stored shape of each event type in its newest version. A change of shape is a new version with an upcast from the old. */
 import { z } from 'zod'
-import type { DomainEvent } from '../../domain/events.ts'
+import type { LedgerEvent, UserEvent } from '../../domain/events.ts'
 import { conversationId, deviceId, messageId, millis, nonce, seq, userId } from '../../domain/fields.ts'
 
 const role = z.enum(['admin', 'member'])
 const range = { conversationId, userId, deviceId, fromSeq: seq, toSeq: seq }
+const connection = { userId, deviceId, connection: z.string(), node: z.string() }
+const sharing = z.enum(['shared', 'hidden'])
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
 
 /** Bodies are stored flat (`bodyHash`, `body`), so that the hash chain can leave `body` out. */
@@ -30,7 +32,7 @@ interface EventSchema {
   readonly data: z.ZodType
 }
 
-export const EVENT_SCHEMAS: Readonly<Record<DomainEvent['type'], EventSchema>> = {
+export const EVENT_SCHEMAS: Readonly<Record<LedgerEvent['type'], EventSchema>> = {
   ConversationStarted: {
     version: 1,
     data: z.object({
@@ -76,4 +78,23 @@ export const EVENT_SCHEMAS: Readonly<Record<DomainEvent['type'], EventSchema>> =
     version: 1,
     data: z.object({ conversationId, userId, fromSeq: seq, toSeq: seq, attempts: z.int().min(0) }),
   },
+  UserSeen: { version: 1, data: z.object({ userId, deviceId: deviceId.optional() }) },
+  DeviceConnected: { version: 1, data: z.object(connection) },
+  DeviceDisconnected: {
+    version: 1,
+    data: z.object({
+      ...connection,
+      reason: z.enum(['closed', 'replaced', 'node-lost']),
+      seenAt: millis.optional(),
+    }),
+  },
+  PrivacyChanged: { version: 1, data: z.object({ userId, lastSeen: sharing, readReceipts: sharing }) },
 }
+
+/** Those of streams that are about a person. */
+export const USER_EVENTS: ReadonlySet<string> = new Set([
+  'UserSeen',
+  'DeviceConnected',
+  'DeviceDisconnected',
+  'PrivacyChanged',
+] satisfies UserEvent['type'][])

@@ -50,6 +50,8 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   weigh(command: Command): number
   /** Bodies sealed, envelope made; the chain is added here. */
   encode(event: Unsealed, command: Command, index: number): EventToAppend | Promise<EventToAppend>
+  /** A tail longer than this is worth a snapshot. */
+  readonly snapshotEvery?: number
   /** Called once the events are durable, before the callers are answered. Must not throw. */
   committed(events: readonly Unsealed[], before: Folded<State>, after: Folded<State>): void
   /** Called with what cannot be answered to a caller. */
@@ -83,7 +85,7 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 export function createLane<State, Event, Unsealed, Command, Result>(
   deps: LaneDeps<State, Event, Unsealed, Command, Result>,
 ): Lane<State, Command, Result> {
-  const { ledger, snapshots, stream, fold } = deps
+  const { ledger, snapshots, stream, fold, snapshotEvery = SNAPSHOT_EVERY } = deps
   let folded: Folded<State> | undefined
   let loading: ReturnType<typeof loadFold<State, Event>> | undefined
   let snapshotAt = NO_STREAM
@@ -227,7 +229,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   }
 
   function snapshotIfDue(now: Folded<State>): void {
-    if (now.revision - snapshotAt < SNAPSHOT_EVERY) return
+    if (now.revision - snapshotAt < snapshotEvery) return
     snapshotAt = now.revision
     snapshots.save(stream, fold.stateVersion, snapshotOf(now)).catch(deps.report)
   }

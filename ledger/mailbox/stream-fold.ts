@@ -1,6 +1,5 @@
 /** The state of one stream in memory: loaded from a snapshot plus the tail, brought up to date by reading the tail again. */
-import type { DomainEvent } from '../../domain/events.ts'
-import { decode } from '../codec/decode.ts'
+import { decodeAny } from '../codec/decode.ts'
 import { GENESIS_HASH } from '../hash-chain.ts'
 import {
   BEGINNING,
@@ -72,7 +71,7 @@ export async function readTail<State, Event>(
   for await (const recorded of ledger.readStream(stream, { from: (folded.revision + 1) as Revision })) {
     const state = current === folded ? fold.draft(folded.state) : current.state
     current = {
-      state: fold.evolve(state, decode(recorded) as DomainEvent as Event),
+      state: fold.evolve(state, decodeAny(recorded) as Event),
       revision: recorded.revision,
       hash: recorded.metadata.hash ?? GENESIS_HASH,
       position: recorded.position,

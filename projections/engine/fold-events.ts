@@ -1,7 +1,7 @@
 /** From recorded events to the changes of a batch; what can't be understood goes to the parked. Touches no database. */
-import { decode } from '../../ledger/codec/decode.ts'
+import { decodeAny } from '../../ledger/codec/decode.ts'
 import type { Position, RecordedEvent } from '../../ledger/ledger.ts'
-import { conversationOf } from '../../ledger/streams.ts'
+import { streamOf, subjectOf } from '../../ledger/streams.ts'
 import { type Batch, emptyBatch, foldEvent } from '../fold/batch.ts'
 import { UnapplicableEvent } from '../fold/unapplicable-event.ts'
 import { describePoison } from './failures.ts'
@@ -35,7 +35,7 @@ export function foldEvents(
   }
 
   for (const event of events) {
-    const conversationId = conversationOf(event.stream)
+    const conversationId = subjectOf(event.stream)
     if (conversationId === undefined || skipped.has(event.position)) continue
     if (parked.has(conversationId) || begunNow.has(conversationId)) {
       parkedEvents.push({ conversationId, event })
@@ -43,7 +43,7 @@ export function foldEvents(
       begin(conversationId, event, refused.reason)
     } else {
       try {
-        foldRecorded(batch, event, conversationId)
+        foldRecorded(batch, event)
       } catch (error) {
         begin(conversationId, event, describePoison(error))
       }
@@ -53,9 +53,9 @@ export function foldEvents(
 }
 
 /** @throws UndecodableEvent or UnapplicableEvent; the batch is unchanged then. */
-export function foldRecorded(batch: Batch, recorded: RecordedEvent, conversationId: string): void {
-  const event = decode(recorded)
-  if (event.conversationId !== conversationId) {
+export function foldRecorded(batch: Batch, recorded: RecordedEvent): void {
+  const event = decodeAny(recorded)
+  if (subjectOf(streamOf(event)) !== subjectOf(recorded.stream)) {
     throw new UnapplicableEvent(
       `${recorded.type} at position ${recorded.position} is of another conversation than its stream`,
     )

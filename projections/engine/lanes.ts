@@ -3,7 +3,7 @@
  * the idle ones along, so that the lowest position tells what is projected.
  */
 import type { Position, RecordedEvent } from '../../ledger/ledger.ts'
-import { conversationOf } from '../../ledger/streams.ts'
+import { subjectOf } from '../../ledger/streams.ts'
 import type { Lane } from './lane.ts'
 
 export interface Lanes {
@@ -75,7 +75,7 @@ export function createLanes(lanes: readonly Lane[], from: Position): Lanes {
 
 /** Both streams of a conversation share a lane, so that a receipt never overtakes its message. */
 export const laneNumber = ({ stream }: Pick<RecordedEvent, 'stream'>, lanes: number): number =>
-  hash(conversationOf(stream) ?? stream) % lanes
+  hash(subjectOf(stream) ?? stream) % lanes
 
 /** FNV-1a: stable for ever, since stored checkpoints depend on it. */
 function hash(text: string): number {

@@ -1,6 +1,6 @@
 /** The one reader of an engine run: from the ledger's subscription into the lanes, no faster than they fold. Writes nothing. */
 import type { Ledger, Position } from '../../ledger/ledger.ts'
-import { CONVERSATION_PREFIXES } from '../../ledger/streams.ts'
+import { PROJECTED_PREFIXES } from '../../ledger/streams.ts'
 import type { Lanes } from './lanes.ts'
 
 export interface ReaderDeps {
@@ -45,7 +45,7 @@ export function createReader(deps: ReaderDeps): Reader {
       return live
     },
     async run() {
-      for await (const step of ledger.subscribe({ after, prefixes: CONVERSATION_PREFIXES, signal })) {
+      for await (const step of ledger.subscribe({ after, prefixes: PROJECTED_PREFIXES, signal })) {
         if (signal.aborted) return
         if (step.kind === 'caught-up') {
           live = true

@@ -3,7 +3,7 @@
  * ledger that hold nothing for them, and notices when another build of the read models took their place.
  */
 import type { Ledger } from '../../ledger/ledger.ts'
-import { CONVERSATION_PREFIXES } from '../../ledger/streams.ts'
+import { PROJECTED_PREFIXES } from '../../ledger/streams.ts'
 import type { Owner } from './checkpoint.ts'
 import type { Lanes } from './lanes.ts'
 import type { Ownership } from './ownership.ts'
@@ -42,7 +42,6 @@ async function passOthers(ledger: Ledger, lanes: Lanes): Promise<void> {
   const dispatched = lanes.dispatched
   const head = await ledger.head()
   if (head <= dispatched) return
-  for await (const _ of ledger.readAll({ after: dispatched, prefixes: CONVERSATION_PREFIXES, limit: 1 }))
-    return
+  for await (const _ of ledger.readAll({ after: dispatched, prefixes: PROJECTED_PREFIXES, limit: 1 })) return
   if (lanes.dispatched === dispatched) lanes.passTo(head)
 }

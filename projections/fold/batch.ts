@@ -1,5 +1,5 @@
 /** Folds a batch of events in memory into the rows it changes, and those into statements. Touches no database. */
-import type { DomainEvent } from '../../domain/events.ts'
+import type { LedgerEvent } from '../../domain/events.ts'
 import { NO_SEQ, type UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { ReadSchema } from '../schema.ts'
@@ -25,6 +25,7 @@ import { memberWrites } from './members.ts'
 import { addMessage, deleteMessage, type MessageChanges, messageWrites } from './messages.ts'
 import { addReceipt, type ReceiptChanges, receiptWrites } from './receipts.ts'
 import { addTitle, type TitleChanges, titleWrites } from './titles.ts'
+import { foldUserEvent, type UserChanges, userWrites } from './users.ts'
 import type { Write } from './write.ts'
 
 export interface Batch {
@@ -34,6 +35,7 @@ export interface Batch {
   readonly messages: MessageChanges
   readonly receipts: ReceiptChanges
   readonly attempts: AttemptChanges
+  readonly users: UserChanges
 }
 
 export const emptyBatch = (): Batch => ({
@@ -43,6 +45,7 @@ export const emptyBatch = (): Batch => ({
   messages: { sent: new Map(), deleted: new Map() },
   receipts: { receipts: [], devices: new Map() },
   attempts: [],
+  users: { seen: new Map(), devices: new Map(), privacy: new Map() },
 })
 
 /**
@@ -50,7 +53,8 @@ export const emptyBatch = (): Batch => ({
  * or else the result would depend on where batches end.
  * @throws UnapplicableEvent; the batch is as it was then.
  */
-export function foldEvent(batch: Batch, event: DomainEvent, position: Position): void {
+export function foldEvent(batch: Batch, event: LedgerEvent, position: Position): void {
+  if ('userId' in event && !('conversationId' in event)) return foldUserEvent(batch.users, event, position)
   const { conversationId } = event
   const member = (userId: UserId): MemberChange => memberOf(batch.members, conversationId, userId)
   switch (event.type) {
@@ -108,4 +112,5 @@ export const writesOf = (schema: ReadSchema, batch: Batch): Write[] => [
   ...memberWrites(schema, batch.members),
   ...receiptWrites(schema, batch.receipts),
   ...attemptWrites(schema, batch.attempts),
+  ...userWrites(schema, batch.users),
 ]

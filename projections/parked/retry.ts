@@ -77,7 +77,7 @@ async function drain(session: Session, ledger: Ledger, conversationId: string): 
     const parked = { ...row, position: BigInt(row.position) as ParkedEvent['position'] }
     await session.query(SAVEPOINT)
     try {
-      await apply(session, await find(ledger, parked), conversationId)
+      await apply(session, await find(ledger, parked))
     } catch (error) {
       if (classify(error) !== 'poison') throw error
       await session.query(BACK_TO_SAVEPOINT)
@@ -92,9 +92,9 @@ async function drain(session: Session, ledger: Ledger, conversationId: string): 
   return { kind: 'freed', applied }
 }
 
-async function apply(session: Session, event: RecordedEvent, conversationId: string): Promise<void> {
+async function apply(session: Session, event: RecordedEvent): Promise<void> {
   const batch = emptyBatch()
-  foldRecorded(batch, event, conversationId)
+  foldRecorded(batch, event)
   await applyFolded(session, 'read', { batch, parking: { begun: [], events: [] } })
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Ledger, Position, RecordedEvent } from '../../ledger/ledger.ts'
-import { CONVERSATION_PREFIXES } from '../../ledger/streams.ts'
+import { PROJECTED_PREFIXES } from '../../ledger/streams.ts'
 import { foldEvents } from '../engine/fold-events.ts'
 import { laneNumber } from '../engine/lanes.ts'
 import { createParkedConversations } from '../engine/parking.ts'
@@ -66,7 +66,7 @@ export async function align(session: Session, ledger: Ledger): Promise<void> {
       rules.parked.add(folded.parking)
       page = []
     }
-    for await (const event of ledger.readAll({ after: lowest(next), prefixes: CONVERSATION_PREFIXES })) {
+    for await (const event of ledger.readAll({ after: lowest(next), prefixes: PROJECTED_PREFIXES })) {
       if (event.position > highest(live)) break
       if (missing(event)) page.push(event)
       if (page.length === PAGE) await apply()

@@ -19,6 +19,9 @@ const KEYS: Readonly<Record<(typeof READ_TABLES)[number], string>> = {
   messages: `concat_ws(' ', conversation_id, seq)`,
   receipts: `concat_ws(' ', conversation_id, user_id, device_id, kind, to_seq)`,
   delivery_attempts: `concat_ws(' ', conversation_id, user_id, position)`,
+  last_seen: 'user_id',
+  devices: `concat_ws(' ', user_id, device_id)`,
+  privacy: 'user_id',
 }
 
 /**

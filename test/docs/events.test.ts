@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import type { ConversationId } from '../../domain/ids.ts'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
 import { EVENT_SCHEMAS } from '../../ledger/codec/schemas.ts'
-import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
+import { conversationStream, deliveryStream, userStream } from '../../ledger/streams.ts'
 import { packageRoot } from '../../runtime/package-root.ts'
 import { code, readDoc, section, table } from './markdown.ts'
 
@@ -23,7 +23,7 @@ const golden = (name: string) => JSON.parse(readFileSync(join(GOLDEN, name), 'ut
 
 const page = readDoc('events.md')
 const types = Object.entries(EVENT_SCHEMAS).map(([type, schema]) => ({ type, ...schema }))
-const streams = ['conversation', 'delivery'].map((name) => ({
+const streams = ['conversation', 'delivery', 'user'].map((name) => ({
   name,
   text: section(page, `## Stream \`${name}-<id>\``),
 }))
@@ -31,9 +31,8 @@ const headings = (text: string) => [...text.matchAll(/^### (.*)$/gm)].map(([, he
 
 test('every event type has a section, in the part of its stream, and no other has', () => {
   expect(streams.flatMap(({ text }) => headings(text))).toEqual(types.map(({ type }) => type))
-  expect([conversationStream, deliveryStream].map((nameOf) => nameOf('<id>' as ConversationId))).toEqual(
-    streams.map(({ name }) => `${name}-<id>`),
-  )
+  const names = [conversationStream, deliveryStream].map((nameOf) => nameOf('<id>' as ConversationId))
+  expect([...names, userStream('<id>' as UserId)]).toEqual(streams.map(({ name }) => `${name}-<id>`))
   for (const { recorded } of readdirSync(GOLDEN).flatMap((name) => golden(name).cases)) {
     const part = streams.find(({ name }) => recorded.stream.startsWith(`${name}-`))
     expect(headings(part?.text ?? ''), recorded.stream).toContain(recorded.type)

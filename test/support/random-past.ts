@@ -20,6 +20,10 @@ export interface Happening {
     | 'attempt'
     | 'exhaust'
     | 'elsewhere'
+    | 'connect'
+    | 'disconnect'
+    | 'see'
+    | 'privacy'
   readonly conversation: number
   readonly person: number
   readonly other: number
@@ -51,6 +55,10 @@ const happening = (conversations: number): fc.Arbitrary<Happening> =>
       ['attempt', 2],
       ['exhaust', 1],
       ['elsewhere', 1],
+      ['connect', 2],
+      ['disconnect', 2],
+      ['see', 1],
+      ['privacy', 1],
     ]),
     conversation: fc.nat(conversations - 1),
     person: fc.nat(PEOPLE.length - 1),
@@ -149,6 +157,21 @@ function happen(past: Past, { what, conversation: n, person, other, device, how 
     }
     case 'exhaust':
       past.deliver(id, { type: 'record-exhausted', userId: by })
+      return
+    case 'connect':
+      past.attend(by, { type: 'connect', deviceId, connection: `c.${past.events.length}`, node: 'a "node"' })
+      return
+    case 'disconnect': {
+      // Of the newest connection, or of one that is over.
+      const connection = past.connectionOf(by, deviceId) ?? 'c.0'
+      past.attend(by, { type: 'disconnect', deviceId, connection, node: 'other', reason: 'closed' })
+      return
+    }
+    case 'see':
+      past.attend(by, { type: 'see', deviceId })
+      return
+    case 'privacy':
+      past.attend(by, { type: 'change-privacy', change: { lastSeen: how > 0.5 ? 'hidden' : 'shared' } })
       return
     case 'elsewhere':
       past.elsewhere()

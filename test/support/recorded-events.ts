@@ -1,6 +1,6 @@
 /** Recorded events as a ledger would hand them out, made by the real deciders and the real codec. Stores and reads nothing. */
 import { createHash } from 'node:crypto'
-import type { SealedBody } from '../../domain/body.ts'
+import type { Body, SealedBody } from '../../domain/body.ts'
 import type { ConversationCommand } from '../../domain/conversation/commands.ts'
 import { decideConversation } from '../../domain/conversation/decide.ts'
 import {
@@ -12,8 +12,11 @@ import {
 import type { DeliveryCommand } from '../../domain/delivery/commands.ts'
 import { decideDelivery } from '../../domain/delivery/decide.ts'
 import { type DeliveryState, evolveDelivery, initialDelivery } from '../../domain/delivery/state.ts'
-import type { DomainEvent, UnsealedEvent } from '../../domain/events.ts'
+import type { LedgerEvent } from '../../domain/events.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, UserId } from '../../domain/ids.ts'
+import type { UserCommand } from '../../domain/user/commands.ts'
+import { decideUser } from '../../domain/user/decide.ts'
+import { evolveUser, initialUser, type UserState } from '../../domain/user/state.ts'
 import { encode } from '../../ledger/codec/encode.ts'
 import type { Position, RecordedEvent, Revision, StreamName } from '../../ledger/ledger.ts'
 import { streamOf } from '../../ledger/streams.ts'
@@ -31,6 +34,10 @@ export interface Past {
   /** Decides a command; returns what it appended: nothing where the decider did not accept. */
   converse(conversationId: ConversationId, command: Timeless<ConversationCommand>): readonly RecordedEvent[]
   deliver(conversationId: ConversationId, command: Timeless<DeliveryCommand>): readonly RecordedEvent[]
+  /** Something about a person. */
+  attend(userId: UserId, command: Timeless<UserCommand>): readonly RecordedEvent[]
+  /** The connection of a device, while it has one. */
+  connectionOf(userId: UserId, deviceId: DeviceId): string | undefined
   /** A message with content of its own. */
   say(conversationId: ConversationId, by: UserId, deviceId: DeviceId, text?: string): readonly RecordedEvent[]
   /** The state of a conversation, and of its delivery. */
@@ -57,6 +64,7 @@ interface Known {
 export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOptions = {}): Past {
   const events: RecordedEvent[] = []
   const known = new Map<ConversationId, Known>()
+  const users = new Map<UserId, UserState>()
   const revisions = new Map<StreamName, number>()
   let commands = 0
 
@@ -70,14 +78,14 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
     return one
   }
 
-  function record(decided: readonly UnsealedEvent[]): readonly RecordedEvent[] {
+  function record(decided: readonly LedgerEvent<Body>[]): readonly RecordedEvent[] {
     const commandId = `command-${commands}`
     const recorded = decided.map((event, index) => recordOne(sealed(event), commandId, index))
     events.push(...recorded)
     return recorded
   }
 
-  function recordOne(event: DomainEvent, commandId: string, index: number): RecordedEvent {
+  function recordOne(event: LedgerEvent, commandId: string, index: number): RecordedEvent {
     const stream = streamOf(event)
     const envelope = { commandId, actorId: 'system', actorKind: 'system' } as const
     const { id, type, data, metadata } = encode(event, stream, envelope, index, 'test')
@@ -128,6 +136,16 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
       for (const event of decided.events) evolveDelivery(delivery, event)
       return record(decided.events)
     },
+    attend(userId, command) {
+      commands++
+      const user = users.get(userId) ?? initialUser(userId)
+      users.set(userId, user)
+      const decided = decideUser({ ...command, at: now() } as UserCommand, user)
+      if (decided.kind !== 'accepted') return []
+      for (const event of decided.events) evolveUser(user, event)
+      return record(decided.events)
+    },
+    connectionOf: (userId, deviceId) => users.get(userId)?.devices.get(deviceId)?.connection,
     say(conversationId, by, deviceId, text = 'hello') {
       const nonce = `nonce-${String(commands).padStart(16, '0')}`
       const messageId = createHash('sha256').update(`${conversationId} ${nonce}`).digest('hex') as MessageId
@@ -146,12 +164,12 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
     delivery: (conversationId) => of(conversationId).delivery,
     messages: (conversationId) => of(conversationId).messages,
     elsewhere() {
-      const stream = 'user-somebody' as StreamName
+      const stream = 'audit-2026-01' as StreamName
       const event = {
         stream,
         ...next(stream, 0),
         id: `elsewhere-${events.length}`,
-        type: 'UserSeen',
+        type: 'MessageAudited',
         data: {},
         metadata: { schemaVersion: '1', recordedAt: String(now()) },
       }
@@ -163,7 +181,7 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
 }
 
 /** Stands in for sealing: read models pass sealed bytes on as they are. */
-function sealed(event: UnsealedEvent): DomainEvent {
+function sealed(event: LedgerEvent<Body>): LedgerEvent {
   if (event.type !== 'MessageSent') return event
   const bytes = Buffer.from(JSON.stringify(event.body))
   const body: SealedBody = {
