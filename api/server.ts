@@ -7,6 +7,7 @@ import { requireBearer } from './auth/bearer.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { handleError, sendProblem } from './problem.ts'
+import { registerReference } from './reference/reference.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { healthRoutes } from './routes/health.ts'
 import { inboxRoutes } from './routes/inbox.ts'
@@ -29,6 +30,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', 'there is no such route'))
   app.decorateRequest('identity')
+  registerReference(app as unknown as FastifyInstance)
 
   await app.register(websocket, {
     options: {

@@ -1,32 +1,8 @@
 /** The HTTP side of the protocol for one person: conversations, history and receipts. Sends nothing over WebSocket. */
-import type { ConversationKind, Role } from '../domain/events.ts'
-import type { ConversationId, MessageId, Millis, Seq, UserId } from '../domain/ids.ts'
+import type { ConversationId, Seq } from '../domain/ids.ts'
+import type { Conversation, HistoryMessage, MessageInfo } from '../protocol/answers.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
-import type { MessageFrame } from '../protocol/server-frames.ts'
 import { ClientProblem } from './problem.ts'
-
-export interface Conversation {
-  readonly conversationId: ConversationId
-  readonly kind: ConversationKind
-  readonly title?: string
-  readonly members: readonly { readonly userId: UserId; readonly role: Role }[]
-  readonly lastSeq: Seq
-}
-
-export interface HistoryMessage extends Omit<MessageFrame, 't'> {
-  /** Of one's own messages. */
-  readonly ticks?: 'sent' | 'delivered' | 'read'
-}
-
-export interface MessageReceipts {
-  readonly messageId: MessageId
-  readonly sentAt: Millis
-  readonly receipts: readonly {
-    readonly userId: UserId
-    readonly deliveredAt: Millis | null
-    readonly readAt: Millis | null
-  }[]
-}
 
 /** All reject with a `ClientProblem`. */
 export interface HttpClient {
@@ -35,7 +11,7 @@ export interface HttpClient {
   startGroup(members: readonly string[], title?: string): Promise<Conversation>
   addMembers(id: ConversationId, userIds: readonly string[]): Promise<Conversation>
   history(id: ConversationId, after: Seq, limit?: number): Promise<readonly HistoryMessage[]>
-  receipts(id: ConversationId, seq: Seq): Promise<MessageReceipts>
+  receipts(id: ConversationId, seq: Seq): Promise<MessageInfo>
 }
 
 export interface HttpOptions {

@@ -4,20 +4,32 @@ import { conversationId, messageId, millis, nonce } from '../domain/fields.ts'
 import { body } from './body.ts'
 import { position, ref, upTo } from './fields.ts'
 
-const send = z.object({
-  t: z.literal('send'),
-  ref,
-  conversationId,
-  messageId,
-  nonce,
-  clientAt: millis,
-  body,
+const send = z
+  .object({
+    t: z.literal('send'),
+    ref,
+    conversationId,
+    messageId,
+    nonce,
+    clientAt: millis,
+    body,
+  })
+  .meta({
+    description: 'Answered by `sent` when the message is durable; sending the same again is harmless.',
+  })
+const delivered = z
+  .object({ t: z.literal('delivered'), conversationId, upTo, ref: ref.optional() })
+  .meta({ description: 'This device has everything up to `upTo`. Answered by `receipt` if it has a `ref`.' })
+const read = z.object({ t: z.literal('read'), conversationId, upTo, ref: ref.optional() }).meta({
+  description: 'The person has read everything up to `upTo`. Answered by `receipt` if it has a `ref`.',
 })
-const delivered = z.object({ t: z.literal('delivered'), conversationId, upTo, ref: ref.optional() })
-const read = z.object({ t: z.literal('read'), conversationId, upTo, ref: ref.optional() })
-const deleteMessage = z.object({ t: z.literal('delete'), ref, conversationId, messageId })
-const ack = z.object({ t: z.literal('ack'), position })
-const ping = z.object({ t: z.literal('ping') })
+const deleteMessage = z
+  .object({ t: z.literal('delete'), ref, conversationId, messageId })
+  .meta({ description: 'Delete for everyone; sender only. Answered by `deleted`.' })
+const ack = z.object({ t: z.literal('ack'), position }).meta({
+  description: 'This device has kept all it was sent up to here; take positions from `live` and `pong`.',
+})
+const ping = z.object({ t: z.literal('ping') }).meta({ description: 'Answered by `pong`.' })
 
 export const clientFrame = z.discriminatedUnion('t', [send, delivered, read, deleteMessage, ack, ping])
 

@@ -1,0 +1,127 @@
+/** The examples of all frames, and who may send them. The compiler asks for an entry for each type of frame. */
+
+import type { Seq } from '../../domain/ids.ts'
+import { type ClientFrame, clientFrame } from '../../protocol/client-frames.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { type ServerFrame, serverFrame } from '../../protocol/server-frames.ts'
+import type { ClientFrameDescription } from './description.ts'
+import { EXAMPLE_AT, type World } from './world.ts'
+
+const one = 1 as Seq
+const two = 2 as Seq
+
+export const CLIENT_FRAMES: { readonly [T in ClientFrame['t']]: ClientFrameDescription } = {
+  send: {
+    access: 'member',
+    example: ({ group, draft }) => ({ t: 'send', ref: 1, conversationId: group, ...draft }),
+    answer: 'sent',
+  },
+  delivered: {
+    access: 'member',
+    example: ({ group }) => ({ t: 'delivered', ref: 2, conversationId: group, upTo: one }),
+    answer: 'receipt',
+  },
+  read: {
+    access: 'member',
+    example: ({ group }) => ({ t: 'read', ref: 3, conversationId: group, upTo: one }),
+    answer: 'receipt',
+  },
+  delete: {
+    access: 'sender',
+    example: ({ group, message }) => ({
+      t: 'delete',
+      ref: 4,
+      conversationId: group,
+      messageId: message.messageId,
+    }),
+    answer: 'deleted',
+  },
+  ack: { access: 'person', example: ({ position }) => ({ t: 'ack', position }) },
+  ping: { access: 'person', example: () => ({ t: 'ping' }), answer: 'pong' },
+}
+
+type Of<T extends ServerFrame['t']> = Extract<ServerFrame, { t: T }>
+
+export const SERVER_FRAMES: { readonly [T in ServerFrame['t']]: (world: World) => Of<T> } = {
+  welcome: ({ alice, deviceId, position }) => ({
+    t: 'welcome',
+    userId: alice,
+    deviceId,
+    node: 'api-1',
+    protocol: 1,
+    position,
+    heartbeatMs: 25_000,
+    limits: LIMITS,
+  }),
+  live: ({ position }) => ({ t: 'live', position }),
+  sent: ({ group, draft }) => ({
+    t: 'sent',
+    ref: 1,
+    conversationId: group,
+    messageId: draft.messageId,
+    seq: two,
+    at: EXAMPLE_AT,
+  }),
+  message: ({ alice, deviceId, group, message }) => ({
+    t: 'message',
+    conversationId: group,
+    seq: one,
+    messageId: message.messageId,
+    senderId: alice,
+    deviceId,
+    at: EXAMPLE_AT,
+    nonce: message.nonce,
+    clientAt: message.clientAt,
+    body: message.body,
+  }),
+  receipt: ({ bob, group }) => ({
+    t: 'receipt',
+    conversationId: group,
+    userId: bob,
+    kind: 'delivered',
+    upTo: one,
+    at: EXAMPLE_AT,
+  }),
+  deleted: ({ group, message }) => ({
+    t: 'deleted',
+    conversationId: group,
+    seq: one,
+    messageId: message.messageId,
+    at: EXAMPLE_AT,
+  }),
+  member: ({ alice, carol, group }) => ({
+    t: 'member',
+    conversationId: group,
+    userId: carol,
+    change: 'added',
+    by: alice,
+    at: EXAMPLE_AT,
+  }),
+  conversation: ({ alice, bob, dave, group }) => ({
+    t: 'conversation',
+    conversationId: group,
+    kind: 'group',
+    title: 'Tea',
+    memberCount: 3,
+    members: [
+      { userId: alice, role: 'admin' },
+      { userId: bob, role: 'member' },
+      { userId: dave, role: 'member' },
+    ],
+    lastSeq: one,
+    at: EXAMPLE_AT,
+  }),
+  error: () => ({
+    t: 'error',
+    ref: 1,
+    code: 'overloaded',
+    message: 'too much waits in this conversation',
+    retryable: true,
+    retryAfterMs: 1000,
+  }),
+  pong: ({ position }) => ({ t: 'pong', position }),
+}
+
+/** By type, in the order of the protocol. */
+export const clientFrameSchemas = new Map(clientFrame.options.map((schema) => [schema.shape.t.value, schema]))
+export const serverFrameSchemas = new Map(serverFrame.options.map((schema) => [schema.shape.t.value, schema]))

@@ -1,0 +1,25 @@
+/** Notes every route as it is registered, and hands requests for `/docs` to a server of the reference, made for the first one. */
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { RegisteredRoute } from './openapi.ts'
+
+/** To be called before any other route is registered. */
+export function registerReference(app: FastifyInstance): void {
+  const routes: RegisteredRoute[] = []
+  let served: Promise<FastifyInstance> | undefined
+
+  app.addHook('onRoute', ({ method, url, schema }: RouteOptions) => {
+    for (const one of [method].flat()) {
+      if (one !== 'HEAD' && !url.startsWith('/docs')) routes.push({ method: one, url, schema })
+    }
+  })
+  app.addHook('onClose', async () => (await served)?.close())
+
+  for (const url of ['/docs', '/docs/*']) {
+    app.get(url, async (request, reply) => {
+      served ??= import('./app.ts').then(({ createReferenceApp }) => createReferenceApp(routes))
+      const { routing } = await served
+      reply.hijack()
+      routing(request.raw, reply.raw)
+    })
+  }
+}

@@ -1,0 +1,13 @@
+/** The description of every route. `test/reference` fails for a route that has none, and for one that is no more. */
+import type { RouteDescriptions } from './description.ts'
+import { connectionReference } from './routes/connection.ts'
+import { conversationReference } from './routes/conversations.ts'
+import { messageReference } from './routes/messages.ts'
+import { operationsReference } from './routes/operations.ts'
+
+export const ROUTES: RouteDescriptions = {
+  ...conversationReference,
+  ...messageReference,
+  ...connectionReference,
+  ...operationsReference,
+}

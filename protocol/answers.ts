@@ -1,0 +1,113 @@
+/** What the server answers over HTTP: the reference at `/docs` is made of it, and the types of our own client. */
+import { z } from 'zod'
+import { conversationId, deviceId, messageId, millis, nonce, seq, userId } from '../domain/fields.ts'
+import { body } from './body.ts'
+import { errorCode, member, role } from './server-frames.ts'
+
+const ticks = z
+  .enum(['sent', 'delivered', 'read'])
+  .meta({ description: '✓ durable, ✓✓ every other member has it, blue every other member has read it.' })
+
+export const problem = z
+  .object({
+    type: z.literal('about:blank'),
+    status: z.int(),
+    title: z.string(),
+    code: errorCode,
+    detail: z.string(),
+    retryable: z.boolean(),
+  })
+  .meta({
+    id: 'Problem',
+    description: 'RFC 9457. Decide by `code` and `retryable`; the texts are for people.',
+  })
+
+export const conversation = z
+  .object({
+    conversationId,
+    kind: z.enum(['direct', 'group']),
+    title: z.string().exactOptional(),
+    members: z.array(member),
+    lastSeq: seq,
+  })
+  .meta({ id: 'Conversation', description: 'A conversation and who is in it.' })
+
+const message = z.object({
+  conversationId,
+  seq,
+  messageId,
+  senderId: userId,
+  deviceId,
+  at: millis,
+  nonce,
+  clientAt: millis,
+  body: body.exactOptional(),
+  gone: z
+    .enum(['deleted', 'erased'])
+    .exactOptional()
+    .meta({ description: 'Why there is no `body`, where there is none.' }),
+})
+
+const historyMessage = message
+  .extend({ ticks: ticks.exactOptional().meta({ description: 'Of one’s own messages.' }) })
+  .meta({ id: 'Message', description: 'A message as the caller may see it.' })
+
+export const historyPage = z.object({ messages: z.array(historyMessage) })
+
+export const sentMessage = z
+  .object({ conversationId, messageId, seq, at: millis })
+  .meta({ description: 'The message is durable. The same for a resend.' })
+
+export const messageInfo = z
+  .object({
+    conversationId,
+    seq,
+    messageId,
+    sentAt: millis,
+    receipts: z.array(
+      z.object({
+        userId,
+        member: z.boolean().meta({ description: 'Whether the person still is one.' }),
+        deliveredAt: millis.nullable(),
+        devices: z.array(z.object({ deviceId, deliveredAt: millis })),
+        readAt: millis.nullable(),
+        readDeviceId: deviceId.nullable(),
+      }),
+    ),
+  })
+  .meta({ description: 'Of every other member: when it arrived, on which devices, and when it was read.' })
+
+const inboxEntry = z.object({
+  conversationId,
+  kind: z.enum(['direct', 'group']),
+  title: z.string().nullable(),
+  role,
+  member: z.boolean().meta({ description: '`false` for a conversation that the caller has left.' }),
+  lastMessage: message.nullable(),
+  unread: z.int(),
+  earliestUnreadAt: millis.nullable(),
+  deliveredUpTo: seq,
+  readUpTo: seq,
+  lastOwnMessage: z.object({ seq, at: millis, ticks }).nullable(),
+})
+
+export const inboxPage = z.object({
+  conversations: z.array(inboxEntry),
+  next: z.string().exactOptional().meta({ description: 'For `after`; absent on the last page.' }),
+})
+
+export const socketTicket = z.object({ ticket: z.string(), expiresInSeconds: z.int() })
+
+export const alive = z.object({ status: z.literal('alive') })
+
+const check = z.object({ ok: z.boolean(), detail: z.string().exactOptional() })
+export const readiness = z.object({
+  status: z.enum(['ready', 'not ready']),
+  database: check,
+  ledger: check,
+  projections: check.extend({ lagSeconds: z.number().exactOptional() }),
+})
+
+export type Conversation = Readonly<z.infer<typeof conversation>>
+export type HistoryMessage = Readonly<z.infer<typeof historyMessage>>
+export type MessageInfo = Readonly<z.infer<typeof messageInfo>>

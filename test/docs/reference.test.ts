@@ -1,0 +1,166 @@
+/** The reference at `/docs` is valid, whole, and says what the catalogue says. Its examples run in `test/reference`. */
+import { Parser } from '@asyncapi/parser'
+import { Validator } from '@seriousme/openapi-schema-validator'
+import type { FastifyInstance } from 'fastify'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ApiDeps } from '../../api/deps.ts'
+import type { Gateway } from '../../api/gateway/gateway.ts'
+import { type SocketDeps, socketRoute } from '../../api/gateway/socket-route.ts'
+import {
+  CLIENT_FRAMES,
+  clientFrameSchemas,
+  SERVER_FRAMES,
+  serverFrameSchemas,
+} from '../../api/reference/frames.ts'
+import { ROUTES } from '../../api/reference/routes.ts'
+import { EXAMPLE_WORLD } from '../../api/reference/world.ts'
+import { createServer } from '../../api/server.ts'
+import { ERRORS } from '../../protocol/errors.ts'
+
+/** Stands for everything that routes need when they are asked: here they are only registered. */
+const unused: never = new Proxy(() => {}, {
+  get: (_target, name) => (name === 'then' ? undefined : unused),
+  apply: () => unused,
+}) as never
+
+interface Operation {
+  readonly operationId?: string
+  readonly summary?: string
+  readonly tags?: readonly string[]
+  readonly security?: readonly object[]
+  readonly responses: Record<string, { description: string; content?: Record<string, unknown> }>
+}
+
+interface OpenApi {
+  readonly openapi: string
+  readonly paths: Record<string, Record<string, Operation>>
+}
+
+let app: FastifyInstance
+let openapi: OpenApi
+let asyncapi: { asyncapi: string; channels: { socket: { messages: Record<string, object> } } }
+
+beforeAll(async () => {
+  const deps = new Proxy({}, { get: (_target, name) => (name === 'log' ? undefined : unused) })
+  const gateway = { route: socketRoute(unused as SocketDeps) }
+  app = await createServer(deps as ApiDeps, gateway as Gateway)
+  openapi = (await app.inject('/docs/openapi.json')).json()
+  asyncapi = (await app.inject('/docs/asyncapi.json')).json()
+})
+afterAll(() => app.close())
+
+/** By `METHOD /path`, with the parameters as fastify writes them. */
+const documented = (): (readonly [string, Operation])[] =>
+  Object.entries(openapi.paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => [
+      `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`,
+      operation,
+    ]),
+  )
+
+describe('OpenAPI', () => {
+  test('is a valid document of version 3.1', async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(openapi) as never)
+    expect(errors).toBeUndefined()
+    expect(valid).toBe(true)
+    expect(openapi.openapi).toBe('3.1.0')
+  })
+
+  test('every route is described in api/reference/routes.ts, and nothing that is no route', () => {
+    const routes = documented().map(([key]) => key)
+    expect(routes.filter((key) => !ROUTES[key])).toEqual([])
+    expect(Object.keys(ROUTES).filter((key) => !routes.includes(key))).toEqual([])
+  })
+
+  test('every route says what it is for, who may, and how it answers', () => {
+    for (const [key, operation] of documented()) {
+      expect(operation.summary, key).toBeTruthy()
+      expect(operation.tags, key).toHaveLength(1)
+      expect(operation.security, key).toEqual(ROUTES[key]?.access === 'anybody' ? [] : [{ bearer: [] }])
+      for (const { description } of Object.values(operation.responses)) expect(description, key).toBeTruthy()
+    }
+    const names = documented().map(([, { operationId }]) => operationId)
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('every refusal is problem+json with codes of the catalogue, each under its status', () => {
+    const said = new Set<string>()
+    for (const [key, { responses }] of documented()) {
+      for (const [status, { description, content = {} }] of Object.entries(responses)) {
+        if (!('application/problem+json' in content)) continue
+        const codes = [...description.matchAll(/`(\w+)`/g)].map(([, code]) => code as keyof typeof ERRORS)
+        expect(codes.length, key).toBeGreaterThan(0)
+        for (const code of codes) expect(String(ERRORS[code]?.status), `${key}: ${code}`).toBe(status)
+        for (const code of codes) said.add(code)
+      }
+    }
+    expect([...said].sort()).toEqual(Object.keys(ERRORS).sort())
+  })
+
+  test('every example is an answer as its schema wants it', () => {
+    for (const [key, { answers, example }] of Object.entries(ROUTES)) {
+      const { status, answer } = example(EXAMPLE_WORLD)
+      const schema = answers[status]?.schema
+      expect(answers, key).toHaveProperty(String(status))
+      // Parsing drops what the schema does not name: then the answer would no longer be the same.
+      if (schema) expect(schema.parse(answer), key).toEqual(answer)
+      else expect(answer, key).toBeUndefined()
+    }
+  })
+})
+
+describe('AsyncAPI', () => {
+  test('is a valid document of version 3.0', async () => {
+    const { document, diagnostics } = await new Parser().parse(asyncapi)
+    // 0 is an error, 1 a warning.
+    expect(diagnostics.filter(({ severity }) => severity <= 1)).toEqual([])
+    expect(document?.operations().length).toBe(clientFrameSchemas.size + serverFrameSchemas.size)
+    expect(asyncapi.asyncapi).toBe('3.0.0')
+  })
+
+  test('every frame is there, with a description and an example that its schema accepts', () => {
+    expect(Object.keys(asyncapi.channels.socket.messages)).toEqual([
+      ...[...clientFrameSchemas.keys()].map((type) => `client.${type}`),
+      ...[...serverFrameSchemas.keys()].map((type) => `server.${type}`),
+    ])
+    for (const [type, schema] of clientFrameSchemas) {
+      const example = CLIENT_FRAMES[type].example(EXAMPLE_WORLD)
+      expect(schema.parse(example)).toEqual(example)
+      expect(schema.description, type).toBeTruthy()
+    }
+    for (const [type, schema] of serverFrameSchemas) {
+      const example = SERVER_FRAMES[type](EXAMPLE_WORLD)
+      expect(schema.parse(example)).toEqual(example)
+      expect(schema.description, type).toBeTruthy()
+    }
+  })
+})
+
+describe('the pages', () => {
+  test('of the frames names every frame and every error code, and needs nothing from elsewhere', async () => {
+    const { body, headers } = await app.inject('/docs/frames')
+    expect(headers['content-type']).toContain('text/html')
+    for (const type of clientFrameSchemas.keys()) expect(body).toContain(`id="client-${type}"`)
+    for (const type of serverFrameSchemas.keys()) expect(body).toContain(`id="server-${type}"`)
+    for (const code of Object.keys(ERRORS)) expect(body).toContain(`<code>${code}</code>`)
+    expect(body).not.toMatch(/https?:\/\//)
+  })
+
+  test('of HTTP is there, with its script', async () => {
+    const page = await app.inject('/docs')
+    expect(page.statusCode).toBe(200)
+    expect(page.body).toContain('swagger-ui')
+    const sources = [...page.body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source as string)
+    expect(sources.length).toBeGreaterThan(3)
+    for (const source of sources) {
+      const { statusCode } = await app.inject(new URL(source, 'http://here/docs').pathname)
+      expect(statusCode, source).toBe(200)
+    }
+  })
+
+  test('that is none is a problem like everywhere', async () => {
+    const { statusCode, headers } = await app.inject('/docs/nothing')
+    expect(statusCode).toBe(404)
+    expect(headers['content-type']).toContain('application/problem+json')
+  })
+})
