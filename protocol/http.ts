@@ -46,7 +46,8 @@ export const historyQuery = z
   .object({
     before: seqInUrl.optional(),
     after: seqInUrl.optional(),
-    around: seqInUrl.optional(),
+    // The id first: 64 digits could be a seq too.
+    around: z.union([messageId, seqInUrl]).optional(),
     limit,
   })
   .refine(

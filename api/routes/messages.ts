@@ -1,15 +1,16 @@
 /** Sending over HTTP, history, and to whom a message went. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { ConversationId, MessageId, Seq, UserId } from '../../domain/ids.ts'
+import { findMessage } from '../../projections/queries/find-message.ts'
 import { history } from '../../projections/queries/history.ts'
-import { membershipOf } from '../../projections/queries/membership.ts'
+import { type Membership, membershipOf } from '../../projections/queries/membership.ts'
 import { messageReceipts } from '../../projections/queries/message-receipts.ts'
 import * as http from '../../protocol/http.ts'
 import { identityOf } from '../auth/bearer.ts'
 import type { ApiDeps } from '../deps.ts'
 import { sendCommand } from '../messages/commands.ts'
 import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
-import { historyView } from '../messages/views.ts'
+import { historyPageView, historyView } from '../messages/views.ts'
 import { ApiProblem } from '../problem.ts'
 import { resultOf } from './answer.ts'
 import { caughtUp } from './caught-up.ts'
@@ -40,12 +41,16 @@ export const messageRoutes =
         const { sub } = identityOf(request)
         const { id } = request.params
         await caughtUp(deps)
-        await requireMembership(id, sub)
-        const messages = await history(pool, id, sub, definedOf(request.query))
-        const opened = await openBodies(contentKeys, messages)
-        return {
-          messages: messages.map((message, index) => historyView(message, opened[index] as OpenedBody)),
+        const membership = await membershipFor(id, sub)
+        const { around, ...bounds } = definedOf(request.query)
+        const page = around === undefined ? bounds : { ...bounds, around: await seqOf(id, around) }
+        const messages = await history(pool, id, sub, page)
+        if (typeof around === 'string' && !messages.some(({ messageId }) => messageId === around)) {
+          throw noSuchMessage()
         }
+        const opened = await openBodies(contentKeys, messages)
+        const views = messages.map((message, index) => historyView(message, opened[index] as OpenedBody))
+        return historyPageView(views, page, membership)
       },
     )
 
@@ -61,20 +66,31 @@ export const messageRoutes =
         // Not for former members: people's receipts go on after they left.
         if (!state.members.has(sub)) throw new ApiProblem('not_member', 'you are not a member of it')
         const [message] = await history(pool, id, sub, { around: seq, limit: 1 })
-        if (!message || message.seq !== seq) throw new ApiProblem('not_found', 'no such message for you')
+        if (!message || message.seq !== seq) throw noSuchMessage()
         const receipts = await messageReceipts(pool, id, seq)
         return { conversationId: id, seq, messageId: message.messageId, sentAt: message.at, receipts }
       },
     )
 
     /** Former members keep what they had; the queries show them no more than that. */
-    async function requireMembership(id: ConversationId, userId: UserId): Promise<void> {
-      if (await membershipOf(pool, id, userId)) return
+    async function membershipFor(id: ConversationId, userId: UserId): Promise<Membership> {
+      const membership = await membershipOf(pool, id, userId)
+      if (membership) return membership
       const state = await handler.conversation(id)
       if (state.kind === undefined) throw new ApiProblem('not_found', 'no such conversation')
       throw new ApiProblem('not_member', 'you are not a member of it')
     }
+
+    async function seqOf(id: ConversationId, place: Seq | MessageId): Promise<Seq> {
+      if (typeof place === 'number') return place
+      const message = await findMessage(pool, id, place)
+      if (!message) throw noSuchMessage()
+      return message.seq
+    }
   }
+
+/** The same for what is not there and for what is not theirs to see. */
+const noSuchMessage = () => new ApiProblem('not_found', 'no such message for you')
 
 /** Without the keys that are absent, as `exactOptionalPropertyTypes` wants it. */
 function definedOf<T extends object>(query: T) {

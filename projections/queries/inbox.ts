@@ -12,6 +12,7 @@ import {
   toMessage,
 } from './message.ts'
 import { ask, type Database, type Statement } from './statement.ts'
+import { firstUnread, UNREAD } from './unread.ts'
 
 export interface InboxEntry {
   readonly conversationId: ConversationId
@@ -23,6 +24,7 @@ export interface InboxEntry {
   /** The newest message that this person may read; null when there is none. */
   readonly lastMessage: MessageRecord | null
   readonly unread: number
+  readonly firstUnreadSeq: Seq | null
   readonly earliestUnreadAt: Millis | null
   readonly deliveredSeq: Seq
   readonly deliveredAt: Millis | null
@@ -42,17 +44,17 @@ export interface InboxPage {
  * An entry's place is the position of its newest message, or of this person's joining where that is later, or of their
  * leaving. Every event has one position, so places are unique and a page ends exactly where the next begins.
  */
+const PLACE = 'coalesce(m.left_position, greatest(c.last_message_position, m.joined_position))'
+
 const INBOX: Statement = {
   name: 'inbox of a person',
   text: `
     WITH page AS (
-      SELECT c.conversation_id, c.kind, c.title, c.last_seq, me.role, me.left_seq, me.left_position, me.history,
-             me.delivered_seq, me.delivered_at, me.read_seq, me.read_at, me.last_sent_seq, me.own_after_read,
-             coalesce(me.left_seq, c.last_seq) - me.read_seq - me.own_after_read AS unread,
-             coalesce(me.left_position, greatest(c.last_message_position, me.joined_position)) AS place
-      FROM read.members me JOIN read.conversations c USING (conversation_id)
-      WHERE me.user_id = $1
-        AND ($2::bigint IS NULL OR coalesce(me.left_position, greatest(c.last_message_position, me.joined_position)) < $2)
+      SELECT c.conversation_id, c.kind, c.title, c.last_seq, m.user_id, m.role, m.left_seq, m.left_position, m.history,
+             m.delivered_seq, m.delivered_at, m.read_seq, m.read_at, m.last_sent_seq, m.own_after_read,
+             ${UNREAD} AS unread, ${PLACE} AS place
+      FROM read.members m JOIN read.conversations c USING (conversation_id)
+      WHERE m.user_id = $1 AND ($2::bigint IS NULL OR ${PLACE} < $2)
       ORDER BY place DESC
       LIMIT $3
     )
@@ -63,19 +65,14 @@ const INBOX: Statement = {
              ORDER BY t.position DESC LIMIT 1
            ) END AS title, page.left_seq AS "leftSeq",
            page.unread, page.delivered_seq AS "deliveredSeq", page.delivered_at, page.read_seq AS "readSeq", page.read_at,
-           page.place, unread.at AS earliest_unread_at, to_jsonb(others) AS others,
+           page.place, unread.seq AS "firstUnreadSeq", unread.at AS earliest_unread_at, to_jsonb(others) AS others,
            own.seq AS own_seq, own.at AS own_at, own.deleted_at AS own_deleted_at, m.message_id IS NOT NULL AS has_message,
            ${MESSAGE_COLUMNS}
     FROM page
     LEFT JOIN read.messages m ON m.conversation_id = page.conversation_id
       AND m.seq = upper(page.history * int4multirange(int4range(NULL, page.last_seq + 1))) - 1
     LEFT JOIN LATERAL (
-      SELECT x.at FROM read.messages x
-      WHERE page.unread > 0 AND x.conversation_id = page.conversation_id AND x.sender_id <> $1
-        -- behind the watermark, where it is followed by own messages only: behind those
-        AND x.seq > CASE WHEN page.own_after_read = page.last_sent_seq - page.read_seq
-                         THEN page.last_sent_seq ELSE page.read_seq END
-      ORDER BY x.seq LIMIT 1
+      ${firstUnread('page')}
     ) unread ON true
     LEFT JOIN read.messages own ON own.conversation_id = page.conversation_id AND own.seq = page.last_sent_seq
     LEFT JOIN LATERAL (
@@ -90,7 +87,15 @@ const INBOX: Statement = {
 type Row = MessageRow &
   Pick<
     InboxEntry,
-    'conversationId' | 'kind' | 'title' | 'role' | 'leftSeq' | 'unread' | 'deliveredSeq' | 'readSeq'
+    | 'conversationId'
+    | 'kind'
+    | 'title'
+    | 'role'
+    | 'leftSeq'
+    | 'unread'
+    | 'firstUnreadSeq'
+    | 'deliveredSeq'
+    | 'readSeq'
   > & {
     readonly delivered_at: string | null
     readonly read_at: string | null
@@ -118,7 +123,7 @@ export async function inbox(
 }
 
 function toEntry(row: Row): InboxEntry {
-  const { conversationId, kind, title, role, leftSeq, unread, deliveredSeq, readSeq } = row
+  const { conversationId, kind, title, role, leftSeq, unread, firstUnreadSeq, deliveredSeq, readSeq } = row
   return {
     conversationId,
     kind,
@@ -127,6 +132,7 @@ function toEntry(row: Row): InboxEntry {
     leftSeq,
     lastMessage: row.has_message ? toMessage(row) : null,
     unread,
+    firstUnreadSeq,
     earliestUnreadAt: millisOrNull(row.earliest_unread_at),
     deliveredSeq,
     deliveredAt: millisOrNull(row.delivered_at),

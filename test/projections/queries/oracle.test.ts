@@ -68,6 +68,7 @@ test('the inbox shows every conversation of a person once, with what they may se
           title: oracle.title(id, userId),
           role: oracle.role(id, userId),
           unread: unread.length,
+          firstUnreadSeq: unread[0] ?? null,
           earliestUnreadAt: messages.find(({ seq }) => seq === unread[0])?.at ?? null,
           deliveredSeq: oracle.watermark(id, userId, 'delivered'),
           readSeq: oracle.watermark(id, userId, 'read'),
@@ -165,6 +166,10 @@ test('a conversation lists its current members, and a membership stands as the p
         deliveredSeq: oracle.watermark(id, userId, 'delivered'),
         readSeq: oracle.watermark(id, userId, 'read'),
         lastSeq: oracle.lastSeq(id),
+        firstReadableSeq: oracle.visible(id, userId)[0] ?? null,
+        lastReadableSeq: oracle.visible(id, userId).at(-1) ?? null,
+        unread: oracle.beyond(id, userId, 'read').length,
+        firstUnreadSeq: oracle.beyond(id, userId, 'read')[0] ?? null,
       })
     }
   })

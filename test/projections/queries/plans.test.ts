@@ -71,6 +71,8 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   conversationOf: (db) => conversationOf(db, busy),
   membershipOf: (db) => membershipOf(db, busy, somebody),
   'history, newest': (db) => history(db, busy, somebody, { limit: 50 }),
+  'history, before': (db) => history(db, busy, somebody, { before: 20_000 as Seq, limit: 50 }),
+  'history, after': (db) => history(db, busy, somebody, { after: 20_000 as Seq, limit: 50 }),
   'history, around': (db) => history(db, busy, somebody, { around: 20_000 as Seq, limit: 50 }),
   messageReceipts: (db) => messageReceipts(db, busy, 39_000 as Seq),
   findMessage: (db) => findMessage(db, busy, 'ab'.repeat(32) as MessageId),
