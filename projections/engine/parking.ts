@@ -3,7 +3,7 @@
  * the conversation survives. `triptick parked retry` takes them up again (`../parked/`).
  */
 import type { Position, RecordedEvent } from '../../ledger/ledger.ts'
-import { numbers, plain, written } from '../fold/columns.ts'
+import { numbers, plain, written } from '../../runtime/array-literals.ts'
 import { perSchema } from '../fold/per-schema.ts'
 import type { ReadSchema } from '../schema.ts'
 import { EngineStopped } from './failures.ts'

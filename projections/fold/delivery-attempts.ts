@@ -1,8 +1,8 @@
 /** What a batch adds to `delivery_attempts`: tries of the delivery worker, and its giving up. */
 import type { DeliveryAttempted, DeliveryExhausted } from '../../domain/events.ts'
 import type { Position } from '../../ledger/ledger.ts'
+import { numbers, plain, written } from '../../runtime/array-literals.ts'
 import type { ReadSchema } from '../schema.ts'
-import { numbers, plain, written } from './columns.ts'
 import { perSchema } from './per-schema.ts'
 import type { Write } from './write.ts'
 

@@ -2,8 +2,9 @@
  * Merges what a batch changed about members into `members`, in four statements: changes of a role, memberships that
  * ended, then those that began, then everybody else's watermarks.
  */
+
+import { numbers, plain } from '../../runtime/array-literals.ts'
 import type { ReadSchema } from '../schema.ts'
-import { numbers, plain } from './columns.ts'
 import {
   isMoved,
   type Leaving,

@@ -1,8 +1,8 @@
 /** What a batch adds to `receipts`, and how far it moves `device_watermarks`. */
 import type { MessageDelivered, MessageRead } from '../../domain/events.ts'
 import type { Position } from '../../ledger/ledger.ts'
+import { numbers, plain } from '../../runtime/array-literals.ts'
 import type { ReadSchema } from '../schema.ts'
-import { numbers, plain } from './columns.ts'
 import { perSchema } from './per-schema.ts'
 import type { Write } from './write.ts'
 
