@@ -3,7 +3,7 @@
  * Canonical JSON is RFC 8785. A message's body stands in it only as `bodyHash`, so erasing the body leaves the chain whole.
  */
 import { hash as digest } from 'node:crypto'
-import { canonicalJson } from './canonical-json.ts'
+import { canonicalJson } from '../domain/canonical-json.ts'
 import type { EventToAppend, Metadata, Revision, StreamName } from './ledger.ts'
 
 /** What comes before the first event of every stream. */
@@ -21,10 +21,16 @@ interface ChainedEvent {
 
 export function hashOf(event: ChainedEvent): string {
   const { stream, revision, id, type } = event
-  const { hash: _hash, ...metadata } = event.metadata
-  const { body: _body, ...data } = event.data as Record<string, unknown>
+  const data = without('body', event.data as Record<string, unknown>)
+  const metadata = without('hash', event.metadata)
   const canonical = canonicalJson({ data, id, metadata, revision, stream, type })
   return digest('sha256', (event.metadata.prevHash ?? '') + canonical)
+}
+
+function without<Fields extends Readonly<Record<string, unknown>>>(name: string, fields: Fields) {
+  if (!(name in fields)) return fields
+  const { [name]: _left, ...rest } = fields
+  return rest
 }
 
 /** The event as it is appended: with its place in the chain. */

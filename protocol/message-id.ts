@@ -1,6 +1,6 @@
 /** What a message id covers (`protocol.md`, "messageId"). Hashing is left to the caller: browsers and Node differ there. */
-import canonicalize from 'canonicalize'
 import type { Body } from '../domain/body.ts'
+import { canonicalJson } from '../domain/canonical-json.ts'
 import type { ConversationId, DeviceId, Millis, UserId } from '../domain/ids.ts'
 
 export interface MessageContent {
@@ -15,5 +15,5 @@ export interface MessageContent {
 /** RFC 8785 canonical JSON of the content; the message id is the lowercase hex SHA-256 of its UTF-8. */
 export const canonicalContent = (content: MessageContent): string => {
   const { body, clientAt, conversationId, deviceId, nonce, senderId } = content
-  return canonicalize({ body, clientAt, conversationId, deviceId, nonce, senderId }) as string
+  return canonicalJson({ body, clientAt, conversationId, deviceId, nonce, senderId })
 }

@@ -43,7 +43,7 @@ export interface ConversationState {
   /** Time of the newest fact; no later fact is given an earlier one. */
   lastAt: Millis
   /** The newest messages, at most `RECENT_MESSAGES`, oldest first. */
-  recent: readonly RecentMessage[]
+  recent: RecentMessage[]
   /**
    * Per sender, the latest `clientAt` among their messages that are no longer in `recent`. A message id covers its
    * `clientAt`, so a message with a later one cannot be a resend of a forgotten message, whatever the sender's clock.
@@ -71,6 +71,7 @@ export const initialConversation = (conversationId: ConversationId): Conversatio
 export const draftConversation = (state: ConversationState): ConversationState => ({
   ...state,
   members: new Map(state.members),
+  recent: [...state.recent],
   forgotten: new Map(state.forgotten),
 })
 
@@ -105,9 +106,8 @@ export function evolveConversation(
     case 'MessageSent': {
       state.lastSeq = event.seq
       const { seq, messageId, senderId, deviceId, clientAt, at } = event
-      const kept = [...state.recent, { seq, messageId, senderId, deviceId, clientAt, at }]
-      if (kept.length > RECENT_MESSAGES) forget(state, kept.shift() as RecentMessage)
-      state.recent = kept
+      state.recent.push({ seq, messageId, senderId, deviceId, clientAt, at })
+      if (state.recent.length > RECENT_MESSAGES) forget(state, state.recent.shift() as RecentMessage)
       return state
     }
     case 'MessageDeleted':

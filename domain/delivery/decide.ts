@@ -52,10 +52,11 @@ function acknowledge(
     return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${stands}`)
 
   const at = notBefore(state, command.at)
-  const fact = { conversationId: state.conversationId, at, userId, deviceId, toSeq: upTo }
+  const { conversationId } = state
+  const fact = (fromSeq: Seq) => ({ at, conversationId, deviceId, fromSeq, toSeq: upTo, userId })
   const events: DeliveryEvent[] = []
-  if (upTo > deviceHas) events.push({ type: 'MessageDelivered', ...fact, fromSeq: next(deviceHas) })
-  if (kind === 'read' && upTo > stands) events.push({ type: 'MessageRead', ...fact, fromSeq: next(stands) })
+  if (upTo > deviceHas) events.push({ type: 'MessageDelivered', ...fact(next(deviceHas)) })
+  if (kind === 'read' && upTo > stands) events.push({ type: 'MessageRead', ...fact(next(stands)) })
   return events.length > 0 ? accepted(events, { upTo, at }) : alreadyDone({ upTo, at: state.lastAt })
 }
 

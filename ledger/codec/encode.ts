@@ -37,17 +37,19 @@ export function encode(
     id: eventId(stream, `${commandId}\n${node}\n${event.at}\n${sealing}`, index),
     type: event.type,
     data: dataOf(event),
+    // In canonical order, as the deciders make the data of the frequent events: the hash chain is quicker then.
     metadata: {
-      schemaVersion: String(EVENT_SCHEMAS[event.type].version),
-      $correlationId: correlationId ?? commandId,
       $causationId: commandId,
-      commandId,
+      $correlationId: correlationId ?? commandId,
       actorId,
       actorKind,
+      commandId,
       ...(deviceId === undefined ? {} : { deviceId }),
       node,
       ...(occurredAt === undefined ? {} : { occurredAt: String(occurredAt) }),
+      prevHash: '',
       recordedAt: String(event.at),
+      schemaVersion: String(EVENT_SCHEMAS[event.type].version),
     },
   }
 }
@@ -56,5 +58,5 @@ function dataOf(event: LedgerEvent<SealedBody>): object {
   const { type, at, ...data } = event
   if (type !== 'MessageSent') return data
   const { body, ...rest } = data as typeof data & { readonly body: SealedBody }
-  return { ...rest, bodyHash: body.hash, ...(body.bytes === undefined ? {} : { body: body.bytes }) }
+  return { ...(body.bytes === undefined ? {} : { body: body.bytes }), bodyHash: body.hash, ...rest }
 }

@@ -66,6 +66,7 @@ export interface Lane<State, Command, Result> {
 
 interface Waiting<Command, Result> {
   readonly command: Command
+  readonly bytes: number
   answer(handled: Handled<Result>): void
 }
 
@@ -135,14 +136,14 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   function take(): Waiting<Command, Result>[] {
     let bytes = 0
     let count = 0
-    for (const { command } of queue) {
-      bytes += deps.weigh(command)
+    for (const waiting of queue) {
+      bytes += waiting.bytes
       if (count > 0 && (bytes > MAX_BATCH_BYTES || count >= MAX_BATCH_COMMANDS)) break
       count++
     }
     const batch = queue.slice(0, count)
     queue = queue.slice(count)
-    for (const { command } of batch) queuedBytes -= deps.weigh(command)
+    for (const waiting of batch) queuedBytes -= waiting.bytes
     return batch
   }
 
@@ -240,7 +241,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         const bytes = deps.weigh(command)
         if (queuedBytes + bytes > MAX_QUEUED_BYTES) return answer({ kind: 'overloaded' })
         queuedBytes += bytes
-        queue.push({ command, answer })
+        queue.push({ command, bytes, answer })
         if (running) return
         running = true
         run()

@@ -6,7 +6,7 @@
  * their message, so that a body cannot be moved to another one. Random nonces are safe for 2^32 bodies a key (NIST
  * SP 800-38D, 8.3): nobody sends that many messages to one conversation.
  */
-import { createCipheriv, createDecipheriv, hash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, hash, randomFillSync } from 'node:crypto'
 import type { Body, SealedBody } from '../../domain/body.ts'
 import type { MessageId } from '../../domain/ids.ts'
 
@@ -20,12 +20,25 @@ export class CannotUnseal extends Error {
 }
 
 export function seal(key: Buffer, messageId: MessageId, body: Body): SealedBody {
-  const nonce = randomBytes(NONCE_BYTES)
+  const nonce = newNonce()
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(messageId, 'hex'))
   const ciphertext = cipher.update(JSON.stringify(body), 'utf8')
   cipher.final()
   const sealed = Buffer.concat([Buffer.of(VERSION), nonce, ciphertext, cipher.getAuthTag()])
   return { hash: hash('sha256', sealed), bytes: sealed.toString('base64') }
+}
+
+/** Drawn a thousand at a time: a draw costs 3 µs, whatever its size. Each is handed out once. */
+const drawn = Buffer.alloc(1000 * NONCE_BYTES)
+let used = drawn.length
+
+function newNonce(): Buffer {
+  if (used === drawn.length) {
+    randomFillSync(drawn)
+    used = 0
+  }
+  used += NONCE_BYTES
+  return drawn.subarray(used - NONCE_BYTES, used)
 }
 
 /** @throws CannotUnseal */
