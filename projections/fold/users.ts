@@ -3,7 +3,7 @@ import type { DeviceConnected, DeviceDisconnected, PrivacyChanged, UserEvent } f
 import type { Millis, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { ReadSchema } from '../schema.ts'
-import { numbers, plain, written } from './columns.ts'
+import { numbers, plain, written } from '../../runtime/array-literals.ts'
 import { perSchema } from './per-schema.ts'
 import type { Write } from './write.ts'
 
