@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/logging.ts'
 import type { Metrics } from '../runtime/metrics.ts'
 import type { Tickets } from './auth/tickets.ts'
 import type { VerifyToken } from './auth/verify-token.ts'
+import type { Load } from './load/load.ts'
 
 export interface ApiDeps {
   readonly node: string
@@ -20,4 +21,5 @@ export interface ApiDeps {
   readonly waiter: ProjectionWaiter
   readonly verifyToken: VerifyToken
   readonly tickets: Tickets
+  readonly load: Load
 }

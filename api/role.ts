@@ -15,6 +15,7 @@ import { createTickets } from './auth/tickets.ts'
 import { createTokenVerifier } from './auth/verify-token.ts'
 import type { ApiDeps } from './deps.ts'
 import { createGateway } from './gateway/gateway.ts'
+import { createLoad } from './load/load.ts'
 import { createServer } from './server.ts'
 
 /** How long a command waits for the read models before a forgotten message is looked up in them. */
@@ -56,6 +57,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     waiter,
     verifyToken: createTokenVerifier(config),
     tickets,
+    load: createLoad(metrics),
   }
   const gateway = await createGateway({ ...deps, bus, directory })
   committed = gateway.committed
@@ -66,6 +68,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     clearInterval(sweeping)
     // 1. Nobody new, and what was asked is answered before its socket closes.
     app.server.close()
+    await gateway.released()
     await handler.drained()
     gateway.disconnect()
     await app.close()
@@ -73,6 +76,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     await handler.drained()
     await gateway.close()
     // 3. The parts underneath.
+    deps.load.close()
     await directory.close()
     await bus.close()
     await ledger.close()

@@ -26,6 +26,10 @@ const welcome = z
     protocol: z.literal(1),
     position: position.meta({ description: 'Where this device’s catching up begins.' }),
     heartbeatMs: z.int(),
+    retryAfterMs: z.int().meta({
+      description:
+        'How long to wait before connecting again, should this connection end without saying so itself: another time for everybody, so that a node that dies is no stampede.',
+    }),
     limits,
   })
   .meta({ description: 'The first frame: who and where you are, and what is allowed.' })

@@ -45,6 +45,7 @@ const PAGE = 200
 const CONCURRENT = 8
 /** Longer than any usual lag of the projections; then the client is asked to come back. */
 const PATIENCE_MS = 15_000
+/** On average: they come back one after another. */
 const RETRY_AFTER_MS = 2_000
 /** Between two looks at read models that cannot be read, for sessions that can wait. */
 const PAUSE_MS = 1_000
@@ -211,5 +212,6 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
 /** Asks the client to connect again in a moment: what it has not been sent waits for it. */
 export function comeBack(session: Session): void {
-  session.close(CLOSE_CODES.drain, JSON.stringify({ retryAfterMs: RETRY_AFTER_MS }))
+  const retryAfterMs = Math.round(RETRY_AFTER_MS * (0.5 + Math.random()))
+  session.close(CLOSE_CODES.drain, JSON.stringify({ retryAfterMs }))
 }

@@ -15,12 +15,16 @@ import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
 import { ref as refSchema } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
+import type { HeldReceipts } from '../load/held-receipts.ts'
+import type { Load } from '../load/load.ts'
 import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/commands.ts'
 import type { FrameLimits } from './frame-limits.ts'
 import type { Session } from './session.ts'
 
 export interface DispatchDeps {
   readonly handler: CommandHandler
+  readonly load: Load
+  readonly heldReceipts: Pick<HeldReceipts, 'turn'>
   /** This device has kept everything up to here. */
   readonly keep: (session: Session, position: Position) => void
   /** Up to where everything has been sent to this device. */
@@ -37,7 +41,7 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 const RETRY_UNAVAILABLE_MS = 1000
 
 export function createDispatch(deps: DispatchDeps): Dispatch {
-  const { handler } = deps
+  const { handler, load, heldReceipts } = deps
 
   function dispatch(session: Session, limits: FrameLimits, data: string): void {
     if (isOver(session)) return
@@ -58,6 +62,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const taken = limits.take(Date.now())
     if (!taken.ok) {
       return refuse(session, refOf(value), 'rate_limited', 'too many frames', taken.retryAfterMs)
+    }
+    if (isSend(value) && !load.allows('send')) {
+      // Before anything is spent on it: under load it is refusing that has to be cheap.
+      return refuse(session, refOf(value), 'overloaded', 'too much to do just now', load.retryAfterMs())
     }
     const parsed = clientFrame.safeParse(value)
     if (!parsed.success) {
@@ -98,7 +106,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const { ref, conversationId, messageId } = frame
     const command = sendCommand(frame, session.userId, session.deviceId)
     if ('code' in command) return refuse(session, ref, command.code, command.message)
-    const answered = await handler.converse(conversationId, command)
+    const began = load.began()
+    const answered = await handler.converse(conversationId, command).finally(() => load.ended(began))
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     const { seq, at } = answered.result
     answer(session, { t: 'sent', ref, conversationId, messageId, seq, at })
@@ -108,6 +117,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const { t: kind, conversationId, upTo, ref } = frame
     const { userId, deviceId } = session
     const command = acknowledgeCommand(kind, conversationId, upTo, userId, deviceId)
+    const turn = heldReceipts.turn(kind, conversationId)
+    if (turn) await turn
     const answered = await handler.deliver(conversationId, command)
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     if (ref === undefined) return
@@ -126,6 +137,18 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     deps.keep(session, BigInt(position) as Position)
   }
 
+  function refuseUnless(
+    session: Session,
+    ref: Ref | undefined,
+    answered: Exclude<Answer<never>, { kind: 'done' }>,
+  ) {
+    if (answered.kind === 'rejected') return refuse(session, ref, answered.code, answered.message)
+    if (answered.kind === 'overloaded') {
+      return refuse(session, ref, 'overloaded', 'too much waits in this conversation', load.retryAfterMs())
+    }
+    refuse(session, ref, 'unavailable', 'not known to be recorded; send it again', RETRY_UNAVAILABLE_MS)
+  }
+
   function badFrame(session: Session, limits: FrameLimits, ref: Ref | undefined, message: string): void {
     deps.onFrame('bad')
     refuse(session, ref, 'bad_frame', message)
@@ -136,18 +159,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 }
 
 const answer = (session: Session, frame: ServerFrame): void => session.send(JSON.stringify(frame))
-
-function refuseUnless(
-  session: Session,
-  ref: Ref | undefined,
-  answered: Exclude<Answer<never>, { kind: 'done' }>,
-) {
-  if (answered.kind === 'rejected') return refuse(session, ref, answered.code, answered.message)
-  if (answered.kind === 'overloaded') {
-    return refuse(session, ref, 'overloaded', 'too much waits in this conversation', RETRY_UNAVAILABLE_MS)
-  }
-  refuse(session, ref, 'unavailable', 'not known to be recorded; send it again', RETRY_UNAVAILABLE_MS)
-}
 
 function refuse(
   session: Session,
@@ -180,6 +191,8 @@ function refOf(value: unknown): Ref | undefined {
   const ref = refSchema.safeParse((value as { ref?: unknown } | null)?.ref)
   return ref.success ? ref.data : undefined
 }
+
+const isSend = (value: unknown): boolean => (value as { t?: unknown } | null)?.t === 'send'
 
 const isOver = (session: Session): boolean => session.mode === 'closed'
 

@@ -6,6 +6,7 @@ import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
 import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { ApiDeps } from '../deps.ts'
+import { createHeldReceipts } from '../load/held-receipts.ts'
 import { createCatchUp } from './catch-up.ts'
 import { type ClaimMessage, createClaims } from './claims.ts'
 import { createDevicePositions } from './device-positions.ts'
@@ -25,6 +26,8 @@ export interface GatewayDeps extends ApiDeps {
 export interface Gateway {
   readonly route: ReturnType<typeof socketRoute>
   committed(committed: Committed): void
+  /** Receipts that waited for a calmer moment are with the handler; later ones go there at once. */
+  released(): Promise<void>
   /** Closes every socket with 1001. */
   disconnect(): void
   /** After the commands are done: what was pushed is on its way, what was kept is stored. */
@@ -50,8 +53,11 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   ])
   const sockets = metrics.gauge('triptick_sockets', 'Open WebSockets of this node.')
 
+  const heldReceipts = createHeldReceipts(deps.load)
   const dispatch = createDispatch({
     handler: deps.handler,
+    load: deps.load,
+    heldReceipts,
     keep: positions.keep,
     safePosition: positions.safe,
     onFrame: (type) => frames.inc({ type }),
@@ -107,6 +113,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       positions.seen(committed.position)
       for (const { type } of committed.events) events.inc({ type })
     },
+    released: heldReceipts.close,
     disconnect: () => {
       for (const session of [...hub.all()]) session.close(CLOSE_CODES.goingAway, 'the server is going away')
     },

@@ -26,9 +26,12 @@ export const SUBPROTOCOL = 'triptick.v1'
 const TICKET_PREFIX = 'ticket.'
 /** A client that gives no sign of life is pinged this often. */
 export const HEARTBEAT_MS = 25_000
+/** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
+const RECONNECT_SPREAD_MS = 2_000
 const DEFAULT_DEVICE = 'default'
 
-export interface SocketDeps extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log'> {
+export interface SocketDeps
+  extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log' | 'load'> {
   readonly hub: Hub
   readonly directory: SessionDirectory
   readonly positions: DevicePositions
@@ -41,7 +44,13 @@ export interface SocketDeps extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyTok
 export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
-    const { node, hub, directory, ledger, positions, catchUp, gaps, claims, dispatch, log } = deps
+    const { node, hub, directory, ledger, positions, catchUp, gaps, claims, dispatch, load, log } = deps
+
+    /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
+    async function admit(): Promise<void> {
+      if (load.allows('socket')) return
+      throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
+    }
 
     async function authenticate(request: FastifyRequest): Promise<void> {
       const offered = subprotocolsOf(request)
@@ -67,13 +76,17 @@ export const socketRoute =
       }
     }
 
-    app.get('/v1/ws', { websocket: true, preValidation: authenticate }, (socket, request) => {
-      const session = open(socket, identityOf(request), deviceOf(request) as DeviceId)
-      greet(session).catch((error) => {
-        log.error({ err: error }, 'a session could not be started')
-        comeBack(session)
-      })
-    })
+    app.get(
+      '/v1/ws',
+      { websocket: true, onRequest: admit, preValidation: authenticate },
+      (socket, request) => {
+        const session = open(socket, identityOf(request), deviceOf(request) as DeviceId)
+        greet(session).catch((error) => {
+          log.error({ err: error }, 'a session could not be started')
+          comeBack(session)
+        })
+      },
+    )
 
     function open(socket: WebSocket, { sub, exp }: Identity, deviceId: DeviceId): Session {
       const session = createSession({
@@ -124,6 +137,7 @@ export const socketRoute =
         protocol: 1,
         position: String(start.kept),
         heartbeatMs: HEARTBEAT_MS,
+        retryAfterMs: Math.round(RECONNECT_SPREAD_MS * Math.random()),
         limits: LIMITS,
       }
       session.send(JSON.stringify(welcome))

@@ -18,7 +18,7 @@ import { caughtUp } from './caught-up.ts'
 export const messageRoutes =
   (deps: ApiDeps): FastifyPluginAsyncZod =>
   async (app) => {
-    const { pool, handler, contentKeys } = deps
+    const { pool, handler, contentKeys, load } = deps
 
     app.post(
       '/v1/conversations/:id/messages',
@@ -26,10 +26,14 @@ export const messageRoutes =
       async (request) => {
         const { sub } = identityOf(request)
         const { id: conversationId } = request.params
+        if (!load.allows('send'))
+          throw new ApiProblem('overloaded', 'too much to do just now', load.retryAfterMs())
         const { deviceId, ...message } = request.body
         const command = sendCommand({ conversationId, ...message }, sub, deviceId)
         if ('code' in command) throw new ApiProblem(command.code, command.message)
-        const { seq, at } = resultOf(await handler.converse(conversationId, command))
+        const began = load.began()
+        const answer = await handler.converse(conversationId, command).finally(() => load.ended(began))
+        const { seq, at } = resultOf(answer)
         return { conversationId, messageId: message.messageId, seq, at }
       },
     )

@@ -1,0 +1,88 @@
+/**
+ * Receipts that wait while there is more important work, conversation by conversation, and are then recorded together: their
+ * lane makes one range of those of a device. Late, but none is lost and none overtakes another of its conversation. They wait
+ * in memory like every frame that is not answered yet; a device that was not told that its receipt is durable sends it again.
+ */
+import type { ConversationId } from '../../domain/ids.ts'
+import type { Load } from './load.ts'
+
+export interface HeldReceipts {
+  /** Nothing, if this receipt may go at once; otherwise what it has to wait for. */
+  turn(kind: 'delivered' | 'read', conversationId: ConversationId): Promise<void> | undefined
+  /** Lets everything go, and holds nothing from now on. */
+  close(): Promise<void>
+}
+
+type Waiting = Map<ConversationId, (() => void)[]>
+
+/** How long they wait: an age for a person who looks at a tick, and dozens of receipts in one event of a busy conversation. */
+export const HELD_MS = 1_000
+/** So many are let go in one turn of the event loop, so that they are no wave. */
+const RELEASED_AT_ONCE = 200
+/** For memory, some 20 MB; beyond it they go sooner. */
+const MAX_HELD = 50_000
+
+export function createHeldReceipts(load: Pick<Load, 'allows'>): HeldReceipts {
+  let held: Waiting = new Map()
+  let count = 0
+  let releasing: Waiting = new Map()
+  let timer: NodeJS.Timeout | undefined
+  let closed = false
+
+  function hold(among: Waiting, conversationId: ConversationId): Promise<void> {
+    count++
+    return new Promise((resolve) => {
+      const before = among.get(conversationId)
+      if (before) before.push(resolve)
+      else among.set(conversationId, [resolve])
+    })
+  }
+
+  function startReleasing(): void {
+    timer = undefined
+    releasing = held
+    held = new Map()
+    releaseSome()
+  }
+
+  /** Whole conversations: what is let go together is merged. */
+  function releaseSome(): void {
+    let released = 0
+    for (const [conversationId, turns] of releasing) {
+      releasing.delete(conversationId)
+      for (const go of turns) go()
+      released += turns.length
+      if (released >= RELEASED_AT_ONCE) break
+    }
+    count -= released
+    if (releasing.size > 0) setImmediate(releaseSome)
+    else arm()
+  }
+
+  function arm(): void {
+    if (held.size === 0 || timer !== undefined || releasing.size > 0) return
+    timer = setTimeout(startReleasing, count > MAX_HELD || closed ? 0 : HELD_MS)
+  }
+
+  return {
+    turn: (kind, conversationId) => {
+      // Behind those of its conversation that wait already, whatever the load is by now.
+      if (releasing.has(conversationId)) return hold(releasing, conversationId)
+      if (!held.has(conversationId) && (closed || load.allows(kind))) return undefined
+      const turn = hold(held, conversationId)
+      if (count > MAX_HELD) {
+        clearTimeout(timer)
+        timer = undefined
+      }
+      arm()
+      return turn
+    },
+    close: async () => {
+      closed = true
+      clearTimeout(timer)
+      timer = undefined
+      arm()
+      while (count > 0) await new Promise((resolve) => setImmediate(resolve))
+    },
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * How much this node has to do, measured, and what it therefore leaves out (`shedding.ts`). Costs a send two readings of the
+ * clock; everything else happens once in `SAMPLE_MS`.
+ *
+ * Two things are measured, because each is blind where the other sees:
+ * - how late the event loop is. Frames that wait in the buffers of the kernel are seen by nobody; they wait as long as a
+ *   turn of the loop takes.
+ * - how long sends take from frame to answer: the queue of their mailbox, the append queue and the disk are all in it.
+ */
+import type { Metrics } from '../../runtime/metrics.ts'
+import { createShedding, type LoadState, type Sheddable, STATES } from './shedding.ts'
+
+export interface Load {
+  readonly state: LoadState
+  /** Whether there is room for one more of these now. For sends and sockets, ask for each one. */
+  allows(what: Sheddable | 'socket'): boolean
+  /** A send is under way; returns what `ended` wants. */
+  began(): number
+  ended(began: number): void
+  /** When to come back, in milliseconds: later the more there is to do, and not everybody at once. */
+  retryAfterMs(): number
+  /** Looks at the signals; the timer's work. */
+  sample(): void
+  close(): void
+}
+
+const SAMPLE_MS = 100
+/** Pressure 1, each by itself. A loop so late and sends so slow leave room for an answer within a second. */
+const LATE_MS = 400
+const SLOW_MS = 400
+/** Weight of the newest sample, and the most it may say: a single pause of the whole machine refuses no send. */
+const SMOOTHING = 0.2
+const MAX_SAMPLE_MS = 1_900
+/** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
+const LONG_TURN_MS = 250
+const LONG_TURN_IN_CALM_MS = 1_000
+/** What sends under way may need, at the rate at which they are answered. */
+const ANSWERED_WITHIN_MS = 400
+const MIN_UNDER_WAY = 32
+/** For memory: some 10 KB each. */
+const MAX_UNDER_WAY = 20_000
+/** New sockets a second while sends are refused. */
+const SOCKETS_PER_SECOND = 50
+const RETRY_MS = 1_000
+
+export function createLoad(
+  metrics: Pick<Metrics, 'gauge' | 'counter'>,
+  clock = () => performance.now(),
+): Load {
+  const shedding = createShedding()
+  const pressureGauge = metrics.gauge('triptick_load_pressure', 'At 1 this node refuses sends.')
+  const stateGauge = metrics.gauge('triptick_load_state', `0 to 5: ${STATES.join(', ')}.`)
+  const shed = metrics.counter('triptick_shed_total', 'What was left out or put off under load.', ['what'])
+
+  let sampledAt = clock()
+  let pressure = 0
+  let lateMs = 0
+  let slowMs = 0
+  let perSecond = 0
+  let underWay = 0
+  /** Since the last sample. */
+  let answered = 0
+  let answeredMs = 0
+  let lastAnswerAt = sampledAt
+  let sockets = 0
+
+  function sample(): void {
+    const now = clock()
+    const passed = Math.max(1, now - sampledAt)
+    sampledAt = now
+    // A ledger that answers nothing has no durations; what waits has waited since the last answer.
+    if (underWay === 0) lastAnswerAt = now
+    const took = answered > 0 ? answeredMs / answered : underWay > 0 ? now - lastAnswerAt : 0
+    const late = Math.max(0, passed - SAMPLE_MS)
+    slowMs += SMOOTHING * (Math.min(MAX_SAMPLE_MS, took) - slowMs)
+    lateMs += SMOOTHING * (Math.min(MAX_SAMPLE_MS, late) - lateMs)
+    perSecond += SMOOTHING * ((answered * 1000) / passed - perSecond)
+    answered = 0
+    answeredMs = 0
+    sockets = (SOCKETS_PER_SECOND * SAMPLE_MS) / 1000
+    pressure = Math.max(lateMs / LATE_MS, slowMs / SLOW_MS)
+    shedding.update(pressure, now)
+    pressureGauge.set(pressure)
+    stateGauge.set(STATES.indexOf(shedding.state))
+  }
+
+  function takesSend(): boolean {
+    const limit = shedding.state === 'calm' ? LONG_TURN_IN_CALM_MS : LONG_TURN_MS
+    if (clock() - sampledAt - SAMPLE_MS > limit) return false
+    if (!shedding.sheds('send')) return underWay < MAX_UNDER_WAY
+    return underWay < Math.max(MIN_UNDER_WAY, (perSecond * ANSWERED_WITHIN_MS) / 1000)
+  }
+
+  function allows(what: Sheddable | 'socket'): boolean {
+    switch (what) {
+      case 'send':
+        return takesSend()
+      case 'socket':
+        return !shedding.sheds('send') || sockets-- > 0
+      default:
+        return !shedding.sheds(what)
+    }
+  }
+
+  const timer = setInterval(sample, SAMPLE_MS)
+  timer.unref()
+  return {
+    get state() {
+      return shedding.state
+    },
+    allows: (what) => {
+      const isAllowed = allows(what)
+      if (!isAllowed) shed.inc({ what })
+      return isAllowed
+    },
+    began: () => {
+      underWay++
+      return clock()
+    },
+    ended: (began) => {
+      underWay--
+      answered++
+      lastAnswerAt = clock()
+      answeredMs += lastAnswerAt - began
+    },
+    retryAfterMs: () => Math.round(RETRY_MS * (1 + Math.min(4, pressure)) * (0.5 + Math.random())),
+    sample,
+    close: () => clearInterval(timer),
+  }
+}

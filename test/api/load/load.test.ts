@@ -1,0 +1,98 @@
+import { afterEach, expect, test } from 'vitest'
+import { createLoad, type Load } from '../../../api/load/load.ts'
+import { createMetrics } from '../../../runtime/metrics.ts'
+
+let now = 0
+let load: Load
+afterEach(() => load.close())
+
+function begin(): void {
+  now = 1_000_000
+  load = createLoad(createMetrics('test'), () => now)
+}
+
+/** Time goes on as it should, with sends that take so long. */
+function pass(samples: number, sendMs = 0, sends = 10): void {
+  for (let i = 0; i < samples; i++) {
+    const began = Array.from({ length: sends }, () => load.began() - sendMs)
+    now += 100
+    for (const at of began) load.ended(at + 100)
+    load.sample()
+  }
+}
+
+test('in calm everything is allowed, and one long pause of the machine refuses no send', () => {
+  begin()
+  pass(10)
+  expect(load.state).toBe('calm')
+  now += 5_000
+  expect(load.allows('send')).toBe(false) // within the turn that takes so long
+  load.sample()
+  expect(load.allows('send')).toBe(true)
+  pass(40)
+  expect(load.state).toBe('calm')
+})
+
+test('sends that take long shed what matters less first, and sends last', () => {
+  begin()
+  const states = new Set<string>()
+  for (let i = 0; i < 60; i++) {
+    pass(1, i * 12)
+    states.add(load.state)
+  }
+  expect([...states]).toEqual(['calm', 'typing', 'presence', 'read', 'delivered', 'send'])
+})
+
+test('an event loop that is late for some time sheds too', () => {
+  begin()
+  for (let i = 0; i < 20; i++) {
+    now += 700
+    load.sample()
+  }
+  expect(load.state).toBe('send')
+})
+
+test('a ledger that answers nothing at all is noticed, although nothing was measured', () => {
+  begin()
+  pass(10)
+  for (let i = 0; i < 100; i++) load.began()
+  for (let i = 0; i < 50; i++) {
+    now += 100
+    load.sample()
+  }
+  expect(load.state).toBe('send')
+  expect(load.allows('send')).toBe(false)
+})
+
+test('where sends are refused, as many are taken as can be answered in time', () => {
+  begin()
+  pass(50, 1_000, 100) // 1,000 a second, but each took a second
+  expect(load.state).toBe('send')
+  let taken = 0
+  while (load.allows('send')) {
+    load.began()
+    taken++
+  }
+  expect(taken).toBeGreaterThan(300)
+  expect(taken).toBeLessThan(500)
+})
+
+test('new sockets are taken a few at a time while sends are refused', () => {
+  begin()
+  pass(5)
+  for (let i = 0; i < 1000; i++) expect(load.allows('socket')).toBe(true)
+  pass(50, 1_000)
+  const taken = Array.from({ length: 100 }, () => load.allows('socket')).filter(Boolean)
+  expect(taken).toHaveLength(5)
+})
+
+test('those who are told to come back do not come back at once', () => {
+  begin()
+  const waits = Array.from({ length: 1000 }, () => load.retryAfterMs())
+  expect(Math.max(...waits)).toBeGreaterThan(1_200)
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(500)
+  expect(new Set(waits).size).toBeGreaterThan(300)
+  const calm = Math.max(...waits)
+  pass(50, 1_600)
+  expect(Math.max(...Array.from({ length: 100 }, () => load.retryAfterMs()))).toBeGreaterThan(calm)
+})
