@@ -51,6 +51,7 @@ export const SERVER_FRAMES: { readonly [T in ServerFrame['t']]: (world: World) =
     protocol: 1,
     position,
     heartbeatMs: 25_000,
+    retryAfterMs: 700,
     limits: LIMITS,
   }),
   live: ({ position }) => ({ t: 'live', position }),
