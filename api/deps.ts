@@ -2,6 +2,7 @@
 import type pg from 'pg'
 import type { CommandHandler } from '../ledger/handle-command.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { BlindLexemes } from '../ledger/sealing/blind-lexemes.ts'
 import type { ContentKeys } from '../ledger/sealing/content-keys.ts'
 import type { ProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import type { Logger } from '../runtime/logging.ts'
@@ -9,6 +10,11 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { Tickets } from './auth/tickets.ts'
 import type { VerifyToken } from './auth/verify-token.ts'
 import type { Load } from './load/load.ts'
+
+export interface SearchIndex {
+  readonly lexemes: BlindLexemes
+  readonly waiter: ProjectionWaiter
+}
 
 export interface ApiDeps {
   readonly node: string
@@ -19,6 +25,8 @@ export interface ApiDeps {
   readonly handler: CommandHandler
   readonly contentKeys: ContentKeys
   readonly waiter: ProjectionWaiter
+  /** Undefined where search is switched off. */
+  readonly search: SearchIndex | undefined
   readonly verifyToken: VerifyToken
   readonly tickets: Tickets
   readonly load: Load

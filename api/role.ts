@@ -3,10 +3,12 @@ import { createCommandHandler } from '../ledger/handle-command.ts'
 import type { Committed } from '../ledger/mailbox/contract.ts'
 import { measureAppends } from '../ledger/measured-ledger.ts'
 import { openLedger } from '../ledger/open.ts'
+import { createBlindLexemes } from '../ledger/sealing/blind-lexemes.ts'
 import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
 import { findMessage } from '../projections/queries/find-message.ts'
 import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
+import { indexedPosition } from '../projections/queries/search-candidates.ts'
 import { openBus } from '../runtime/bus/open.ts'
 import { createPool } from '../runtime/postgres.ts'
 import type { StartRole } from '../runtime/role.ts'
@@ -55,6 +57,12 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     handler,
     contentKeys,
     waiter,
+    search: config.search
+      ? {
+          lexemes: createBlindLexemes(config.masterKey),
+          waiter: createProjectionWaiter(pool, indexedPosition),
+        }
+      : undefined,
     verifyToken: createTokenVerifier(config),
     tickets,
     load: createLoad(metrics),

@@ -12,6 +12,7 @@ import { conversationRoutes } from './routes/conversations.ts'
 import { healthRoutes } from './routes/health.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { searchRoutes } from './routes/search.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 
 /** A group of 1,024 people with the longest ids is 134 KB of JSON. */
@@ -47,6 +48,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     await authenticated.register(conversationRoutes(deps))
     await authenticated.register(messageRoutes(deps))
     await authenticated.register(inboxRoutes(deps))
+    await authenticated.register(searchRoutes(deps))
     await authenticated.register(ticketRoutes(deps))
   })
   return app as unknown as FastifyInstance

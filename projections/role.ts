@@ -1,16 +1,22 @@
-/** The role `projections`: one engine on `read`, with its own pool and ledger. Answers no queries. */
+/** The role `projections`: one engine on `read`, and the follower of the search index beside it. Answers no queries. */
 import type pg from 'pg'
+import type { Ledger } from '../ledger/ledger.ts'
 import { openLedger } from '../ledger/open.ts'
+import { createBlindLexemes } from '../ledger/sealing/blind-lexemes.ts'
+import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createPool } from '../runtime/postgres.ts'
 import { startProblem } from '../runtime/problem.ts'
-import type { StartRole } from '../runtime/role.ts'
+import type { RoleContext, StartRole } from '../runtime/role.ts'
 import { startEngine } from './engine/engine.ts'
 import { createEngineMetrics } from './engine/engine-metrics.ts'
 import { LIVE_SETTINGS } from './engine/settings.ts'
 import { createReadSchema, READ_MODEL_VERSION } from './schema.ts'
+import { startSearchFollower } from './search/follower.ts'
+import { emptyIndex } from './search/write-index.ts'
 
 /** Ready as soon as the read models exist in this program's version. A second process is a standby, and ready too. */
-export const startProjections: StartRole = async ({ config, log, metrics }) => {
+export const startProjections: StartRole = async (context) => {
+  const { config, log, metrics } = context
   const { databaseUrl, ledgerUrl } = config
   const pool = createPool({ url: databaseUrl, name: 'triptick projections', log, max: 4 })
   try {
@@ -25,9 +31,11 @@ export const startProjections: StartRole = async ({ config, log, metrics }) => {
       metrics: createEngineMetrics(metrics),
     })
     engine.finished.catch(endProcess)
+    const follower = config.search ? startFollower(context, pool, ledger) : undefined
+    if (!config.search) await emptyIndex(pool)
     return {
       async stop() {
-        await engine.stop()
+        await Promise.all([engine.stop(), follower?.stop()])
         await ledger.close()
         await pool.end()
       },
@@ -36,6 +44,22 @@ export const startProjections: StartRole = async ({ config, log, metrics }) => {
     await pool.end()
     throw error
   }
+}
+
+function startFollower(
+  { config, log }: RoleContext,
+  pool: pg.Pool,
+  ledger: Ledger,
+): ReturnType<typeof startSearchFollower> {
+  const { databaseUrl, masterKey } = config
+  return startSearchFollower({
+    databaseUrl,
+    pool,
+    ledger,
+    log,
+    lexemes: createBlindLexemes(masterKey),
+    contentKeys: createContentKeys(pool, masterKey),
+  })
 }
 
 async function ensureReadModels(pool: pg.Pool): Promise<void> {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { conversationId, deviceId, messageId, millis, nonce, userId } from '../domain/fields.ts'
 import type { Seq } from '../domain/ids.ts'
 import { body } from './body.ts'
-import { title } from './fields.ts'
+import { title, wellFormed } from './fields.ts'
 import { LIMITS } from './limits.ts'
 
 const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50)
@@ -54,3 +54,12 @@ export const historyQuery = z
     ({ before, after, around }) => [before, after, around].filter((bound) => bound !== undefined).length <= 1,
     'at most one of before, after and around',
   )
+
+export const searchQuery = z.object({
+  q: wellFormed.max(LIMITS.searchCharacters).refine((text) => text.trim() !== '', 'is blank'),
+  conversationId: conversationId.optional(),
+  after: z.string().max(512).optional(),
+  limit,
+})
+
+export const mentionsQuery = z.object({ after: z.string().max(64).optional(), limit })

@@ -16,6 +16,9 @@ export const LIMITS = {
   membersPerRequest: 256,
   /** Code points of a conversation's title. */
   titleCharacters: 256,
-  /** Rows of one page of an inbox or a history. */
+  /** UTF-16 code units of a search, and words in it (characters, where words are not spaced). */
+  searchCharacters: 256,
+  searchWords: 32,
+  /** Rows of one page of an inbox, a history or a search. */
   pageSize: 200,
 } as const

@@ -153,6 +153,13 @@ export const SETTINGS = {
     absent: { value: '2000' },
     meaning: 'How long a recipient may take to acknowledge before delivery is retried by a job.',
   }),
+  search: setting({
+    env: 'TRIPTICK_SEARCH',
+    schema: z.enum(['on', 'off']).transform((word) => word === 'on'),
+    expected: '`on` or `off`',
+    absent: { value: 'on' },
+    meaning: 'Whether messages can be searched and mentions listed. `off` removes the index of their words.',
+  }),
   metricsPort: setting({
     env: 'TRIPTICK_METRICS_PORT',
     schema: wholeNumber(1, 65_535).optional(),

@@ -1,9 +1,8 @@
 /** Sending over HTTP, history, and to whom a message went. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import type { ConversationId, MessageId, Seq, UserId } from '../../domain/ids.ts'
+import type { ConversationId, MessageId, Seq } from '../../domain/ids.ts'
 import { findMessage } from '../../projections/queries/find-message.ts'
 import { history } from '../../projections/queries/history.ts'
-import { type Membership, membershipOf } from '../../projections/queries/membership.ts'
 import { messageReceipts } from '../../projections/queries/message-receipts.ts'
 import * as http from '../../protocol/http.ts'
 import { identityOf } from '../auth/bearer.ts'
@@ -14,6 +13,7 @@ import { historyPageView, historyView } from '../messages/views.ts'
 import { ApiProblem } from '../problem.ts'
 import { resultOf } from './answer.ts'
 import { caughtUp } from './caught-up.ts'
+import { requireMembership } from './require-membership.ts'
 
 export const messageRoutes =
   (deps: ApiDeps): FastifyPluginAsyncZod =>
@@ -45,7 +45,7 @@ export const messageRoutes =
         const { sub } = identityOf(request)
         const { id } = request.params
         await caughtUp(deps)
-        const membership = await membershipFor(id, sub)
+        const membership = await requireMembership(deps, id, sub)
         const { around, ...bounds } = definedOf(request.query)
         const page = around === undefined ? bounds : { ...bounds, around: await seqOf(id, around) }
         const messages = await history(pool, id, sub, page)
@@ -75,15 +75,6 @@ export const messageRoutes =
         return { conversationId: id, seq, messageId: message.messageId, sentAt: message.at, receipts }
       },
     )
-
-    /** Former members keep what they had; the queries show them no more than that. */
-    async function membershipFor(id: ConversationId, userId: UserId): Promise<Membership> {
-      const membership = await membershipOf(pool, id, userId)
-      if (membership) return membership
-      const state = await handler.conversation(id)
-      if (state.kind === undefined) throw new ApiProblem('not_found', 'no such conversation')
-      throw new ApiProblem('not_member', 'you are not a member of it')
-    }
 
     async function seqOf(id: ConversationId, place: Seq | MessageId): Promise<Seq> {
       if (typeof place === 'number') return place

@@ -22,7 +22,7 @@ const TRY_LOCK = `SELECT pg_try_advisory_lock(hashtext('triptick projections'), 
 /** Resolves with the lock, or with undefined when `signal` aborts first. */
 export async function acquireOwnership(
   databaseUrl: string,
-  schema: ReadSchema,
+  schema: ReadSchema | 'search',
   signal: AbortSignal,
 ): Promise<Ownership | undefined> {
   while (!signal.aborted) {
@@ -36,10 +36,10 @@ export async function acquireOwnership(
   return undefined
 }
 
-/** One try; undefined when somebody else has it. `rebuild` is the lock of the command of that name. */
+/** One try; undefined when somebody else has it. `rebuild` is the lock of the command, `search` that of the search index. */
 export async function tryOwnership(
   databaseUrl: string,
-  what: ReadSchema | 'rebuild',
+  what: ReadSchema | 'rebuild' | 'search',
 ): Promise<Ownership | undefined> {
   const client = new pg.Client({
     connectionString: databaseUrl,

@@ -22,7 +22,10 @@ const POLL_MS = 12
  * One poll for all who wait, and none while nobody does:
  * idle → (first waiter) → polling → (last waiter gone) → idle. A poll that fails rejects everybody who waits then.
  */
-export function createProjectionWaiter(db: Database): ProjectionWaiter {
+export function createProjectionWaiter(
+  db: Database,
+  reachedPosition: (db: Database) => Promise<Position> = projectedPosition,
+): ProjectionWaiter {
   const waiting = new Set<Waiting>()
   let polling = false
   /** The newest answer; it only grows, except when an older build of the read models is put back. */
@@ -32,7 +35,7 @@ export function createProjectionWaiter(db: Database): ProjectionWaiter {
     polling = true
     while (waiting.size > 0) {
       try {
-        known = await projectedPosition(db)
+        known = await reachedPosition(db)
         settleAll()
       } catch (error) {
         for (const one of waiting) one.fail(error)

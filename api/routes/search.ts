@@ -1,0 +1,89 @@
+/** Full-text search and mentions, over what the caller may read. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
+import { countUnits, parseQuery } from '../../domain/search/query.ts'
+import { snippetOf } from '../../domain/search/snippet.ts'
+import { STRETCH } from '../../ledger/sealing/blind-lexemes.ts'
+import { mentionsOf } from '../../projections/queries/mentions.ts'
+import { type SearchedStretch, searchedStretches } from '../../projections/queries/searched-stretches.ts'
+import { mentionsQuery, searchQuery } from '../../protocol/http.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { identityOf } from '../auth/bearer.ts'
+import type { ApiDeps, SearchIndex } from '../deps.ts'
+import { now } from '../messages/commands.ts'
+import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
+import { messageView } from '../messages/views.ts'
+import { ApiProblem } from '../problem.ts'
+import { decodeCursor, encodeCursor, TOP } from '../search/cursor.ts'
+import { searchPage } from '../search/page.ts'
+import type { Hit } from '../search/rank.ts'
+import { caughtUp } from './caught-up.ts'
+import { requireMembership } from './require-membership.ts'
+
+/** The index is rarely more than a tenth of a second behind; past this the answer says that it is not up to date. */
+const PATIENCE_MS = 1000
+
+export const searchRoutes =
+  (deps: ApiDeps): FastifyPluginAsyncZod =>
+  async (app) => {
+    const { pool, contentKeys } = deps
+
+    app.get('/v1/search', { schema: { querystring: searchQuery } }, async (request) => {
+      const { sub } = identityOf(request)
+      const { q, conversationId, after, limit } = request.query
+      const index = requireIndex()
+      const query = parseQuery(q)
+      if (countUnits(query) > LIMITS.searchWords) {
+        throw new ApiProblem('too_large', `a search is over ${LIMITS.searchWords} words`)
+      }
+      const cursor = after === undefined ? { below: TOP, now: now() } : decodeCursor(after)
+      if (!cursor) throw new ApiProblem('bad_frame', 'after is not a cursor of an earlier page')
+      const { stretches, upToDate } = await readable(index, sub, conversationId)
+      if (query.all.length === 0) return { results: [], upToDate }
+      const searched = { userId: sub, query, stretches }
+      const { hits, next } = await searchPage({ pool, contentKeys, ...index }, searched, cursor, limit)
+      return { results: hits.map(hitView), upToDate, ...(next ? { next: encodeCursor(next) } : {}) }
+    })
+
+    app.get('/v1/mentions', { schema: { querystring: mentionsQuery } }, async (request) => {
+      const { sub } = identityOf(request)
+      const { after, limit } = request.query
+      const index = requireIndex()
+      const before = after === undefined ? TOP : decodeCursor(after)?.below
+      if (before === undefined) throw new ApiProblem('bad_frame', 'after is not a cursor of an earlier page')
+      const { upToDate } = await readable(index, sub, undefined)
+      const found = await mentionsOf(pool, sub, { before, limit: limit + 1 })
+      const messages = found.slice(0, limit)
+      const opened = await openBodies(contentKeys, messages)
+      const last = messages.at(-1)
+      return {
+        mentions: messages.map((message, at) => messageView(message, opened[at] as OpenedBody)),
+        upToDate,
+        ...(found.length > limit && last ? { next: encodeCursor({ below: last.position, now: now() }) } : {}),
+      }
+    })
+
+    function requireIndex(): SearchIndex {
+      if (deps.search) return deps.search
+      throw new ApiProblem('not_found', 'search is switched off on this server')
+    }
+
+    /** Where the caller may look, once the index has what was said there before the question. */
+    async function readable(
+      { waiter }: SearchIndex,
+      userId: UserId,
+      conversationId: ConversationId | undefined,
+    ): Promise<{ readonly stretches: readonly SearchedStretch[]; readonly upToDate: boolean }> {
+      await caughtUp(deps)
+      const stretches = await searchedStretches(pool, userId, conversationId ?? null, STRETCH)
+      const [newest] = stretches
+      if (!newest && conversationId) await requireMembership(deps, conversationId, userId)
+      return { stretches, upToDate: !newest || (await waiter.waitFor(newest.newest, PATIENCE_MS)) }
+    }
+  }
+
+const hitView = ({ message, opened, text, spans, score }: Hit) => ({
+  ...messageView(message, opened),
+  ...snippetOf(text, spans),
+  score,
+})

@@ -1,0 +1,45 @@
+/** The newest messages that the index proposes for a query, of all that one person may read. Looks where the newest are first. */
+import type pg from 'pg'
+import type { UserId } from '../../domain/ids.ts'
+import type { SearchQuery } from '../../domain/search/query.ts'
+import type { BlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
+import type { MessageRecord } from '../../projections/queries/message.ts'
+import { type Between, searchCandidates } from '../../projections/queries/search-candidates.ts'
+import type { SearchedStretch } from '../../projections/queries/searched-stretches.ts'
+
+export interface Searched {
+  readonly userId: UserId
+  readonly query: SearchQuery
+  /** Newest first. */
+  readonly stretches: readonly SearchedStretch[]
+}
+
+/**
+ * Stretches that are looked into at once. A frequent word is found often enough in the first few; a rare one has few rows,
+ * however many stretches are asked for it.
+ */
+const STEPS = [8, 64, Number.POSITIVE_INFINITY] as const
+
+/** All of them between two positions, or the `limit` newest, newest first. */
+export async function newestCandidates(
+  { pool, lexemes }: { readonly pool: pg.Pool; readonly lexemes: BlindLexemes },
+  { userId, query, stretches }: Searched,
+  { above, below }: Between,
+  limit: number,
+): Promise<readonly MessageRecord[]> {
+  let found: MessageRecord[] = []
+  let from = 0
+  for (const step of STEPS) {
+    // Once there are enough, only newer ones than the last of them still matter.
+    const floor = found.length === limit ? (found.at(-1) as MessageRecord).position : above
+    const next = stretches.slice(from, from + step).filter(({ newest }) => newest > floor)
+    if (next.length === 0) break
+    const queries = next.map(({ conversationId, stretch }) => lexemes.query(conversationId, stretch, query))
+    const more = await searchCandidates(pool, queries, userId, { above: floor, below }, limit)
+    found = [...found, ...more].sort(newestFirst).slice(0, limit)
+    from += step
+  }
+  return found
+}
+
+const newestFirst = (a: MessageRecord, b: MessageRecord): number => (a.position > b.position ? -1 : 1)

@@ -1,0 +1,48 @@
+/** The stretches of messages that a person may read, newest first: where a search looks, and in which order. */
+import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import { position } from './columns.ts'
+import { ask, type Database, type Statement } from './statement.ts'
+
+export interface SearchedStretch {
+  readonly conversationId: ConversationId
+  /** 0 for the first `stretch` messages, and so on. */
+  readonly stretch: number
+  /** No message of this stretch is newer. */
+  readonly newest: Position
+}
+
+/** The newest stretch of a conversation ends with its newest message, an older one with its own last. */
+const STRETCHES: Statement = {
+  name: 'stretches to search',
+  text: `
+    SELECT mine.conversation_id AS "conversationId", stretch, coalesce(ending.position, mine.newest) AS newest
+    FROM (
+      SELECT me.conversation_id, lower(me.history) AS first_seq,
+             least(c.last_seq, coalesce(upper(me.history) - 1, c.last_seq)) AS last_seq,
+             least(c.last_message_position, coalesce(me.left_position, c.last_message_position)) AS newest
+      FROM read.members me JOIN read.conversations c USING (conversation_id)
+      WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.conversation_id = $2)
+    ) mine
+    CROSS JOIN LATERAL generate_series((first_seq - 1) / $3::int, (last_seq - 1) / $3::int) stretch
+    LEFT JOIN read.messages ending
+      ON (stretch + 1) * $3::int < mine.last_seq AND ending.conversation_id = mine.conversation_id
+      AND ending.seq = (stretch + 1) * $3::int
+    WHERE mine.last_seq >= mine.first_seq
+    ORDER BY newest DESC, 1, 2`,
+}
+
+/** @param size messages of a stretch. */
+export async function searchedStretches(
+  db: Database,
+  userId: UserId,
+  conversationId: ConversationId | null,
+  size: number,
+): Promise<readonly SearchedStretch[]> {
+  const rows = await ask<Omit<SearchedStretch, 'newest'> & { readonly newest: string }>(db, STRETCHES, [
+    userId,
+    conversationId,
+    size,
+  ])
+  return rows.map((row) => ({ ...row, newest: position(row.newest) }))
+}

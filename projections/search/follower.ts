@@ -1,0 +1,131 @@
+/**
+ * Keeps the search index behind the ledger, on its own and without haste: no tick waits for it, and whatever happens to it
+ * happens to nobody else.
+ *
+ *   standby   another process has the lock. Asks for it → following
+ *   following takes up the index where it stands, and follows the ledger from there
+ *             → standby, after a pause, when the connection is lost or anything fails
+ *   stopped   by `stop`, from anywhere
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { decode, UndecodableEvent } from '../../ledger/codec/decode.ts'
+import type { Ledger, Position, RecordedEvent } from '../../ledger/ledger.ts'
+import { MESSAGE_PREFIXES } from '../../ledger/streams.ts'
+import type { Logger } from '../../runtime/logging.ts'
+import { classify } from '../engine/failures.ts'
+import { acquireOwnership, type Ownership } from '../engine/ownership.ts'
+import { createProjectionWaiter } from '../queries/projection-waiter.ts'
+import { type EntryDeps, indexEntries, type Placed } from './index-entries.ts'
+import { takeUpIndex, writeIndex } from './write-index.ts'
+
+export interface FollowerDeps extends EntryDeps {
+  readonly databaseUrl: string
+  readonly pool: pg.Pool
+  readonly ledger: Ledger
+  readonly log: Logger
+}
+
+export interface SearchFollower {
+  /** Lets the transaction under way finish. */
+  stop(): Promise<void>
+}
+
+/** Events at a time: few enough that preparing them keeps nobody on this thread waiting for more than some milliseconds. */
+const BATCH_EVENTS = 100
+/**
+ * It rests as long as it has worked, so that it takes at most half of a processor, however far behind it is. With less than
+ * a batch to do it waits for more: a transaction has its price, whatever is in it.
+ */
+const GATHER_MS = 50
+const PATIENCE_MS = 1_000
+const AFTER_TROUBLE_MS = 500
+const AFTER_FAILURE_MS = 10_000
+
+export function startSearchFollower(deps: FollowerDeps): SearchFollower {
+  const { databaseUrl, pool, ledger, log, lexemes } = deps
+  const stopping = new AbortController()
+  const { signal: stop } = stopping
+  const waiter = createProjectionWaiter(pool)
+
+  async function live(): Promise<void> {
+    while (!stop.aborted) {
+      let pause = 0
+      const ownership = await acquireOwnership(databaseUrl, 'search', stop).catch((err: unknown) => {
+        log.error({ err }, 'the search index cannot be taken up')
+        pause = AFTER_FAILURE_MS
+      })
+      if (ownership) {
+        try {
+          await follow(ownership, AbortSignal.any([stop, ownership.lost]))
+        } catch (err) {
+          const transient = ownership.lost.aborted || classify(err) === 'transient'
+          log[transient ? 'warn' : 'error']({ err }, 'the search index stands still and is taken up again')
+          pause = transient ? AFTER_TROUBLE_MS : AFTER_FAILURE_MS
+        } finally {
+          await ownership.release().catch(() => {})
+        }
+      }
+      await sleep(pause, undefined, { signal: stop }).catch(() => {})
+    }
+  }
+
+  async function follow(ownership: Ownership, signal: AbortSignal): Promise<void> {
+    const after = await takeUpIndex(ownership, lexemes.fingerprint)
+    for await (const step of ledger.subscribe({ after, prefixes: MESSAGE_PREFIXES, signal })) {
+      if (step.kind === 'caught-up') continue
+      for (let from = 0; from < step.events.length && !signal.aborted; from += BATCH_EVENTS) {
+        const events = step.events.slice(from, from + BATCH_EVENTS)
+        await projected((events.at(-1) as RecordedEvent).position, signal)
+        const began = performance.now()
+        if (!signal.aborted) await index(ownership, events)
+        const worked = performance.now() - began
+        const rest = events.length < BATCH_EVENTS ? Math.max(GATHER_MS, worked) : worked
+        await sleep(rest, undefined, { signal }).catch(() => {})
+      }
+      if (signal.aborted) return
+    }
+  }
+
+  /** Who is a member is known from the read models, so these come first. */
+  async function projected(position: Position, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && !(await waiter.waitFor(position, PATIENCE_MS)));
+  }
+
+  /** What cannot be indexed for a reason of its own is left out, so that one message does not stop the search of all. */
+  async function index(ownership: Ownership, events: readonly RecordedEvent[]): Promise<void> {
+    const last = events.at(-1) as RecordedEvent
+    try {
+      await writeIndex(ownership, await indexEntries(deps, placedOf(events)), last.position)
+    } catch (err) {
+      if (ownership.lost.aborted || classify(err) === 'transient') throw err
+      if (events.length === 1) {
+        log.error({ err, position: String(last.position) }, 'a message cannot be searched: it is left out')
+        return
+      }
+      const half = Math.ceil(events.length / 2)
+      await index(ownership, events.slice(0, half))
+      await index(ownership, events.slice(half))
+    }
+  }
+
+  const finished = live()
+  return {
+    async stop() {
+      stopping.abort()
+      await finished
+    },
+  }
+}
+
+/** Without those that the engine parks. */
+function placedOf(events: readonly RecordedEvent[]): Placed[] {
+  return events.flatMap((recorded) => {
+    try {
+      return [{ event: decode(recorded), position: recorded.position }]
+    } catch (error) {
+      if (error instanceof UndecodableEvent) return []
+      throw error
+    }
+  })
+}

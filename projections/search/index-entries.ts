@@ -1,0 +1,81 @@
+/** From the events of conversations to what they change in the search index. Opens bodies, writes nothing. */
+import type { DomainEvent, MessageSent } from '../../domain/events.ts'
+import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
+import { mentionsIn, searchableText } from '../../domain/search/content.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import type { BlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
+import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
+import { CannotUnseal, unseal } from '../../ledger/sealing/seal.ts'
+
+export interface Placed {
+  readonly event: DomainEvent
+  readonly position: Position
+}
+
+interface Place {
+  readonly conversationId: ConversationId
+  readonly seq: Seq
+}
+
+export interface IndexEntries {
+  readonly messages: readonly (Place & { readonly position: Position; readonly lexemes: string })[]
+  readonly mentions: readonly (Place & { readonly position: Position; readonly userId: UserId })[]
+  /** Of messages that are no more, those of this batch among them. */
+  readonly removed: readonly Place[]
+}
+
+export interface EntryDeps {
+  readonly lexemes: BlindLexemes
+  readonly contentKeys: ContentKeys
+}
+
+type Sent = Placed & { readonly event: MessageSent }
+
+export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): Promise<IndexEntries> {
+  const sent = placed.filter((one): one is Sent => one.event.type === 'MessageSent')
+  const keys = await keysOf(deps.contentKeys, sent)
+  const messages: IndexEntries['messages'][number][] = []
+  const mentions: IndexEntries['mentions'][number][] = []
+  for (const { event, position } of sent) {
+    const { conversationId, seq, senderId } = event
+    const body = open(event, keys.get(conversationId)?.get(senderId))
+    if (!body) continue
+    const lexemes = deps.lexemes.document(conversationId, seq, searchableText(body) ?? '')
+    if (lexemes !== '') messages.push({ conversationId, seq, position, lexemes })
+    for (const userId of mentionsIn(body)) {
+      if (userId !== senderId) mentions.push({ conversationId, seq, position, userId })
+    }
+  }
+  const removed = placed.flatMap(({ event }) => (event.type === 'MessageDeleted' ? [event] : []))
+  return { messages, mentions, removed }
+}
+
+type Keys = ReadonlyMap<ConversationId, ReadonlyMap<UserId, Buffer>>
+
+async function keysOf(contentKeys: ContentKeys, sent: readonly Sent[]): Promise<Keys> {
+  const senders = new Map<ConversationId, Set<UserId>>()
+  for (const { event } of sent) {
+    const known = senders.get(event.conversationId)
+    if (known) known.add(event.senderId)
+    else senders.set(event.conversationId, new Set([event.senderId]))
+  }
+  return new Map(
+    await Promise.all(
+      [...senders].map(
+        async ([conversationId, ids]) =>
+          [conversationId, await contentKeys.find(conversationId, [...ids])] as const,
+      ),
+    ),
+  )
+}
+
+/** Undefined for a body that is not in the ledger, or whose key was destroyed: nobody reads it, so nobody searches it. */
+function open({ messageId, body }: MessageSent, key: Buffer | undefined) {
+  if (!key || body.bytes === undefined) return undefined
+  try {
+    return unseal(key, messageId, Buffer.from(body.bytes, 'base64'))
+  } catch (error) {
+    if (error instanceof CannotUnseal) return undefined
+    throw error
+  }
+}
