@@ -54,6 +54,26 @@ const historyMessage = message
 
 export const historyPage = z.object({ messages: z.array(historyMessage) })
 
+const next = z.string().exactOptional().meta({ description: 'For `after`; absent on the last page.' })
+const upToDate = z
+  .boolean()
+  .meta({ description: '`false`: the index is behind, and the newest messages may be missing.' })
+const offset = z.int().min(0)
+
+const searchResult = message
+  .extend({
+    snippet: z.string().meta({ description: 'The part of the text, or of caption and name, that matches.' }),
+    matches: z
+      .array(z.tuple([offset, offset]))
+      .meta({ description: 'Of `snippet`, in UTF-16 code units; the end is exclusive.' }),
+    score: z.number().min(0).max(1).meta({ description: 'How well it matches and how new it is.' }),
+  })
+  .meta({ id: 'SearchResult', description: 'A message that matches, and where.' })
+
+export const searchResults = z.object({ results: z.array(searchResult), upToDate, next })
+
+export const mentionsPage = z.object({ mentions: z.array(message), upToDate, next })
+
 export const sentMessage = z
   .object({ conversationId, messageId, seq, at: millis })
   .meta({ description: 'The message is durable. The same for a resend.' })
@@ -93,7 +113,7 @@ const inboxEntry = z.object({
 
 export const inboxPage = z.object({
   conversations: z.array(inboxEntry),
-  next: z.string().exactOptional().meta({ description: 'For `after`; absent on the last page.' }),
+  next,
 })
 
 export const socketTicket = z.object({ ticket: z.string(), expiresInSeconds: z.int() })

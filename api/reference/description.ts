@@ -11,6 +11,7 @@ import type { World } from './world.ts'
 export const TAGS = {
   conversations: 'Who talks to whom.',
   messages: 'Sending, history, and to whom a message went.',
+  search: 'Finding what was said, and where one was mentioned.',
   connection: 'How a WebSocket is opened. What is spoken on it: [the frames](/docs/frames).',
   operations: 'For load balancers and monitoring.',
 } as const

@@ -21,7 +21,7 @@ import { caughtUp } from './caught-up.ts'
 import { requireMembership } from './require-membership.ts'
 
 /** The index is rarely more than a tenth of a second behind; past this the answer says that it is not up to date. */
-const PATIENCE_MS = 1000
+const PATIENCE_MS = 2000
 
 export const searchRoutes =
   (deps: ApiDeps): FastifyPluginAsyncZod =>
