@@ -2,8 +2,8 @@
 import type { DeviceConnected, DeviceDisconnected, PrivacyChanged, UserEvent } from '../../domain/events.ts'
 import type { Millis, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import type { ReadSchema } from '../schema.ts'
 import { numbers, plain, written } from '../../runtime/array-literals.ts'
+import type { ReadSchema } from '../schema.ts'
 import { perSchema } from './per-schema.ts'
 import type { Write } from './write.ts'
 
