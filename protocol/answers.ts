@@ -52,7 +52,19 @@ const historyMessage = message
   .extend({ ticks: ticks.exactOptional().meta({ description: 'Of one’s own messages.' }) })
   .meta({ id: 'Message', description: 'A message as the caller may see it.' })
 
-export const historyPage = z.object({ messages: z.array(historyMessage) })
+const unread = {
+  unread: z.int().meta({ description: 'Messages of others that the person has not read.' }),
+  firstUnreadSeq: seq.nullable().meta({ description: 'The first of them: the line goes above it.' }),
+  earliestUnreadAt: millis.nullable(),
+}
+
+export const historyPage = z.object({
+  messages: z.array(historyMessage),
+  hasMoreBefore: z.boolean(),
+  hasMoreAfter: z.boolean(),
+  ...unread,
+  readUpTo: seq,
+})
 
 const next = z.string().exactOptional().meta({ description: 'For `after`; absent on the last page.' })
 const upToDate = z
@@ -104,8 +116,7 @@ const inboxEntry = z.object({
   role,
   member: z.boolean().meta({ description: '`false` for a conversation that the caller has left.' }),
   lastMessage: message.nullable(),
-  unread: z.int(),
-  earliestUnreadAt: millis.nullable(),
+  ...unread,
   deliveredUpTo: seq,
   readUpTo: seq,
   lastOwnMessage: z.object({ seq, at: millis, ticks }).nullable(),

@@ -131,6 +131,7 @@ export const conversationReference: RouteDescriptions = {
               at: EXAMPLE_AT,
             },
             unread: 0,
+            firstUnreadSeq: null,
             earliestUnreadAt: null,
             deliveredUpTo: 1,
             readUpTo: 1,

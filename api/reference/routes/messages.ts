@@ -21,9 +21,16 @@ export const messageReference: RouteDescriptions = {
   'GET /v1/conversations/:id/messages': {
     id: 'getHistory',
     tag: 'messages',
-    summary: 'History: a page before, after or around a seq, else the newest; own messages with their ticks',
+    summary:
+      'History: a page before or after a seq, or around a seq or a messageId, else the newest; own messages with their ticks',
     access: 'member',
-    answers: { 200: { description: 'Messages in seq order.', schema: historyPage } },
+    answers: {
+      200: {
+        description:
+          'Messages in seq order, whether there is more on either side, and where the unread begins.',
+        schema: historyPage,
+      },
+    },
     example: ({ alice, group, message, deviceId }) => ({
       params: { id: group },
       query: { after: 0, limit: 50 },
@@ -40,6 +47,12 @@ export const messageReference: RouteDescriptions = {
             ticks: 'sent',
           },
         ],
+        hasMoreBefore: false,
+        hasMoreAfter: false,
+        unread: 0,
+        firstUnreadSeq: null,
+        earliestUnreadAt: null,
+        readUpTo: 0,
       },
     }),
   },
