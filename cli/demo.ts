@@ -26,7 +26,7 @@ NO_COLOR is honoured.
 
 Examples:
   npm run demo
-  triptick demo --url http://127.0.0.1:8080`
+  npx triptick demo --url http://127.0.0.1:8080`
 
 async function demo({ url }: DemoOptions): Promise<void> {
   const [{ createScreen, wantsColour }, { tell }, { findSystem }, { listenForStop }] = await Promise.all([

@@ -30,9 +30,9 @@ Bodies are not shown, only their size and hash. It reads the ledger that the set
 else the embedded one of TRIPTICK_DATA, running or not.
 
 Examples:
-  triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e
-  triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e --message 49413c1b
-  triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e --json | jq -r .metadata.hash`
+  npx triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e
+  npx triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e --message 49413c1b
+  npx triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e --json | jq -r .metadata.hash`
 
 async function events(id: ConversationId, { message, json }: EventsOptions): Promise<void> {
   const [{ openCommandLedger }, { conversationEvents }, { tableHead, tableRow, jsonOf }] = await Promise.all([

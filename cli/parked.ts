@@ -46,9 +46,9 @@ const HELP = `
 The ledger is untouched, and all other conversations go on. A new version of the program may understand the event: retry.
 
 Examples:
-  triptick parked list
-  triptick parked retry 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e
-  triptick parked skip 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e --reason "written by a broken test build, see INC-12"`
+  npx triptick parked list
+  npx triptick parked retry 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e
+  npx triptick parked skip 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e --reason "written by a broken test build, see INC-12"`
 
 /** The exit code is what `work` answers. */
 async function withReadModels(work: (models: ReadModels) => Promise<number>): Promise<void> {
@@ -59,7 +59,7 @@ async function withReadModels(work: (models: ReadModels) => Promise<number>): Pr
   const models = await openReadModels(settings())
   try {
     if ((await findReadModel(models.pool, 'read')) === null) {
-      throw startProblem('there are no read models yet', 'Start Triptick once, or run `triptick rebuild`.')
+      throw startProblem('there are no read models yet', 'Start Triptick once, or run `npx triptick rebuild`.')
     }
     process.exitCode = await work(models)
   } finally {
@@ -125,13 +125,13 @@ async function skip(
   if (json) console.log(toJson(outcome))
   else {
     console.log(`left out ${outcome.type} at position ${outcome.position}`)
-    if (outcome.waiting) console.log(`the later events still wait: triptick parked retry ${id}`)
+    if (outcome.waiting) console.log(`the later events still wait: npx triptick parked retry ${id}`)
   }
   return 0
 }
 
 const notParked = (id: string) =>
-  startProblem(`conversation ${id} is not parked`, '`triptick parked list` shows those that are.')
+  startProblem(`conversation ${id} is not parked`, '`npx triptick parked list` shows those that are.')
 
 /** Positions as text, as everywhere on the wire. */
 const toJson = (value: unknown): string =>

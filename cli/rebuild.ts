@@ -34,9 +34,9 @@ const HELP = `
 Everything else goes on meanwhile. Cut short, it goes on where it ended when it is run again.
 
 Examples:
-  triptick rebuild --compare
-  triptick rebuild --compare --no-swap --json | jq .compared
-  triptick rebuild --return`
+  npx triptick rebuild --compare
+  npx triptick rebuild --compare --no-swap --json | jq .compared
+  npx triptick rebuild --return`
 
 async function run({ compare, swap, fresh, json }: RebuildFlags): Promise<number> {
   const [{ openReadModels }, { rebuild }, { createProgressBar }] = await Promise.all([
@@ -117,7 +117,7 @@ function describe({
   }
   if (swapped)
     lines.push(
-      `in place; the live projection paused for ${pausedMs} ms. To go back: triptick rebuild --return`,
+      `in place; the live projection paused for ${pausedMs} ms. To go back: npx triptick rebuild --return`,
     )
   else if (compared?.some(({ equal }) => !equal))
     lines.push('nothing was swapped; what was rebuilt stands in the schema read_next')

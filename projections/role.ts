@@ -69,7 +69,7 @@ async function ensureReadModels(pool: pg.Pool): Promise<void> {
     if (version === READ_MODEL_VERSION) return
     throw startProblem(
       `The read models are of version ${version}, this program needs version ${READ_MODEL_VERSION}.`,
-      'Run `triptick rebuild`: it builds the new ones from the ledger while the program of the old version goes on.',
+      'Run `npx triptick rebuild`: it builds the new ones from the ledger while the program of the old version goes on.',
     )
   } finally {
     client.release()

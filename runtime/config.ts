@@ -58,7 +58,7 @@ function unknownNames(env: Environment): (Problem & { setting: string })[] {
     .filter((name) => name.startsWith('TRIPTICK_') && !known.includes(name))
     .map((name) => {
       const nearest = known.reduce((best, next) =>
-        distance(name, next) < distance(name, best) ? next : best,
+        likeness(name, next) < likeness(name, best) ? next : best,
       )
       return {
         setting: name,
@@ -67,6 +67,10 @@ function unknownNames(env: Environment): (Problem & { setting: string })[] {
       }
     })
 }
+
+/** Some settings have no prefix: somebody who writes TRIPTICK_PORT means one of those. */
+const likeness = (name: string, setting: string): number =>
+  Math.min(distance(name, setting), distance(name.slice('TRIPTICK_'.length), setting))
 
 /** Levenshtein distance. */
 function distance(a: string, b: string): number {

@@ -1,4 +1,4 @@
-/** Facts as lines of a table that fits 100 columns. Shows of a message's body only its size and hash. */
+/** Facts as lines of a table that fits 100 columns, unless somebody's id is long. Shows of a message's body only its size and hash. */
 import type { DomainEvent } from '../../domain/events.ts'
 import type { Seq } from '../../domain/ids.ts'
 import type { RecordedFact } from './conversation-events.ts'
@@ -22,8 +22,9 @@ const COLUMNS: readonly { readonly title: string; readonly pad: Pad; of(fact: Re
   { title: 'type', pad: left(19), of: ({ event }) => event.type },
   { title: 'what', pad: left(11), of: ({ event }) => what(event) },
   { title: 'time (UTC)', pad: left(12), of: ({ event }) => new Date(event.at).toISOString().slice(11, 23) },
-  { title: 'who · device', pad: left(14), of: who },
   { title: 'hash', pad: left(8), of: ({ recorded }) => recorded.metadata.hash?.slice(0, 8) ?? '' },
+  // Last, because ids may be long and nobody wants half of one.
+  { title: 'who · device', pad: (text) => text, of: who },
 ]
 
 const line = (cells: readonly string[]): string => cells.join(' ').trimEnd()

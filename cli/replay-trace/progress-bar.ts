@@ -7,6 +7,8 @@ export interface ProgressState {
 }
 
 const WIDTH = 24
+/** Before this, while people still connect, the time that is left is anybody's guess. */
+const SETTLED_MS = 3_000
 const DRAW_MS = { terminal: 200, file: 5000 }
 
 /** Draws until it is stopped. */
@@ -46,7 +48,7 @@ export function renderProgress(
   const share = total === 0 ? 1 : done / total
   const filled = Math.round(share * WIDTH)
   const bar = `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}`
-  const left = share > 0 ? (elapsedMs / share) * (1 - share) : Number.NaN
+  const left = share > 0 && elapsedMs > SETTLED_MS ? (elapsedMs / share) * (1 - share) : Number.NaN
   const percent = `${Math.floor(share * 100)}%`.padStart(4)
   const speed = `${Math.round(rate).toLocaleString('en-US')} messages/s`.padStart(18)
   return `${bar}${percent}${speed}  ${String(online).padStart(5)} online  ${clock(left)} left`

@@ -76,7 +76,7 @@ const notATrace = (file: string, line: number) =>
     [
       {
         problem: `${file}, line ${line}: not a row of a trace`,
-        fix: 'See `triptick replay-trace --help` for the formats.',
+        fix: 'See `npx triptick replay-trace --help` for the formats.',
       },
     ],
     2,

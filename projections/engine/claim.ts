@@ -77,5 +77,5 @@ async function relane(client: pg.Client, schema: ReadSchema, lanes: number, toke
 const otherVersion = (schema: ReadSchema, version: number): EngineStopped =>
   new EngineStopped(
     'other-version',
-    `the read models in ${schema} are of version ${version}, this program needs version ${READ_MODEL_VERSION}: run \`triptick rebuild\``,
+    `the read models in ${schema} are of version ${version}, this program needs version ${READ_MODEL_VERSION}: run \`npx triptick rebuild\``,
   )

@@ -119,5 +119,5 @@ export function createParkedConversations(stored: ReadonlyMap<string, number>): 
 const tooManyParked = (what: string): EngineStopped =>
   new EngineStopped(
     'too-many-parked',
-    `${what} would be parked: see \`triptick parked list\`, then retry or skip, and start again`,
+    `${what} would be parked: see \`npx triptick parked list\`, then retry or skip, and start again`,
   )

@@ -81,7 +81,7 @@ export async function run(
         log.warn({ err, lane: which.lane }, 'a batch failed for a passing reason and is tried again')
       },
       onParked: (conversationId, bad, reason) => {
-        log.error({ conversationId, position: String(bad), reason }, 'parked: see `triptick parked list`')
+        log.error({ conversationId, position: String(bad), reason }, 'parked: see `npx triptick parked list`')
       },
       pass: deps.failAt ?? (() => {}),
     }),

@@ -41,7 +41,7 @@ export async function waitForLive(
     if (Date.now() - movedAt > PATIENCE_MS) {
       throw startProblem(
         `the live projection stands at position ${reached} and does not move`,
-        'See its log and `triptick parked list`; then run this again: it goes on where it ended.',
+        'See its log and `npx triptick parked list`; then run this again: it goes on where it ended.',
       )
     }
   }

@@ -196,7 +196,7 @@ async function refuseMoreParked(client: pg.Client, besideRead: boolean): Promise
   if (!first) return
   throw startProblem(
     `${rows.length} conversations could not be rebuilt, though they are in use now; the first: ${first.conversation_id}: ${first.reason}`,
-    'Nothing was swapped. Correct the program, or leave the event out with `triptick parked skip`, and run this again.',
+    'Nothing was swapped. Correct the program, or leave the event out with `npx triptick parked skip`, and run this again.',
   )
 }
 

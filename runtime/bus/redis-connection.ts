@@ -28,7 +28,11 @@ export async function connectRedis({ url, name, log, options }: RedisConnectionO
     ...options,
   })
   // Without a listener, every failed reconnection would be printed.
-  redis.on('error', (error) => log.debug({ err: error, connection: name }, 'no connection to Redis'))
+  let reason: unknown
+  redis.on('error', (error) => {
+    reason = error
+    log.debug({ err: error, connection: name }, 'no connection to Redis')
+  })
   redis.on('close', () => log.debug({ connection: name }, 'a connection to Redis closed'))
   try {
     await redis.connect()
@@ -36,11 +40,23 @@ export async function connectRedis({ url, name, log, options }: RedisConnectionO
   } catch (error) {
     redis.disconnect()
     throw startProblem(
-      `Redis at ${describeRedis(url)} does not let us in: ${error instanceof Error ? error.message : String(error)}`,
+      `Redis at ${describeRedis(url)} does not let us in: ${describe(reason ?? error)}`,
       'Check REDIS_URL and that the server is running; or unset REDIS_URL to do without Redis.',
       error,
     )
   }
+}
+
+/** `connect` says only that the connection is closed; of several addresses that were tried, the code is what they share. */
+function describe(error: unknown): string {
+  const { message, code } = error as { readonly message?: string; readonly code?: string }
+  return message || code || String(error)
+}
+
+/** Rejects with a `StartProblem` if it can't be reached, before anything has been started in vain. */
+export async function checkRedis(url: string, log: Logger): Promise<void> {
+  const redis = await connectRedis({ url, name: 'triptick-check', log })
+  redis.disconnect()
 }
 
 /** Host and port for people to read: no user, no password. */

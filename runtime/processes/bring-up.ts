@@ -1,5 +1,6 @@
 /** Brings everything up, step by step, and notes in `Up` what is up. Takes nothing down: its caller does, also half-way. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { checkRedis } from '../bus/redis-connection.ts'
 import type { Config } from '../config.ts'
 import { holdDataFolder } from '../data-folder.ts'
 import { startEmbeddedPostgres } from '../embedded-postgres/embedded-postgres.ts'
@@ -46,11 +47,12 @@ export async function bringUp(
   up: Up,
   { log, signal, onBroken }: BringUpContext,
 ): Promise<void> {
-  // 1. the folder is ours alone, and what a killed run left is gone
+  // 1. the folder is ours alone, what a killed run left is gone, and nothing outside is in the way
   const folder = holdDataFolder(config.dataFolder)
   up.folder = folder
   await endLeftovers(folder.leftovers, log)
   await checkPort(config.port, config.host)
+  if (config.redisUrl !== undefined) await checkRedis(config.redisUrl, log)
 
   // 2. the processes: they load their code while the database comes up
   const facts: { databaseUrl?: string; address?: string } = {}

@@ -82,7 +82,7 @@ test('neither table nor JSON shows what was said, sealed or not', async () => {
   for (const { event } of found) {
     if (event.type === 'MessageSent') expect(shown).not.toContain(event.body.bytes)
   }
-  expect(shown).toMatch(/MessageSent +#1 \d+ B .* ada · default +[0-9a-f]{8}/)
+  expect(shown).toMatch(/MessageSent +#1 \d+ B .* [0-9a-f]{8} ada · default$/m)
   expect(jsonOf(found[1] as RecordedFact)).toMatchObject({
     type: 'MessageSent',
     data: { seq: 1, bodyBytes: expect.any(Number) },

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { buildProgram } from '../support/built-program.ts'
 import { createTestDatabase } from '../support/postgres.ts'
@@ -34,6 +35,17 @@ test('a port in use is named, with what to do about it', async () => {
   expect(triptick.output()).toContain(`PORT: something else already listens on port ${port}`)
   expect(triptick.output()).toContain(`PORT=${port + 1}`)
   other.close()
+})
+
+test('a Redis that is not there is named before a database is made', async () => {
+  const port = await freePort()
+  const triptick = scene.start(['start'], { REDIS_URL: `redis://127.0.0.1:${port}` })
+  expect(await triptick.ended()).toBe(1)
+  expect(triptick.output()).toContain(
+    `Redis at 127.0.0.1:${port} does not let us in: connect ECONNREFUSED 127.0.0.1:${port}`,
+  )
+  expect(triptick.output()).toContain('unset REDIS_URL')
+  expect(existsSync(join(scene.data, 'postgres'))).toBe(false)
 })
 
 test('a data folder in use is named, with the process that has it', async () => {

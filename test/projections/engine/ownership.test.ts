@@ -190,5 +190,5 @@ test('read models of another version are left alone, and the way out is told', a
   await world.project(createMemoryLedger(events))
   await world.pool.query('UPDATE read.model SET version = $1', [READ_MODEL_VERSION + 1])
   const engine = world.start(createMemoryLedger(events))
-  await expect(engine.finished).rejects.toThrow('run `triptick rebuild`')
+  await expect(engine.finished).rejects.toThrow('run `npx triptick rebuild`')
 })
