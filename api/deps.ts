@@ -10,6 +10,7 @@ import type { Metrics } from '../runtime/metrics.ts'
 import type { Tickets } from './auth/tickets.ts'
 import type { VerifyToken } from './auth/verify-token.ts'
 import type { Load } from './load/load.ts'
+import type { RateLimits } from './rate-limits/rate-limits.ts'
 
 export interface SearchIndex {
   readonly lexemes: BlindLexemes
@@ -30,4 +31,9 @@ export interface ApiDeps {
   readonly verifyToken: VerifyToken
   readonly tickets: Tickets
   readonly load: Load
+  readonly rateLimits: RateLimits
+  /** What flows into the token bucket of one socket, a second; 0: no limit. */
+  readonly rateSocket: number
+  /** Addresses and networks whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: readonly string[]
 }

@@ -27,7 +27,15 @@ export function sendProblem(
   return reply
     .code(status)
     .type('application/problem+json')
-    .send({ type: 'about:blank', status, title, code, detail, retryable })
+    .send({
+      type: 'about:blank',
+      status,
+      title,
+      code,
+      detail,
+      retryable,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    })
 }
 
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */

@@ -18,6 +18,7 @@ import { createTokenVerifier } from './auth/verify-token.ts'
 import type { ApiDeps } from './deps.ts'
 import { createGateway } from './gateway/gateway.ts'
 import { createLoad } from './load/load.ts'
+import { createRateLimits } from './rate-limits/rate-limits.ts'
 import { createServer } from './server.ts'
 
 /** How long a command waits for the read models before a forgotten message is looked up in them. */
@@ -66,6 +67,9 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     verifyToken: createTokenVerifier(config),
     tickets,
     load: createLoad(metrics),
+    rateLimits: createRateLimits(config),
+    rateSocket: config.rateSocket,
+    trustedProxies: config.trustedProxies,
   }
   const gateway = await createGateway({ ...deps, bus, directory })
   committed = gateway.committed

@@ -7,6 +7,7 @@ import { requireBearer } from './auth/bearer.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { handleError, sendProblem } from './problem.ts'
+import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -15,14 +16,13 @@ import { messageRoutes } from './routes/messages.ts'
 import { searchRoutes } from './routes/search.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 
-/** A group of 1,024 people with the longest ids is 134 KB of JSON. */
-const MAX_BODY_BYTES = 256 * 1024
-
 export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: LIMITS.requestBytes,
+    // Nobody else is believed about whom he speaks for.
+    trustProxy: deps.trustedProxies as string[],
     forceCloseConnections: true,
     requestTimeout: 30_000,
   }).withTypeProvider<ZodTypeProvider>()
@@ -44,7 +44,9 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   await app.register(healthRoutes(deps))
   await app.register(gateway.route)
   await app.register(async (authenticated) => {
+    authenticated.addHook('onRequest', limitNetwork(deps))
     authenticated.addHook('onRequest', requireBearer(deps.verifyToken))
+    authenticated.addHook('onRequest', limitPerson(deps))
     await authenticated.register(conversationRoutes(deps))
     await authenticated.register(messageRoutes(deps))
     await authenticated.register(inboxRoutes(deps))

@@ -21,4 +21,13 @@ export const LIMITS = {
   searchWords: 32,
   /** Rows of one page of an inbox, a history or a search. */
   pageSize: 200,
+  /** Bytes of the body of an HTTP request: a group of 1,024 people with the longest ids is 134 KB of JSON. */
+  requestBytes: 256 * 1024,
+  /** Members named in a `conversation` frame; larger groups are read over HTTP, so that the frame stays below `frameBytes`. */
+  membersInFrame: 100,
+  /** Malformed frames of one socket in a minute; then it is closed with 4400. */
+  badFramesPerMinute: 10,
 } as const
+
+/** What a frame takes out of the token buckets, by type; the others take 1. `welcome.rate` says what flows in. */
+export const FRAME_COSTS = { send: 2, delete: 2, watch: 20 } as const

@@ -31,6 +31,10 @@ const welcome = z
         'How long to wait before connecting again, should this connection end without saying so itself: another time for everybody, so that a node that dies is no stampede.',
     }),
     limits,
+    rate: z.object({ perSecond: z.int(), burst: z.int(), costs: z.record(z.string(), z.int()) }).meta({
+      description:
+        'How much this socket may send: each frame takes its cost, 1 unless it is named, out of what flows in. 0: as much as it likes.',
+    }),
   })
   .meta({ description: 'The first frame: who and where you are, and what is allowed.' })
 

@@ -3,6 +3,7 @@
  * tested against it. Reads no environment; `config.ts` does. To add a setting, add one entry here.
  */
 import { randomBytes } from 'node:crypto'
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { z } from 'zod'
 
@@ -51,6 +52,32 @@ const base64Of32Bytes = z
   .optional()
 
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+/** What flows into token buckets (`api/rate-limits/`). */
+const rate = (env: string, value: string, of: string) =>
+  setting({
+    env,
+    schema: wholeNumber(0, 1_000_000),
+    expected: 'a whole number up to 1000000 (0: no limit)',
+    absent: { value },
+    meaning: `${of}; four seconds' worth may come at once.`,
+  })
+
+const addresses = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .refine((parts) => parts.every(isNetwork))
+  .optional()
+  .transform((parts): readonly string[] => parts ?? [])
+
+/** `10.0.0.1`, `10.0.0.0/8`, or a name that fastify knows. */
+function isNetwork(text: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(text)) return true
+  const [address = '', bits, ...more] = text.split('/')
+  const family = isIP(address)
+  if (family === 0 || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+}
 
 export const SETTINGS = {
   port: setting({
@@ -167,6 +194,27 @@ export const SETTINGS = {
     absent: { means: 'these metrics are not shown' },
     meaning: 'Port of `/metrics` of processes without the api role. The api shows its own on PORT.',
   }),
+  trustedProxies: setting({
+    env: 'TRIPTICK_TRUSTED_PROXIES',
+    schema: addresses,
+    expected:
+      'addresses or networks like 10.0.0.0/8, or loopback, linklocal, uniquelocal, with commas between',
+    absent: { means: 'nobody: the address of a client is that of its connection' },
+    meaning: 'Load balancers whose `X-Forwarded-For` says who the client is.',
+  }),
+  rateSocket: rate('TRIPTICK_RATE_SOCKET', '2000', 'Cost of the frames of one socket a second'),
+  rateDevice: rate('TRIPTICK_RATE_DEVICE', '2000', 'The same of one device, over all its sockets'),
+  ratePerson: rate('TRIPTICK_RATE_PERSON', '4000', 'The same of one person, HTTP requests (8 each) included'),
+  rateAddress: rate(
+    'TRIPTICK_RATE_ADDRESS',
+    '10000',
+    'The same of one client address (IPv6: its /64; loopback is exempt)',
+  ),
+  rateConnections: rate(
+    'TRIPTICK_RATE_CONNECTIONS',
+    '100',
+    'WebSockets that one client address may open a second (loopback is exempt)',
+  ),
 } as const
 
 export type SettingKey = keyof typeof SETTINGS

@@ -15,11 +15,11 @@ import { missedMessages } from '../../projections/queries/missed-messages.ts'
 import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
 import type { DeviceStart } from './device-positions.ts'
-import { MEMBERS_IN_FRAME } from './frames.ts'
 import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
 
 export interface CatchUpDeps {
@@ -123,7 +123,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         ...joined,
         ...(title === null ? {} : { title }),
         memberCount: members.length,
-        ...(members.length > MEMBERS_IN_FRAME ? {} : { members }),
+        ...(members.length > LIMITS.membersInFrame ? {} : { members }),
       })
     }
     for (const { position: _, role, ...change } of changes.members) {

@@ -59,11 +59,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   function one(session: Session, limits: FrameLimits, value: unknown): void {
-    const taken = limits.take(Date.now())
-    if (!taken.ok) {
-      return refuse(session, refOf(value), 'rate_limited', 'too many frames', taken.retryAfterMs)
-    }
-    if (isSend(value) && !load.allows('send')) {
+    const type = typeOf(value)
+    const waitMs = limits.take(type, Date.now())
+    if (waitMs > 0) return refuse(session, refOf(value), 'rate_limited', 'too many frames', waitMs)
+    if (type === 'send' && !load.allows('send')) {
       // Before anything is spent on it: under load it is refusing that has to be cheap.
       return refuse(session, refOf(value), 'overloaded', 'too much to do just now', load.retryAfterMs())
     }
@@ -192,7 +191,7 @@ function refOf(value: unknown): Ref | undefined {
   return ref.success ? ref.data : undefined
 }
 
-const isSend = (value: unknown): boolean => (value as { t?: unknown } | null)?.t === 'send'
+const typeOf = (value: unknown): unknown => (value as { t?: unknown } | null)?.t
 
 const isOver = (session: Session): boolean => session.mode === 'closed'
 
@@ -206,6 +205,6 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
 ] satisfies ClientFrame['t'][])
 
 function isOfUnknownType(value: unknown): boolean {
-  const type = (value as { t?: unknown } | null)?.t
+  const type = typeOf(value)
   return typeof type === 'string' && !KNOWN_TYPES.has(type)
 }

@@ -1,39 +1,37 @@
-/** How much one socket may ask: a token bucket of frames, and a count of bad ones. Keeps time by what it is told. */
+/** How much one socket may ask: its own token bucket, those it shares with others of its person, and a count of bad frames. */
+import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
+import type { FrameSource, RateLimits } from '../rate-limits/rate-limits.ts'
+import { createTokenBucket } from '../rate-limits/token-buckets.ts'
 
 export interface FrameLimits {
-  /** Takes one frame out of the bucket; otherwise says after how many milliseconds there will be one. */
-  take(now: number): { readonly ok: true } | { readonly ok: false; readonly retryAfterMs: number }
+  /** Takes what a frame of this type costs; 0, or after how many milliseconds it may come again. */
+  take(type: unknown, now: number): number
   /** Counts a bad frame; `true` when there have been too many. */
   bad(now: number): boolean
 }
 
-/** Full speed of a busy client many times over; a storm beyond it costs an error frame each, not an append. */
-export const FRAMES_PER_SECOND = 1000
-export const FRAME_BURST = 4000
-/** Bad frames within `BAD_WINDOW_MS` that end a connection with 4400. */
-export const MAX_BAD_FRAMES = 10
 const BAD_WINDOW_MS = 60_000
 
-export function createFrameLimits(start: number): FrameLimits {
-  let tokens = FRAME_BURST
-  let filledAt = start
+export function createFrameLimits(perSecond: number, shared: RateLimits, source: FrameSource): FrameLimits {
+  const takeOwn = createTokenBucket(perSecond)
   let bad = 0
-  let badSince = start
+  let badSince = 0
 
   return {
-    take: (now) => {
-      tokens = Math.min(FRAME_BURST, tokens + ((now - filledAt) * FRAMES_PER_SECOND) / 1000)
-      filledAt = now
-      if (tokens < 1) return { ok: false, retryAfterMs: Math.ceil(((1 - tokens) * 1000) / FRAMES_PER_SECOND) }
-      tokens -= 1
-      return { ok: true }
+    take: (type, now) => {
+      const cost = costOf(type)
+      return takeOwn(cost, now) || shared.frame(source, cost, now)
     },
     bad: (now) => {
       if (now - badSince > BAD_WINDOW_MS) {
         badSince = now
         bad = 0
       }
-      return ++bad >= MAX_BAD_FRAMES
+      return ++bad >= LIMITS.badFramesPerMinute
     },
   }
 }
+
+/** Types that are not named cost 1; what has no type costs as much as the dearest of the usual ones. */
+const costOf = (type: unknown): number =>
+  typeof type === 'string' ? ((FRAME_COSTS as Record<string, number>)[type] ?? 1) : FRAME_COSTS.send

@@ -11,15 +11,13 @@ import type {
   MessageSent,
 } from '../../domain/events.ts'
 import type { Millis, Seq } from '../../domain/ids.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type {
   ConversationFrame,
   DeletedFrame,
   MemberFrame,
   MessageFrame,
 } from '../../protocol/server-frames.ts'
-
-/** Longer lists are left to `GET /v1/conversations/:id`: a frame stays below 64 KiB. */
-export const MEMBERS_IN_FRAME = 100
 
 export const messageFrame = (event: MessageSent<Body>): MessageFrame => ({
   t: 'message',
@@ -76,7 +74,7 @@ export function conversationFrame(state: ConversationState, lastSeq: Seq, at: Mi
     kind,
     ...(title === undefined ? {} : { title }),
     memberCount: members.size,
-    ...(members.size > MEMBERS_IN_FRAME
+    ...(members.size > LIMITS.membersInFrame
       ? {}
       : { members: [...members].map(([userId, { role }]) => ({ userId, role })) }),
     lastSeq,

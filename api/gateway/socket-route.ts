@@ -6,13 +6,16 @@ import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import { deviceId as deviceIdSchema } from '../../domain/fields.ts'
 import type { DeviceId } from '../../domain/ids.ts'
-import { LIMITS } from '../../protocol/limits.ts'
+import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { WelcomeFrame } from '../../protocol/server-frames.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import { bearerOf, identityOf } from '../auth/bearer.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
+import { networkOf } from '../rate-limits/network-of.ts'
+import { limitConnections } from '../rate-limits/request-limits.ts'
+import { BURST_SECONDS } from '../rate-limits/token-buckets.ts'
 import { type CatchUp, comeBack } from './catch-up.ts'
 import type { Claims } from './claims.ts'
 import type { DevicePositions } from './device-positions.ts'
@@ -31,7 +34,10 @@ const RECONNECT_SPREAD_MS = 2_000
 const DEFAULT_DEVICE = 'default'
 
 export interface SocketDeps
-  extends Pick<ApiDeps, 'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log' | 'load'> {
+  extends Pick<
+    ApiDeps,
+    'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log' | 'load' | 'rateLimits' | 'rateSocket'
+  > {
   readonly hub: Hub
   readonly directory: SessionDirectory
   readonly positions: DevicePositions
@@ -78,9 +84,9 @@ export const socketRoute =
 
     app.get(
       '/v1/ws',
-      { websocket: true, onRequest: admit, preValidation: authenticate },
+      { websocket: true, onRequest: [limitConnections(deps), admit], preValidation: authenticate },
       (socket, request) => {
-        const session = open(socket, identityOf(request), deviceOf(request) as DeviceId)
+        const session = open(socket, identityOf(request), deviceOf(request) as DeviceId, request.ip)
         greet(session).catch((error) => {
           log.error({ err: error }, 'a session could not be started')
           comeBack(session)
@@ -88,7 +94,7 @@ export const socketRoute =
       },
     )
 
-    function open(socket: WebSocket, { sub, exp }: Identity, deviceId: DeviceId): Session {
+    function open(socket: WebSocket, { sub, exp }: Identity, deviceId: DeviceId, address: string): Session {
       const session = createSession({
         socket,
         userId: sub,
@@ -98,7 +104,8 @@ export const socketRoute =
         onBehind: (behind) => void catchUp.resume(behind),
         onGap: gaps.noticed,
       })
-      const limits = createFrameLimits(Date.now())
+      const source = { userId: sub, deviceId, network: networkOf(address) }
+      const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
       // Nothing is read before the session has been welcomed.
       socket.pause()
       socket.on('pong', session.heard)
@@ -139,6 +146,11 @@ export const socketRoute =
         heartbeatMs: HEARTBEAT_MS,
         retryAfterMs: Math.round(RECONNECT_SPREAD_MS * Math.random()),
         limits: LIMITS,
+        rate: {
+          perSecond: deps.rateSocket,
+          burst: deps.rateSocket * BURST_SECONDS,
+          costs: FRAME_COSTS,
+        },
       }
       session.send(JSON.stringify(welcome))
       session.socket.resume()

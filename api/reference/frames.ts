@@ -2,7 +2,7 @@
 
 import type { Seq } from '../../domain/ids.ts'
 import { type ClientFrame, clientFrame } from '../../protocol/client-frames.ts'
-import { LIMITS } from '../../protocol/limits.ts'
+import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import { type ServerFrame, serverFrame } from '../../protocol/server-frames.ts'
 import type { ClientFrameDescription } from './description.ts'
 import { EXAMPLE_AT, type World } from './world.ts'
@@ -53,6 +53,7 @@ export const SERVER_FRAMES: { readonly [T in ServerFrame['t']]: (world: World) =
     heartbeatMs: 25_000,
     retryAfterMs: 700,
     limits: LIMITS,
+    rate: { perSecond: 2000, burst: 8000, costs: FRAME_COSTS },
   }),
   live: ({ position }) => ({ t: 'live', position }),
   sent: ({ group, draft }) => ({

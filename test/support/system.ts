@@ -30,6 +30,8 @@ export interface SystemOptions {
   readonly redisUrl?: string
   readonly deliveryGraceMs?: number
   readonly workers?: boolean
+  /** Further settings, by the names of their variables. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
@@ -44,6 +46,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     LEDGER_URL: options.ledgerUrl,
     REDIS_URL: options.redisUrl,
     TRIPTICK_DELIVERY_GRACE_MS: String(options.deliveryGraceMs ?? 2000),
+    ...options.settings,
   })
   if (!reading.ok) throw new Error(JSON.stringify(reading.problems))
   const base = reading.config as Config & ResolvedConfig

@@ -1,0 +1,46 @@
+/**
+ * How much a person, a device and a network may ask of this node, over sockets and HTTP alike. In memory and by node: behind a
+ * load balancer a person who is on two nodes has twice as much, and no limit costs a query.
+ */
+import type { DeviceId, UserId } from '../../domain/ids.ts'
+import type { Config } from '../../runtime/config.ts'
+import { networkOf } from './network-of.ts'
+import { createTokenBuckets } from './token-buckets.ts'
+
+export interface RateLimits {
+  /** Each answers 0, or after how many milliseconds to try again. */
+  frame(from: FrameSource, cost: number, now: number): number
+  request(userId: UserId, now: number): number
+  /** Before it is known who asks. */
+  anonymous(address: string, now: number): number
+  connection(address: string, now: number): number
+}
+
+export interface FrameSource {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  /** As `networkOf` tells it. */
+  readonly network: string | undefined
+}
+
+/** Against a frame's 1: parsing, a token to be verified, often a query. */
+export const REQUEST_COST = 8
+
+export type Rates = Pick<Config, 'rateDevice' | 'ratePerson' | 'rateAddress' | 'rateConnections'>
+
+export function createRateLimits(rates: Rates): RateLimits {
+  const devices = createTokenBuckets(rates.rateDevice)
+  const people = createTokenBuckets(rates.ratePerson)
+  const networks = createTokenBuckets(rates.rateAddress)
+  const connections = createTokenBuckets(rates.rateConnections)
+  return {
+    // From the narrowest: a flood on one device does not use up what its person has.
+    frame: ({ userId, deviceId, network }, cost, now) =>
+      devices.take(`${deviceId} ${userId}`, cost, now) ||
+      people.take(userId, cost, now) ||
+      networks.take(network, cost, now),
+    request: (userId, now) => people.take(userId, REQUEST_COST, now),
+    anonymous: (address, now) => networks.take(networkOf(address), REQUEST_COST, now),
+    connection: (address, now) => connections.take(networkOf(address), 1, now),
+  }
+}

@@ -1,0 +1,27 @@
+/** The HTTP hooks of the limits: by network before anything is looked at, by person once it is known who asks. */
+import type { FastifyRequest } from 'fastify'
+import type { ApiDeps } from '../deps.ts'
+import { ApiProblem } from '../problem.ts'
+
+type Deps = Pick<ApiDeps, 'rateLimits'>
+
+const refuse = (what: string, waitMs: number): void => {
+  if (waitMs > 0) throw new ApiProblem('rate_limited', `too many ${what}`, waitMs)
+}
+
+export const limitNetwork =
+  ({ rateLimits }: Deps) =>
+  async (request: FastifyRequest): Promise<void> =>
+    refuse('requests from this address', rateLimits.anonymous(request.ip, Date.now()))
+
+/** Behind `requireBearer`. */
+export const limitPerson =
+  ({ rateLimits }: Deps) =>
+  async ({ identity }: FastifyRequest): Promise<void> => {
+    if (identity) refuse('requests of this person', rateLimits.request(identity.sub, Date.now()))
+  }
+
+export const limitConnections =
+  ({ rateLimits }: Deps) =>
+  async (request: FastifyRequest): Promise<void> =>
+    refuse('connections from this address', rateLimits.connection(request.ip, Date.now()))
