@@ -43,7 +43,8 @@ export function createTokenBucket(perSecond: number): (cost: number, now: number
 }
 
 function takeFrom(fullAt: number, cost: number, now: number, perSecond: number) {
-  const next = Math.max(fullAt, now) + (cost * 1000) / perSecond
+  // What costs more than a full bucket takes the full bucket: it would never be allowed otherwise.
+  const next = Math.max(fullAt, now) + Math.min((cost * 1000) / perSecond, BURST_SECONDS * 1000)
   const waitMs = next - now - BURST_SECONDS * 1000
   return waitMs > 0 ? { fullAt, waitMs: Math.ceil(waitMs) } : { fullAt: next, waitMs: 0 }
 }
