@@ -12,7 +12,7 @@ const QUICK = [
 ]
 /** They start programs, kill them and wait for them: beside others they would be late, and make others late. */
 const PROCESSES = [
-  'test/{cli,e2e}/**/*.test.ts',
+  'test/{cli,conformance,e2e}/**/*.test.ts',
   'test/projections/{cli,killed}.test.ts',
   'test/runtime/embedded-postgres/*.test.ts',
 ]

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The `triptick` command. To add a command: a file `cli/<name>.ts` that exports `register<Name>`, and a line here. */
 import { registerBench } from './bench.ts'
+import { registerConformance } from './conformance.ts'
 import { registerDemo } from './demo.ts'
 import { registerEvents } from './events.ts'
 import { registerParked } from './parked.ts'
@@ -19,6 +20,7 @@ const program = createProgram([
   registerParked,
   registerReplayTrace,
   registerBench,
+  registerConformance,
 ])
 
 await run(program, process.argv)

@@ -1,0 +1,20 @@
+/** A check of the protocol: a promise, and how to find out whether a system keeps it. Types, and what checks say when it does not. */
+import type { Stage } from './stage.ts'
+
+export interface Check {
+  /** A sentence of the protocol. */
+  readonly promise: string
+  /** Rejects when the promise is not kept. */
+  run(stage: Stage): Promise<void>
+}
+
+/** Checks of one part of the protocol. */
+export interface Area {
+  readonly area: string
+  readonly checks: readonly Check[]
+}
+
+export const check = (promise: string, run: Check['run']): Check => ({ promise, run })
+
+/** The check needs something that it was not given: it says nothing about the system. */
+export class CannotCheck extends Error {}

@@ -1,0 +1,11 @@
+/** Every check, in the order of the protocol. */
+import type { Area } from './check.ts'
+import { connection } from './checks/connection.ts'
+import { groups } from './checks/groups.ts'
+import { http } from './checks/http.ts'
+import { identity } from './checks/identity.ts'
+import { messages } from './checks/messages.ts'
+import { receipts } from './checks/receipts.ts'
+import { returning } from './checks/returning.ts'
+
+export const AREAS: readonly Area[] = [identity, connection, messages, receipts, returning, groups, http]
