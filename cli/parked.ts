@@ -59,7 +59,10 @@ async function withReadModels(work: (models: ReadModels) => Promise<number>): Pr
   const models = await openReadModels(settings())
   try {
     if ((await findReadModel(models.pool, 'read')) === null) {
-      throw startProblem('there are no read models yet', 'Start Triptick once, or run `npx triptick rebuild`.')
+      throw startProblem(
+        'there are no read models yet',
+        'Start Triptick once, or run `npx triptick rebuild`.',
+      )
     }
     process.exitCode = await work(models)
   } finally {

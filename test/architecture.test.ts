@@ -121,6 +121,15 @@ test('no program imports a test', () => {
   expect(imports.filter(({ own, to }) => own && isWithin(to, 'test')).map(shown)).toEqual([])
 })
 
+test('the conformance suite knows nothing of ours but how to find a system', () => {
+  const suite = imports.filter(({ own, from }) => own && isWithin(from, 'cli/conformance'))
+  expect(suite.length).toBeGreaterThan(0)
+  const wrong = suite.filter(
+    ({ from, to }) => !isWithin(to, 'cli/conformance') && from !== 'cli/conformance/subject.ts',
+  )
+  expect(wrong.map(shown)).toEqual([])
+})
+
 test('the domain is pure: no I/O, no clock, no randomness', () => {
   const impure =
     /\bDate\.now\b|\bnew Date\b|\bMath\.random\b|\bperformance\b|\bcrypto\b|\bprocess\.|\bfetch\(/

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AREAS } from '../../cli/conformance/checks.ts'
 import { runChecks } from '../../cli/conformance/run.ts'
 import { tokensFromSecret } from '../../cli/conformance/tokens.ts'
-import { startSystem, type System, tokenFor } from '../support/system.ts'
+import { type System, startSystem, tokenFor } from '../support/system.ts'
 import { type Lie, startLiar } from './liar.ts'
 
 const SECRET = 'a secret of at least thirty-two bytes, for tests'
@@ -15,11 +15,11 @@ beforeAll(async () => {
 afterAll(() => system.stop())
 
 /** The promises of one area that a liar was seen to break. */
-async function brokenBy(lie: Lie, area: string): Promise<readonly string[]> {
+async function brokenBy(lie: Lie, area: string, patienceMs = 4000): Promise<readonly string[]> {
   const liar = await startLiar(system.urls[0] as string, lie)
   try {
     const areas = AREAS.filter((one) => one.area === area)
-    const options = { tokens: tokensFromSecret(SECRET), urls: [liar.url], patienceMs: 4000 }
+    const options = { tokens: tokensFromSecret(SECRET), urls: [liar.url], patienceMs }
     const results = await runChecks(areas, options, () => {})
     expect(results.length).toBeGreaterThan(5)
     return results.filter(({ outcome }) => outcome === 'broken').map(({ promise }) => promise)
@@ -29,8 +29,8 @@ async function brokenBy(lie: Lie, area: string): Promise<readonly string[]> {
 }
 
 test('an honest system is found honest behind the proxy too', async () => {
-  for (const area of ['messages', 'receipts', 'http']) expect(await brokenBy({}, area)).toEqual([])
-}, 60_000)
+  for (const area of ['messages', 'receipts', 'http']) expect(await brokenBy({}, area, 30_000)).toEqual([])
+})
 
 const ONCE = 'sent again, anywhere, a message gets the same answer and exists once'
 const lies: readonly (readonly [string, string, Lie, string])[] = [
@@ -49,7 +49,10 @@ const lies: readonly (readonly [string, string, Lie, string])[] = [
   [
     'gives a resend another time',
     'messages',
-    { frame: (frame) => (frame.t === 'sent' ? [{ ...frame, at: frame.at + Math.ceil(Math.random() * 1e6) }] : [frame]) },
+    {
+      frame: (frame) =>
+        frame.t === 'sent' ? [{ ...frame, at: frame.at + Math.ceil(Math.random() * 1e6) }] : [frame],
+    },
     ONCE,
   ],
   [
@@ -61,26 +64,33 @@ const lies: readonly (readonly [string, string, Lie, string])[] = [
   [
     'changes what was said',
     'messages',
-    { frame: (frame) => (frame.t === 'message' ? [{ ...frame, body: { kind: 'text', text: 'no' } }] : [frame]) },
+    {
+      frame: (frame) =>
+        frame.t === 'message' ? [{ ...frame, body: { kind: 'text', text: 'no' } }] : [frame],
+    },
     'every kind of body arrives as it was sent, with fields that nobody knows',
   ],
   [
     'tells no codes',
     'http',
-    { answer: (status, { code: _, ...body }) => (status >= 400 ? body : { ...body, ...(_ ? { code: _ } : {}) }) },
+    { answer: (status, body) => (status >= 400 ? { ...body, code: undefined } : body) },
     'every problem has a code of the catalogue',
   ],
 ]
 
 describe('the suite finds out a system that', () => {
-  test.each(lies)('%s', async (_what, area, lie, promise) => {
-    expect(await brokenBy(lie, area)).toContain(promise)
-  }, 120_000)
+  test.each(lies)(
+    '%s',
+    async (_what, area, lie, promise) => {
+      expect(await brokenBy(lie, area)).toContain(promise)
+    },
+    120_000,
+  )
 
   test('lets everybody in', async () => {
     const anybody = await tokenFor('anybody')
     const broken = await brokenBy({ authorization: () => `Bearer ${anybody}` }, 'identity')
     expect(broken).toContain('without a token nothing opens')
     expect(broken).toContain('a token that has expired opens nothing')
-  }, 120_000)
+  })
 })
