@@ -1,4 +1,4 @@
-/** A check of the protocol: a promise, and how to find out whether a system keeps it. Types, and what checks say when it does not. */
+/** A check of the protocol: a promise, and how to find out whether a system keeps it. Types only, but for their maker. */
 import type { Stage } from './stage.ts'
 
 export interface Check {
@@ -15,6 +15,3 @@ export interface Area {
 }
 
 export const check = (promise: string, run: Check['run']): Check => ({ promise, run })
-
-/** The check needs something that it was not given: it says nothing about the system. */
-export class CannotCheck extends Error {}

@@ -1,5 +1,6 @@
 /** Runs the checks, a few at a time, and tells of each as it ends. Prints nothing itself. */
-import { type Area, CannotCheck, type Check } from './check.ts'
+import { CannotCheck } from './cannot-check.ts'
+import type { Area, Check } from './check.ts'
 import { createStage, type StageOptions } from './stage.ts'
 
 export type Outcome = 'kept' | 'broken' | 'not checked'

@@ -1,7 +1,7 @@
 /** Where the people of the checks get their tokens: signed with the system's secret, or from accounts of their own. */
 import { randomBytes } from 'node:crypto'
 import { SignJWT } from 'jose'
-import { CannotCheck } from './check.ts'
+import { CannotCheck } from './cannot-check.ts'
 
 export interface Claims {
   readonly sub: string

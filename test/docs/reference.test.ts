@@ -59,7 +59,7 @@ const documented = (): (readonly [string, Operation])[] =>
   )
 
 describe('OpenAPI', () => {
-  test('is a valid document of version 3.1', async () => {
+  test('is a valid document of version 3.1', { timeout: 120_000 }, async () => {
     const { valid, errors } = await new Validator().validate(structuredClone(openapi) as never)
     expect(errors).toBeUndefined()
     expect(valid).toBe(true)
@@ -110,7 +110,7 @@ describe('OpenAPI', () => {
 })
 
 describe('AsyncAPI', () => {
-  test('is a valid document of version 3.0', async () => {
+  test('is a valid document of version 3.0', { timeout: 120_000 }, async () => {
     const { document, diagnostics } = await new Parser().parse(asyncapi)
     // 0 is an error, 1 a warning.
     expect(diagnostics.filter(({ severity }) => severity <= 1)).toEqual([])
