@@ -13,6 +13,7 @@ import { openBus } from '../runtime/bus/open.ts'
 import { createPool } from '../runtime/postgres.ts'
 import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
+import { followKeySet } from './auth/key-set.ts'
 import { createTickets } from './auth/tickets.ts'
 import { createTokenVerifier } from './auth/verify-token.ts'
 import type { ApiDeps } from './deps.ts'
@@ -48,6 +49,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     onCommitted: (facts) => committed(facts),
     report,
   })
+  const provider = config.jwksUrl === undefined ? undefined : followKeySet(config.jwksUrl, log)
   const tickets = createTickets(pool)
   const deps: ApiDeps = {
     node,
@@ -64,7 +66,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
           waiter: createProjectionWaiter(pool, indexedPosition),
         }
       : undefined,
-    verifyToken: createTokenVerifier(config),
+    verifyToken: createTokenVerifier(config, provider),
     tickets,
     load: createLoad(metrics),
     rateLimits: createRateLimits(config),
@@ -78,6 +80,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
 
   async function stop(): Promise<void> {
     clearInterval(sweeping)
+    provider?.close()
     // 1. Nobody new, and what was asked is answered before its socket closes.
     app.server.close()
     await gateway.released()

@@ -1,6 +1,6 @@
 /** `triptick token <user>`: a token of one's own making, to try things out. Talks to no server and registers nobody. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { SignJWT } from 'jose'
+import { signToken } from '../api/auth/sign-token.ts'
 import { findJwtSecret } from '../runtime/secrets.ts'
 import { settings } from './settings.ts'
 
@@ -35,23 +35,21 @@ export function registerToken(program: Command): void {
     )
     .action(async (user: string, options: TokenOptions) => {
       const expires = Math.floor(Date.now() / 1000) + options.ttl
-      const token = await sign(user, options, expires)
+      const config = settings()
+      const { name, roles } = options
+      const signing = { ...config, jwtSecret: findJwtSecret(config) }
+      const token = await signToken(
+        signing,
+        user,
+        { ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) },
+        expires,
+      )
       console.log(
         options.json
           ? JSON.stringify({ token, user, expiresAt: new Date(expires * 1000).toISOString() })
           : token,
       )
     })
-}
-
-/** Claims: protocol, "Identity". */
-function sign(user: string, { name, roles }: TokenOptions, expires: number): Promise<string> {
-  return new SignJWT({ ...(name === undefined ? {} : { name }), ...(roles === undefined ? {} : { roles }) })
-    .setProtectedHeader({ alg: 'HS256' })
-    .setSubject(user)
-    .setIssuedAt()
-    .setExpirationTime(expires)
-    .sign(Buffer.from(findJwtSecret(settings())))
 }
 
 function parseUser(text: string): string {

@@ -9,6 +9,7 @@ import type {
   LiveFrame,
   PongFrame,
   ReceiptFrame,
+  RenewedFrame,
   SentFrame,
   ServerFrame,
   WelcomeFrame,
@@ -54,6 +55,8 @@ export interface Connection {
   read(conversationId: ConversationId, upTo: Seq): Promise<ReceiptFrame>
   /** For everyone; only one's own. */
   delete(conversationId: ConversationId, messageId: MessageId): Promise<DeletedFrame>
+  /** A new token of the same person, before the first ends. Resolves when it counts. */
+  renew(token: string): Promise<RenewedFrame>
   /** This device has kept everything up to this position of the ledger. */
   ack(position: string): void
   ping(): Promise<PongFrame>
@@ -140,6 +143,7 @@ export function connect(options: ConnectOptions): Promise<Connection> {
       read: (conversationId, upTo) => request<ReceiptFrame>({ t: 'read', conversationId, upTo }),
       delete: (conversationId, messageId) =>
         request<DeletedFrame>({ t: 'delete', conversationId, messageId }),
+      renew: (token) => request<RenewedFrame>({ t: 'renew', token }),
       ack: (position) => {
         if (socket.readyState === socket.OPEN) outgoing.push({ t: 'ack', position })
       },

@@ -29,12 +29,17 @@ const deleteMessage = z
 const ack = z.object({ t: z.literal('ack'), position }).meta({
   description: 'This device has kept all it was sent up to here; take positions from `live` and `pong`.',
 })
+const renew = z.object({ t: z.literal('renew'), ref: ref.optional(), token: z.string() }).meta({
+  description:
+    'A new token of the same person, before the one of this socket ends (`welcome.expiresAt`). Answered by `renewed`; without it the socket is closed with 4401 at its end.',
+})
 const ping = z.object({ t: z.literal('ping') }).meta({ description: 'Answered by `pong`.' })
 
-export const clientFrame = z.discriminatedUnion('t', [send, delivered, read, deleteMessage, ack, ping])
+export const clientFrame = z.discriminatedUnion('t', [send, delivered, read, deleteMessage, ack, renew, ping])
 
 export type SendFrame = z.infer<typeof send>
 export type AcknowledgeFrame = z.infer<typeof delivered> | z.infer<typeof read>
 export type DeleteFrame = z.infer<typeof deleteMessage>
 export type AckFrame = z.infer<typeof ack>
+export type RenewFrame = z.infer<typeof renew>
 export type ClientFrame = z.infer<typeof clientFrame>

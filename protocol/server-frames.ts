@@ -25,6 +25,7 @@ const welcome = z
     node: z.string(),
     protocol: z.literal(1),
     position: position.meta({ description: 'Where this device’s catching up begins.' }),
+    expiresAt: millis.meta({ description: 'The token of this socket ends: `renew` it before.' }),
     heartbeatMs: z.int(),
     retryAfterMs: z.int().meta({
       description:
@@ -121,6 +122,10 @@ const conversation = z
       'A conversation that this person is in from now on; with `change`, one that they are in, as it is from now on.',
   })
 
+const renewed = z
+  .object({ t: z.literal('renewed'), ref: ref.exactOptional(), expiresAt: millis })
+  .meta({ description: 'The new token counts from now on, and ends at `expiresAt`.' })
+
 const error = z
   .object({
     t: z.literal('error'),
@@ -145,6 +150,7 @@ export const serverFrame = z.discriminatedUnion('t', [
   deleted,
   memberChange,
   conversation,
+  renewed,
   error,
   pong,
 ])
@@ -158,6 +164,7 @@ export type ReceiptFrame = Readonly<z.infer<typeof receipt>>
 export type DeletedFrame = Readonly<z.infer<typeof deleted>>
 export type MemberFrame = Readonly<z.infer<typeof memberChange>>
 export type ConversationFrame = Readonly<z.infer<typeof conversation>>
+export type RenewedFrame = Readonly<z.infer<typeof renewed>>
 export type ErrorFrame = Readonly<z.infer<typeof error>>
 export type PongFrame = Readonly<z.infer<typeof pong>>
 
@@ -170,5 +177,6 @@ export type ServerFrame =
   | DeletedFrame
   | MemberFrame
   | ConversationFrame
+  | RenewedFrame
   | ErrorFrame
   | PongFrame

@@ -14,6 +14,7 @@ const SECRET_KEYS = [
   'password',
   'secret',
   'jwtSecret',
+  'jwtSecretPrevious',
   'masterKey',
   'databaseUrl',
   'redisUrl',

@@ -45,6 +45,11 @@ const startingWith = (...beginnings: readonly string[]) =>
     )
     .optional()
 
+const secretOf32Bytes = z
+  .string()
+  .refine((text) => Buffer.byteLength(text) >= 32)
+  .optional()
+
 const base64Of32Bytes = z
   .string()
   .transform((text) => Buffer.from(text, 'base64'))
@@ -127,13 +132,18 @@ export const SETTINGS = {
   }),
   jwtSecret: setting({
     env: 'TRIPTICK_JWT_SECRET',
-    schema: z
-      .string()
-      .refine((text) => Buffer.byteLength(text) >= 32)
-      .optional(),
+    schema: secretOf32Bytes,
     expected: 'at least 32 bytes long',
     absent: { means: 'generated once and kept in the data folder' },
     meaning: 'Secret that signs and checks HS256 tokens.',
+    secret: true,
+  }),
+  jwtSecretPrevious: setting({
+    env: 'TRIPTICK_JWT_SECRET_PREVIOUS',
+    schema: secretOf32Bytes,
+    expected: 'at least 32 bytes long',
+    absent: { means: 'only TRIPTICK_JWT_SECRET checks HS256 tokens' },
+    meaning: 'The secret before this one: its tokens are still accepted, nothing is signed with it any more.',
     secret: true,
   }),
   jwksUrl: setting({
@@ -142,6 +152,20 @@ export const SETTINGS = {
     expected: 'an http(s) URL',
     absent: { means: 'only tokens signed with TRIPTICK_JWT_SECRET' },
     meaning: 'Key set of an identity provider whose RS256, ES256 and EdDSA tokens are accepted too.',
+  }),
+  jwtIssuer: setting({
+    env: 'TRIPTICK_JWT_ISSUER',
+    schema: z.string().min(1).max(512).optional(),
+    expected: '1 to 512 characters',
+    absent: { means: 'any issuer' },
+    meaning: 'What `iss` must say in every token, whoever signed it. Tokens of our own say it.',
+  }),
+  jwtAudience: setting({
+    env: 'TRIPTICK_JWT_AUDIENCE',
+    schema: z.string().min(1).max(512).optional(),
+    expected: '1 to 512 characters',
+    absent: { means: 'any audience' },
+    meaning: 'What `aud` must say or list in every token, whoever signed it. Tokens of our own say it.',
   }),
   masterKey: setting({
     env: 'TRIPTICK_MASTER_KEY',

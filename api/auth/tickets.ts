@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import type pg from 'pg'
-import { claims, type Identity } from './identity.ts'
+import { claims, type Identity, isValid } from './identity.ts'
 
 export const TICKET_SECONDS = 30
 
@@ -38,7 +38,10 @@ export const createTickets = (pool: pg.Pool): Tickets => ({
       text: REDEEM,
       values: [hashOf(ticket)],
     })
-    return rows[0]?.valid ? claims.parse(rows[0].claims) : undefined
+    if (!rows[0]?.valid) return undefined
+    const identity = claims.parse(rows[0].claims)
+    // A ticket opens nothing that its token would not.
+    return isValid(identity) ? identity : undefined
   },
   sweep: async () => {
     await pool.query({ name: 'ticket-sweep', text: SWEEP })

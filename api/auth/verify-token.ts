@@ -1,53 +1,96 @@
-/** Checks bearer tokens: HS256 with our secret, or RS256, ES256 and EdDSA with the keys of an identity provider. */
+/**
+ * Checks bearer tokens: HS256 with our secret, or RS256, ES256 and EdDSA with the keys of an identity provider. Whose they are
+ * is said by the claims; who may do what is decided elsewhere.
+ */
 import { createSecretKey } from 'node:crypto'
-import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { ApiProblem } from '../problem.ts'
-import { claims, type Identity } from './identity.ts'
+import { claims, type Identity, isValid } from './identity.ts'
+import type { KeySet } from './key-set.ts'
 
-export interface TokenKeys {
+export interface TokenSettings {
   readonly jwtSecret: string
-  readonly jwksUrl: string | undefined
+  /** Still accepted, while tokens that it signed are about. */
+  readonly jwtSecretPrevious: string | undefined
+  /** What `iss` and `aud` must say, of whoever signed; `undefined`: anything. */
+  readonly jwtIssuer: string | undefined
+  readonly jwtAudience: string | undefined
 }
 
-/** The identity, or `undefined` for a token that is malformed, forged, expired or without the claims we need. */
+/**
+ * The identity, or `undefined` for a token that is malformed, forged, expired or without the claims we need.
+ * @throws ApiProblem `unavailable` when its key is not known and cannot be asked for.
+ */
 export type VerifyToken = (token: string) => Promise<Identity | undefined>
 
+const OWN_ALGORITHMS = ['HS256']
 const PROVIDER_ALGORITHMS = ['RS256', 'ES256', 'EdDSA']
 
-export function createTokenVerifier({ jwtSecret, jwksUrl }: TokenKeys): VerifyToken {
-  const secret = createSecretKey(Buffer.from(jwtSecret))
-  const provider = jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl))
+/** Larger ones are not looked at. HTTP headers end at 16 KiB anyway; frames do not. */
+const MAX_TOKEN_CHARACTERS = 8 * 1024
+/** For the start (`nbf`) of a token whose maker's clock is ahead of ours. Its end is meant as it is written. */
+const CLOCK_TOLERANCE_SECONDS = 30
+const RETRY_PROVIDER_MS = 1000
+
+/** @param provider the keys of the identity provider, where there is one. */
+export function createTokenVerifier(settings: TokenSettings, provider: KeySet | undefined): VerifyToken {
+  const { jwtSecret, jwtSecretPrevious, jwtIssuer, jwtAudience } = settings
+  const secrets = [jwtSecret, jwtSecretPrevious]
+    .filter((secret) => secret !== undefined)
+    .map((secret) => createSecretKey(Buffer.from(secret)))
+  const options: JWTVerifyOptions = {
+    requiredClaims: ['sub', 'exp'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
+    ...(jwtAudience === undefined ? {} : { audience: jwtAudience }),
+  }
+
+  // The algorithm chooses the keys, and each key accepts only its own algorithms: no confusion between the two.
+  async function payloadOf(token: string): Promise<JWTPayload | undefined> {
+    const algorithm = algorithmOf(token)
+    if (OWN_ALGORITHMS.includes(algorithm)) return await bySecret(token)
+    if (!provider || !PROVIDER_ALGORITHMS.includes(algorithm)) return undefined
+    return (await jwtVerify(token, provider.find, { ...options, algorithms: PROVIDER_ALGORITHMS })).payload
+  }
+
+  async function bySecret(token: string): Promise<JWTPayload | undefined> {
+    for (const secret of secrets) {
+      try {
+        return (await jwtVerify(token, secret, { ...options, algorithms: OWN_ALGORITHMS })).payload
+      } catch (error) {
+        if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
+      }
+    }
+    return undefined
+  }
 
   return async (token) => {
-    // The algorithm chooses the key, and each key accepts only its own algorithms: no confusion between the two.
-    const algorithm = algorithmOf(token)
-    if (algorithm === undefined || (algorithm !== 'HS256' && !provider)) return undefined
+    if (token.length > MAX_TOKEN_CHARACTERS) return undefined
     try {
-      const { payload } =
-        algorithm === 'HS256' || !provider
-          ? await jwtVerify(token, secret, { algorithms: ['HS256'], requiredClaims: ['sub', 'exp'] })
-          : await jwtVerify(token, provider, {
-              algorithms: PROVIDER_ALGORITHMS,
-              requiredClaims: ['sub', 'exp'],
-            })
-      return claims.safeParse(payload).data
+      const identity = claims.safeParse(await payloadOf(token)).data
+      return identity && isValid(identity) ? identity : undefined
     } catch (error) {
       if (isTokensFault(error)) return undefined
-      throw new ApiProblem('unavailable', 'the keys of the identity provider cannot be read', 1000)
+      throw new ApiProblem(
+        'unavailable',
+        'the keys of the identity provider cannot be read',
+        RETRY_PROVIDER_MS,
+      )
     }
   }
 }
 
-function algorithmOf(token: string): string | undefined {
+/** Empty for what is no token. */
+function algorithmOf(token: string): string {
   try {
-    return decodeProtectedHeader(token).alg
+    return decodeProtectedHeader(token).alg ?? ''
   } catch {
-    return undefined
+    return ''
   }
 }
 
 /** The token is wrong, expired or signed with a key that is nobody's; anything else is a fault of the way to the keys. */
 const isTokensFault = (error: unknown): boolean =>
-  /^ERR_(JWT|JWS|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE|JOSE_ALG|JOSE_NOT_SUPPORTED)/.test(
+  /^ERR_(JWT|JWS_|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE|JOSE_ALG|JOSE_NOT_SUPPORTED)/.test(
     String((error as { code?: unknown }).code),
   )

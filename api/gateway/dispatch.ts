@@ -9,16 +9,20 @@ import {
   type ClientFrame,
   clientFrame,
   type DeleteFrame,
+  type RenewFrame,
   type SendFrame,
 } from '../../protocol/client-frames.ts'
 import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
 import { ref as refSchema } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
+import { isValid, millisOf } from '../auth/identity.ts'
 import type { HeldReceipts } from '../load/held-receipts.ts'
 import type { Load } from '../load/load.ts'
 import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/commands.ts'
+import { ApiProblem } from '../problem.ts'
 import type { FrameLimits } from './frame-limits.ts'
+import type { Renew } from './renewal.ts'
 import type { Session } from './session.ts'
 
 export interface DispatchDeps {
@@ -29,6 +33,7 @@ export interface DispatchDeps {
   readonly keep: (session: Session, position: Position) => void
   /** Up to where everything has been sent to this device. */
   readonly safePosition: (session: Session) => Position
+  readonly renew: Renew
   readonly onFrame: (type: ClientFrame['t'] | 'bad') => void
   readonly report: (error: unknown) => void
 }
@@ -47,6 +52,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (isOver(session)) return
     if (session.backlog > MAX_UNREAD_BYTES) {
       return session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
+    }
+    if (!isValid({ exp: session.expiresAt })) {
+      return session.close(CLOSE_CODES.authenticationEnded, 'the token has ended')
     }
     const parsed = parseJson(data)
     if (!parsed) return badFrame(session, limits, undefined, 'not JSON')
@@ -78,6 +86,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     }
     deps.onFrame(parsed.data.t)
     perform(session, parsed.data).catch((error) => {
+      if (error instanceof ApiProblem) {
+        return refuse(session, refOf(value), error.code, error.message, error.retryAfterMs)
+      }
       deps.report(error)
       refuse(session, refOf(value), 'unavailable', 'something broke on our side', RETRY_UNAVAILABLE_MS)
     })
@@ -94,6 +105,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         return deleteMessage(session, frame)
       case 'ack':
         return keep(session, frame)
+      case 'renew':
+        return renew(session, frame)
       case 'ping':
         return answer(session, { t: 'pong', position: String(deps.safePosition(session)) })
       default:
@@ -134,6 +147,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   async function keep(session: Session, { position }: AckFrame): Promise<void> {
     deps.keep(session, BigInt(position) as Position)
+  }
+
+  async function renew(session: Session, { ref, token }: RenewFrame): Promise<void> {
+    const renewal = await deps.renew(session, token)
+    if (renewal.kind === 'refused') return refuse(session, ref, renewal.code, renewal.message)
+    const expiresAt = millisOf(renewal.identity)
+    answer(session, { t: 'renewed', ...(ref === undefined ? {} : { ref }), expiresAt })
   }
 
   function refuseUnless(
@@ -201,6 +221,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   'read',
   'delete',
   'ack',
+  'renew',
   'ping',
 ] satisfies ClientFrame['t'][])
 

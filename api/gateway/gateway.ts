@@ -11,10 +11,12 @@ import { createCatchUp } from './catch-up.ts'
 import { type ClaimMessage, createClaims } from './claims.ts'
 import { createDevicePositions } from './device-positions.ts'
 import { createDispatch } from './dispatch.ts'
+import { startExpiry } from './expiry.ts'
 import { createGaps } from './gaps.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHub } from './hub.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
+import { createRenew } from './renewal.ts'
 import type { Session } from './session.ts'
 import { HEARTBEAT_MS, type SocketDeps, socketRoute } from './socket-route.ts'
 
@@ -34,8 +36,8 @@ export interface Gateway {
   close(): Promise<void>
 }
 
-/** How often sockets whose token has ended are looked for. */
-const EXPIRY_CHECK_MS = 5_000
+/** How often the number of sockets is taken. */
+const COUNT_MS = 5_000
 
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { bus, directory, log, metrics, node } = deps
@@ -54,12 +56,14 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const sockets = metrics.gauge('triptick_sockets', 'Open WebSockets of this node.')
 
   const heldReceipts = createHeldReceipts(deps.load)
+  const expiry = startExpiry(hub)
   const dispatch = createDispatch({
     handler: deps.handler,
     load: deps.load,
     heldReceipts,
     keep: positions.keep,
     safePosition: positions.safe,
+    renew: createRenew(deps.verifyToken, expiry),
     onFrame: (type) => frames.inc({ type }),
     report,
   })
@@ -95,17 +99,10 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const offGap = bus.onGap(resyncAll)
   const offFoundAgain = directory.onFoundAgain(resyncAll)
 
-  const expiry = setInterval(() => {
-    sockets.set(hub.size)
-    const now = Date.now() / 1000
-    for (const session of hub.all()) {
-      if (session.expiresAt <= now) session.close(CLOSE_CODES.authenticationEnded, 'the token has ended')
-    }
-  }, EXPIRY_CHECK_MS)
-
+  const counting = setInterval(() => sockets.set(hub.size), COUNT_MS)
   const stopHeartbeat = startHeartbeat(hub, HEARTBEAT_MS)
 
-  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, gaps, claims, dispatch }
+  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, gaps, claims, expiry, dispatch }
   return {
     route: socketRoute(socketDeps),
     committed: (committed) => {
@@ -118,7 +115,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       for (const session of [...hub.all()]) session.close(CLOSE_CODES.goingAway, 'the server is going away')
     },
     close: async () => {
-      clearInterval(expiry)
+      clearInterval(counting)
+      expiry.stop()
       stopHeartbeat()
       gaps.close()
       offGap()

@@ -42,8 +42,8 @@ export interface Session {
   readonly userId: UserId
   readonly deviceId: DeviceId
   readonly socket: WebSocket
-  /** Unix seconds at which its token ends. */
-  readonly expiresAt: number
+  /** Unix seconds at which its token ends; later once it was renewed. */
+  expiresAt: number
   readonly mode: SessionMode
   /** Everything at or before it has been sent. */
   readonly position: Position

@@ -10,7 +10,7 @@ import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { WelcomeFrame } from '../../protocol/server-frames.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import { bearerOf, identityOf } from '../auth/bearer.ts'
-import type { Identity } from '../auth/identity.ts'
+import { type Identity, millisOf } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
@@ -20,6 +20,7 @@ import { type CatchUp, comeBack } from './catch-up.ts'
 import type { Claims } from './claims.ts'
 import type { DevicePositions } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
+import type { Expiry } from './expiry.ts'
 import { createFrameLimits } from './frame-limits.ts'
 import type { Gaps } from './gaps.ts'
 import type { Hub } from './hub.ts'
@@ -44,13 +45,15 @@ export interface SocketDeps
   readonly catchUp: CatchUp
   readonly gaps: Gaps
   readonly claims: Claims
+  readonly expiry: Expiry
   readonly dispatch: Dispatch
 }
 
 export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
-    const { node, hub, directory, ledger, positions, catchUp, gaps, claims, dispatch, load, log } = deps
+    const { node, hub, directory, ledger, positions, catchUp, gaps, claims, expiry, dispatch, load, log } =
+      deps
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
     async function admit(): Promise<void> {
@@ -125,6 +128,7 @@ export const socketRoute =
     async function greet(session: Session): Promise<void> {
       const { userId, deviceId } = session
       hub.add(session)
+      expiry.expect(session.expiresAt)
       const added = directory.add(userId, deviceId)
       session.socket.on('close', () => {
         // Not before it is there: a removal that comes first would remove nothing.
@@ -143,6 +147,7 @@ export const socketRoute =
         node,
         protocol: 1,
         position: String(start.kept),
+        expiresAt: millisOf({ exp: session.expiresAt }),
         heartbeatMs: HEARTBEAT_MS,
         retryAfterMs: Math.round(RECONNECT_SPREAD_MS * Math.random()),
         limits: LIMITS,

@@ -37,6 +37,7 @@ export const CLIENT_FRAMES: { readonly [T in ClientFrame['t']]: ClientFrameDescr
     answer: 'deleted',
   },
   ack: { access: 'person', example: ({ position }) => ({ t: 'ack', position }) },
+  renew: { access: 'person', example: ({ token }) => ({ t: 'renew', ref: 5, token }), answer: 'renewed' },
   ping: { access: 'person', example: () => ({ t: 'ping' }), answer: 'pong' },
 }
 
@@ -50,6 +51,7 @@ export const SERVER_FRAMES: { readonly [T in ServerFrame['t']]: (world: World) =
     node: 'api-1',
     protocol: 1,
     position,
+    expiresAt: EXAMPLE_AT,
     heartbeatMs: 25_000,
     retryAfterMs: 700,
     limits: LIMITS,
@@ -113,6 +115,7 @@ export const SERVER_FRAMES: { readonly [T in ServerFrame['t']]: (world: World) =
     lastSeq: one,
     at: EXAMPLE_AT,
   }),
+  renewed: () => ({ t: 'renewed', ref: 5, expiresAt: EXAMPLE_AT }),
   error: () => ({
     t: 'error',
     ref: 1,

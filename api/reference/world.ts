@@ -28,6 +28,8 @@ export interface World {
   /** Made by alice, not sent so far. */
   readonly draft: ExampleMessage
   readonly position: string
+  /** Of alice. */
+  readonly token: string
 }
 
 export function composeExample(
@@ -62,4 +64,5 @@ export const EXAMPLE_WORLD: World = {
   message: compose('pYx3q0a8Vt5Lk2Zr', 'Tea at four?'),
   draft: compose('Jc7wN1mQe9Ub4Hs6', 'Bring cake.'),
   position: '4711',
+  token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6MTc5MDAwMDAwMH0.c2lnbmF0dXJlLW9mLW5vYm9keQ',
 }

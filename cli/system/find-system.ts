@@ -5,7 +5,7 @@ import { StartProblem, startProblem } from '../../runtime/problem.ts'
 import { findJwtSecret } from '../../runtime/secrets.ts'
 import { settings } from '../settings.ts'
 import { startOwnSystem } from './own-system.ts'
-import { signToken } from './sign-token.ts'
+import { signPlayer } from './sign-player.ts'
 import type { System } from './system.ts'
 
 const LIVE_LIMIT_MS = 1000
@@ -58,12 +58,12 @@ const knowsSecret = (config: Config): boolean =>
   config.jwtSecret !== undefined || readRunning(config.dataFolder) !== undefined
 
 function running(url: string, config: Config): System {
-  const secret = findJwtSecret(config)
+  const signing = { ...config, jwtSecret: findJwtSecret(config) }
   return {
     url,
     own: false,
     config,
-    tokenFor: (userId, name) => signToken(secret, userId, name),
+    tokenFor: (userId, name) => signPlayer(signing, userId, name),
     async stop() {},
   }
 }

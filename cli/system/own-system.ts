@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { Config } from '../../runtime/config.ts'
 import { packageRoot } from '../../runtime/package-root.ts'
 import { startProblem } from '../../runtime/problem.ts'
-import { signToken } from './sign-token.ts'
+import { signPlayer } from './sign-player.ts'
 import type { OwnSystem } from './system.ts'
 
 /** What `triptick start` would take from our environment, and must not. */
@@ -20,6 +20,7 @@ const NOT_INHERITED = [
   'REDIS_URL',
   'TRIPTICK_URL',
   'TRIPTICK_JWKS_URL',
+  'TRIPTICK_JWT_SECRET_PREVIOUS',
   'TRIPTICK_METRICS_PORT',
   'TRIPTICK_NODE',
 ]
@@ -66,7 +67,7 @@ export async function startOwnSystem(config: Config, more: NodeJS.ProcessEnv = {
       own: true,
       pid: child.pid ?? 0,
       config: { ...config, dataFolder, jwtSecret, databaseUrl: undefined, ledgerUrl: undefined },
-      tokenFor: (userId, name) => signToken(jwtSecret, userId, name),
+      tokenFor: (userId, name) => signPlayer({ ...config, jwtSecret }, userId, name),
       stop,
     }
   } catch (error) {

@@ -9,16 +9,16 @@ let url: string
 let direct: string
 
 beforeAll(async () => {
-  system = await startSystem({ workers: false })
+  system = await startSystem({ workers: false, apiNodes: 2 })
   url = system.urls[0] as string
   direct = await begin(url, 'alice', 'direct', ['bob'])
 })
 afterAll(() => system.stop())
 
 describe('a token', () => {
-  const upgrade = (headers: Record<string, string>, protocols = ['triptick.v1']) =>
+  const upgrade = (headers: Record<string, string>, protocols = ['triptick.v1'], node = url) =>
     new Promise<number>((resolve, reject) => {
-      const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws`, protocols, { headers })
+      const socket = new WebSocket(`${node.replace('http', 'ws')}/v1/ws`, protocols, { headers })
       socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0))
       socket.on('open', () => {
         socket.close()
@@ -73,5 +73,13 @@ describe('a token', () => {
     socket.close()
     expect(await upgrade({}, ['triptick.v1', `ticket.${body.ticket}`])).toBe(401)
     expect(await upgrade({}, ['triptick.v1', 'ticket.invented'])).toBe(401)
+  })
+
+  test('becomes a ticket that is good on another node, and of all that try it at once opens one', async () => {
+    const { body } = await call(url, 'alice', 'POST', '/v1/ws-tickets')
+    const tries = Array.from({ length: 8 }, (_, i) =>
+      upgrade({}, ['triptick.v1', `ticket.${body.ticket}`], system.urls[(i + 1) % 2]),
+    )
+    expect((await Promise.all(tries)).sort()).toEqual([101, ...Array(7).fill(401)])
   })
 })

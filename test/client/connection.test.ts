@@ -57,6 +57,21 @@ test('a message is sent when the answer with its ref has come, in whatever order
   expect(answers.map(({ messageId }) => messageId)).toEqual([first.messageId, second.messageId])
 })
 
+test('a token is renewed when the server says so, and refused otherwise', async () => {
+  const { connection } = await meet({
+    onFrame: (socket, { t, ref, token }) => {
+      if (t !== 'renew') return
+      const answer =
+        token === 'd.e.f'
+          ? { t: 'renewed', ref, expiresAt: 5 }
+          : { t: 'error', ref, code: 'forbidden', message: 'of somebody else', retryable: false }
+      socket.send(JSON.stringify(answer))
+    },
+  })
+  expect(await connection.renew('d.e.f')).toMatchObject({ t: 'renewed', expiresAt: 5 })
+  await expect(connection.renew('g.h.i')).rejects.toMatchObject({ code: 'forbidden' })
+})
+
 test('an error with the ref of a request rejects it with the code, and nothing else', async () => {
   const { connection } = await meet({
     onFrame: (socket, { ref, t }) => {

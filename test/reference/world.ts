@@ -3,6 +3,7 @@
 import { composeExample, EXAMPLE_WORLD, type ExampleMessage, type World } from '../../api/reference/world.ts'
 import type { ConversationId, DeviceId, Millis, UserId } from '../../domain/ids.ts'
 import { call, join } from '../support/chat.ts'
+import { tokenFor } from '../support/system.ts'
 
 let made = 0
 
@@ -47,5 +48,6 @@ export async function createWorld(url: string): Promise<World> {
     message,
     draft: compose(EXAMPLE_WORLD.draft, 2),
     position: '1',
+    token: await tokenFor(alice),
   }
 }

@@ -31,6 +31,8 @@ export interface Chat {
 export interface JoinOptions {
   readonly device?: string
   readonly token?: string
+  /** Instead of a token, as browsers do. */
+  readonly ticket?: string
   /** Do not wait for `live`. */
   readonly hasty?: boolean
 }
@@ -39,9 +41,11 @@ export async function join(url: string, userId: string, options: JoinOptions = {
   const deviceId = options.device ?? 'default'
   const token = options.token ?? (await tokenFor(userId))
   const query = options.device === undefined ? '' : `?device=${encodeURIComponent(options.device)}`
-  const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws${query}`, 'triptick.v1', {
-    headers: { authorization: `Bearer ${token}` },
-  })
+  const target = `${url.replace('http', 'ws')}/v1/ws${query}`
+  const socket =
+    options.ticket === undefined
+      ? new WebSocket(target, 'triptick.v1', { headers: { authorization: `Bearer ${token}` } })
+      : new WebSocket(target, ['triptick.v1', `ticket.${options.ticket}`])
   const frames: Frame[] = []
   const waiting = new Set<() => void>()
   socket.on('message', (data) => {

@@ -1,0 +1,40 @@
+/**
+ * The keys of an identity provider, as it publishes them (JWKS, RFC 7517): which of them signed a token. Holds public keys
+ * only, and judges no token.
+ *
+ * - A key that appears is known with the first token that it signed: an unknown key id causes a look, at most one a cooldown.
+ * - A key that disappears stops working within a refresh, whatever its tokens say.
+ * - While the provider does not answer, the keys that were known go on working: its outage is not ours.
+ */
+import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose'
+import type { Logger } from '../../runtime/logging.ts'
+
+export interface KeySet {
+  /** Rejects with an error of `jose`: no such key, or what is wrong with the way to the keys. */
+  readonly find: JWTVerifyGetKey
+  close(): void
+}
+
+export interface KeySetTiming {
+  readonly refreshMs: number
+  /** After a look, tokens with unknown key ids are refused without another one for this long. */
+  readonly cooldownMs: number
+}
+
+const DEFAULT_TIMING: KeySetTiming = { refreshMs: 300_000, cooldownMs: 10_000 }
+/** Longest wait for an answer of the provider. */
+const TIMEOUT_MS = 5_000
+
+export function followKeySet(url: string, log: Logger, timing: KeySetTiming = DEFAULT_TIMING): KeySet {
+  const keys = createRemoteJWKSet(new URL(url), {
+    // Refreshed by the timer below: kept any age, so that an outage takes no key away.
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: timing.cooldownMs,
+    timeoutDuration: TIMEOUT_MS,
+  })
+  const refresh = () =>
+    keys.reload().catch((error: unknown) => log.warn({ err: error }, 'the identity provider shows no keys'))
+  void refresh()
+  const timer = setInterval(refresh, timing.refreshMs)
+  return { find: keys, close: () => clearInterval(timer) }
+}

@@ -1,0 +1,26 @@
+/** A token that ends on an open socket is followed by another of the same person, without a reconnect. */
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { VerifyToken } from '../auth/verify-token.ts'
+import type { Expiry } from './expiry.ts'
+import type { Session } from './session.ts'
+
+export type Renewal =
+  | { readonly kind: 'renewed'; readonly identity: Identity }
+  | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
+
+/** From now on the session lives as long as this token. @throws ApiProblem `unavailable`, as `VerifyToken` does. */
+export type Renew = (session: Session, token: string) => Promise<Renewal>
+
+export const createRenew =
+  (verifyToken: VerifyToken, expiry: Pick<Expiry, 'expect'>): Renew =>
+  async (session, token) => {
+    const identity = await verifyToken(token)
+    if (!identity) return refused('unauthorized', 'the token is not valid, or no longer')
+    if (identity.sub !== session.userId) return refused('forbidden', 'the token is of somebody else')
+    session.expiresAt = identity.exp
+    expiry.expect(identity.exp)
+    return { kind: 'renewed', identity }
+  }
+
+const refused = (code: ErrorCode, message: string): Renewal => ({ kind: 'refused', code, message })
