@@ -38,6 +38,8 @@ export interface CommandHandler {
   ): Promise<Answer<UserResults[C['type']]>>
   /** The conversation as it is durable; `fresh` asks the ledger, otherwise it may lag behind other processes. */
   conversation(conversationId: ConversationId, fresh?: boolean): Promise<ConversationState>
+  /** Something was appended by another process: brings the conversation up to date if it is in memory. */
+  refresh(conversationId: ConversationId): Promise<void>
   /** Resolves when no command is under way. Callers stop submitting first. */
   drained(): Promise<void>
 }
@@ -107,6 +109,9 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     attend: (userId, command) => track(userLane(userId).submit(command).then(settled)) as Promise<never>,
     conversation: async (conversationId, fresh = false) =>
       (await mailbox(conversationId).conversation.current(fresh)).state,
+    refresh: async (conversationId) => {
+      await mailboxes.peek(conversationId)?.conversation.current(true)
+    },
     drained: async () => {
       await Promise.allSettled(underWay)
     },

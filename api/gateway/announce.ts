@@ -55,10 +55,14 @@ function announceConversation({ conversationId, events, before, previousPosition
       case 'MemberAdded':
         evolve(event)
         tell([event.userId], conversationFrame(state, seqBefore, event.at), { begins: true })
-        tell(state.members.keys(), memberFrame(event))
+        tell(state.members.keys(), memberFrame(event), {
+          membership: { userId: event.userId, change: 'joined' },
+        })
         break
       case 'MemberRemoved':
-        tell(state.members.keys(), memberFrame(event))
+        tell(state.members.keys(), memberFrame(event), {
+          membership: { userId: event.userId, change: 'left' },
+        })
         evolve(event)
         break
       case 'MemberRoleChanged':

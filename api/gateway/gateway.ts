@@ -43,7 +43,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { bus, directory, log, metrics, node } = deps
   const report = (error: unknown) => log.error({ err: error }, 'the gateway met an error')
   const hub = createHub()
-  const push = createPush({ hub, bus, directory, report })
+  const push = createPush({ hub, bus, directory, refresh: deps.handler.refresh, report })
   const positions = createDevicePositions(deps.pool, report)
   const catchUp = createCatchUp({ ...deps, report })
   const gaps = createGaps({ ...deps, report })

@@ -2,12 +2,13 @@
  * Carries announcements to sockets: at once to those of this node, over the bus to those of other nodes. A hint only: what
  * gets lost on the way is found missing by the next frame, by a reconnect or by the delivery worker, and caught up with.
  */
-import type { UserId } from '../../domain/ids.ts'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { Committed } from '../../ledger/mailbox/contract.ts'
 import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import { type Announcement, announce } from './announce.ts'
+import { createDepartures } from './departures.ts'
 import type { Hub } from './hub.ts'
 import type { Delivery, Place } from './session.ts'
 
@@ -34,6 +35,8 @@ export interface PushDeps {
   readonly hub: Hub
   readonly bus: Bus
   readonly directory: SessionDirectory
+  /** Another node has changed who is in it. */
+  readonly refresh: (conversationId: ConversationId) => Promise<void>
   readonly report: (error: unknown) => void
 }
 
@@ -45,7 +48,8 @@ export interface Push {
   drained(): Promise<void>
 }
 
-export function createPush({ hub, bus, directory, report }: PushDeps): Push {
+export function createPush({ hub, bus, directory, refresh, report }: PushDeps): Push {
+  const departures = createDepartures()
   let waiting: Announcement[] = []
   let sending: Promise<void> | undefined
 
@@ -87,6 +91,8 @@ export function createPush({ hub, bus, directory, report }: PushDeps): Push {
       bus.publish(nodeChannel(node), payload)
       return
     }
+    // Without its recipients it fits, and the node still learns who came or went.
+    if (push.delivery.place?.membership) publish(node, { ...push, userIds: [] })
     ringDoorbell(node, push.userIds)
   }
 
@@ -98,12 +104,17 @@ export function createPush({ hub, bus, directory, report }: PushDeps): Push {
     }
   }
 
+  function deliver(recipients: readonly UserId[], delivery: Delivery): void {
+    for (const userId of recipients) {
+      if (!departures.holdsBack(delivery, userId)) hub.deliver(userId, delivery)
+    }
+    departures.note(delivery, recipients)
+  }
+
   return {
     committed: (committed) => {
       const announcements = announce(committed)
-      for (const { recipients, delivery } of announcements) {
-        for (const userId of recipients) hub.deliver(userId, delivery)
-      }
+      for (const { recipients, delivery } of announcements) deliver(recipients, delivery)
       if (directory.peers().length === 0) return
       waiting.push(...announcements)
       sending ??= sendAll()
@@ -111,7 +122,8 @@ export function createPush({ hub, bus, directory, report }: PushDeps): Push {
     received: ({ pushes }) => {
       for (const { userIds, delivery } of pushes) {
         const local = fromRemote(delivery)
-        for (const userId of userIds) hub.deliver(userId, local)
+        deliver(userIds, local)
+        if (local.place?.membership) refresh(local.place.conversationId).catch(report)
       }
     },
     drained: async () => {

@@ -27,6 +27,8 @@ export interface Place {
   readonly previousPosition: Position
   /** The conversation begins here for this person: nothing before is missing. */
   readonly begins?: boolean
+  /** Somebody came or went: what this node knows of the members is out of date. */
+  readonly membership?: { readonly userId: UserId; readonly change: 'joined' | 'left' }
 }
 
 export interface Delivery {

@@ -3,14 +3,16 @@ import { createHub } from '../../../api/gateway/hub.ts'
 import { createPush } from '../../../api/gateway/push.ts'
 import { draftConversation } from '../../../domain/conversation/state.ts'
 import type { UnsealedEvent } from '../../../domain/events.ts'
-import type { UserId } from '../../../domain/ids.ts'
+import type { ConversationId, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 import type { Committed } from '../../../ledger/mailbox/contract.ts'
 import type { Bus } from '../../../runtime/bus/bus.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
 import {
   ALICE,
+  acknowledge,
   apply,
+  at,
   BOB,
   CARL,
   CONVERSATION,
@@ -34,13 +36,16 @@ function pushWith(nodesOf: SessionDirectory['nodesOf'], maxPayload = 1_000_000) 
     publish: (channel: string, payload: string) => said.push({ channel, message: JSON.parse(payload) }),
   } as unknown as Bus
   const directory = { nodesOf, peers: () => ['north', 'south'] } as unknown as SessionDirectory
-  const push = createPush({ hub: createHub(), bus, directory, report: (error) => reported.push(error) })
-  return { push, said, reported }
+  const hub = createHub()
+  const refreshed: ConversationId[] = []
+  const refresh = async (id: ConversationId) => void refreshed.push(id)
+  const push = createPush({ hub, bus, directory, refresh, report: (error) => reported.push(error) })
+  return { push, said, reported, hub, refreshed }
 }
 
-function committed(world: World, text: string): Committed {
+function committed(world: World, command: Parameters<typeof when>[1]): Committed {
   const before = draftConversation(world.conversation)
-  const decision = when(world, send(ALICE, text))
+  const decision = when(world, command)
   if (decision.kind !== 'accepted') throw new Error(decision.kind)
   for (const event of decision.events) apply(world, event as never)
   return {
@@ -55,7 +60,7 @@ function committed(world: World, text: string): Committed {
 
 test('a push goes to the nodes that hold its people, and to no other', async () => {
   const { push, said } = pushWith(async () => new Map([['south', [BOB]]]))
-  push.committed(committed(given(startGroup(ALICE, BOB, CARL)), 'a'))
+  push.committed(committed(given(startGroup(ALICE, BOB, CARL)), send(ALICE, 'a')))
   await push.drained()
   expect(said.map(({ channel, message }) => [channel, message.kind])).toEqual([['node.south', 'push']])
 })
@@ -64,7 +69,7 @@ test('when nobody knows where people are, every node is told to look for itself'
   const { push, said, reported } = pushWith(async () => {
     throw new Error('the session store does not answer')
   })
-  push.committed(committed(given(startGroup(ALICE, BOB, CARL)), 'a'))
+  push.committed(committed(given(startGroup(ALICE, BOB, CARL)), send(ALICE, 'a')))
   await push.drained()
   expect(reported).toHaveLength(1)
   expect(said.map(({ channel, message }) => [channel, message.kind])).toEqual([
@@ -77,9 +82,49 @@ test('when nobody knows where people are, every node is told to look for itself'
 test('what is too large for the bus rings the doorbells of those concerned, without a word of it', async () => {
   const people = Array.from({ length: 100 }, (_, n) => `person-${n}-${'x'.repeat(110)}` as UserId)
   const { push, said } = pushWith(async () => new Map([['north', people]]), 8000)
-  push.committed(committed(given(startGroup(ALICE, ...people)), 'a'))
+  push.committed(committed(given(startGroup(ALICE, ...people)), send(ALICE, 'a')))
   await push.drained()
   expect(new Set(said.map(({ message }) => message.kind))).toEqual(new Set(['resync']))
   expect(said.flatMap(({ message }) => message.userIds ?? []).toSorted()).toEqual(people.toSorted())
   for (const { message } of said) expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(8000)
+})
+
+const remove = (userId: UserId) => ({ type: 'remove-member', at: at(2), by: ALICE, userId }) as const
+
+/** As another node would hear it. */
+const over = ({ said }: ReturnType<typeof pushWith>) =>
+  said.map(({ message }) => message as unknown as Parameters<ReturnType<typeof createPush>['received']>[0])
+
+test('the leaving is the last that the leaver hears, also from nodes that do not know of it yet', async () => {
+  const people: [string, UserId[]][] = [['south', [ALICE, BOB, CARL]]]
+  const north = pushWith(async () => new Map(people))
+  const south = pushWith(async () => new Map())
+  const heard: string[] = []
+  south.hub.deliver = (userId, { json }) => heard.push(`${userId} ${JSON.parse(json).t}`)
+
+  const world = given(startGroup(ALICE, BOB, CARL), send(BOB, 'b'))
+  const stale = given(startGroup(ALICE, BOB, CARL), send(BOB, 'b'))
+  north.push.committed(committed(world, remove(BOB)))
+  await north.push.drained()
+  for (const message of over(north)) south.push.received(message)
+  expect(south.refreshed).toEqual([CONVERSATION])
+  expect(heard.filter((line) => line.startsWith(BOB))).toEqual([`${BOB} member`])
+
+  const read = committed(stale, acknowledge('read', CARL, 1))
+  south.push.committed({ ...read, deliveredBefore: { ...stale.delivery, people: new Map() } })
+  expect(heard.filter((line) => line.startsWith(BOB))).toEqual([`${BOB} member`])
+  // Carl's own other devices are told.
+  expect(heard).toContain(`${CARL} receipt`)
+})
+
+test('a node whose people are too many for one push still learns who left', async () => {
+  const people = Array.from({ length: 100 }, (_, n) => `person-${n}-${'x'.repeat(110)}` as UserId)
+  const { push, said } = pushWith(async () => new Map([['north', people]]), 8000)
+  push.committed(committed(given(startGroup(ALICE, BOB, ...people)), remove(BOB)))
+  await push.drained()
+  expect(said[0]?.message).toMatchObject({
+    kind: 'push',
+    pushes: [{ userIds: [], delivery: { place: { membership: { userId: BOB, change: 'left' } } } }],
+  })
+  expect(new Set(said.slice(1).map(({ message }) => message.kind))).toEqual(new Set(['resync']))
 })
