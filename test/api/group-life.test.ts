@@ -229,11 +229,11 @@ async function play(steps: readonly Step[]): Promise<void> {
 }
 
 test('whoever comes, goes, writes and reads, each hears exactly what is said in their time, and ticks count those who count', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), play), {
-    numRuns: 8,
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 50, size: 'max' }), play), {
+    numRuns: 6,
     endOnFailure: true,
   })
-})
+}, 120_000)
 
 test('who is removed on one node hears nothing more from another that did not carry the removal out', async () => {
   const [ann, bob, cy] = cast('ann', 'bob', 'cy') as [string, string, string]
