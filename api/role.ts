@@ -85,7 +85,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     app.server.close()
     await gateway.released()
     await handler.drained()
-    gateway.disconnect()
+    await gateway.disconnect()
     await app.close()
     // 2. What those answers caused is on its way.
     await handler.drained()

@@ -14,6 +14,7 @@ import { healthRoutes } from './routes/health.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { searchRoutes } from './routes/search.ts'
+import { syncRoutes } from './routes/sync.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 
 export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<FastifyInstance> {
@@ -52,6 +53,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     await authenticated.register(inboxRoutes(deps))
     await authenticated.register(searchRoutes(deps))
     await authenticated.register(ticketRoutes(deps))
+    await authenticated.register(syncRoutes(gateway.polls))
   })
   return app as unknown as FastifyInstance
 }

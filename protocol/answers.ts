@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { conversationId, deviceId, messageId, millis, nonce, seq, userId } from '../domain/fields.ts'
 import { body } from './body.ts'
-import { errorCode, member, role } from './server-frames.ts'
+import { position } from './fields.ts'
+import { errorCode, member, role, serverFrame } from './server-frames.ts'
 
 const ticks = z
   .enum(['sent', 'delivered', 'read'])
@@ -128,6 +129,18 @@ export const inboxPage = z.object({
 })
 
 export const socketTicket = z.object({ ticket: z.string(), expiresInSeconds: z.int() })
+
+export const syncPage = z
+  .object({
+    frames: z.array(serverFrame),
+    position: position.meta({ description: 'Where to go on: the `after` of the next poll.' }),
+    more: z.boolean().meta({ description: 'There is another page, at once.' }),
+  })
+  .meta({ description: 'What a socket would have been sent, in the order in which it happened.' })
+
+export const syncAnswers = z
+  .object({ frames: z.array(serverFrame) })
+  .meta({ description: 'The answers, each with the `ref` of its frame.' })
 
 export const alive = z.object({ status: z.literal('alive') })
 

@@ -1,9 +1,9 @@
 /** What clients send over HTTP: paths, queries and bodies. */
 import { z } from 'zod'
 import { conversationId, deviceId, messageId, millis, nonce, userId } from '../domain/fields.ts'
-import type { Seq } from '../domain/ids.ts'
+import type { DeviceId, Seq } from '../domain/ids.ts'
 import { body } from './body.ts'
-import { title, wellFormed } from './fields.ts'
+import { position, title, wellFormed } from './fields.ts'
 import { LIMITS } from './limits.ts'
 
 const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50)
@@ -63,3 +63,18 @@ export const searchQuery = z.object({
 })
 
 export const mentionsQuery = z.object({ after: z.string().max(64).optional(), limit })
+
+const device = deviceId.default('default' as DeviceId)
+
+/** `after`: the device has kept everything up to there; absent: what it has said so far counts. */
+export const socketQuery = z.object({ device, after: position.optional() })
+
+export const syncQuery = socketQuery.extend({
+  wait: z.coerce.number().min(0).max(LIMITS.syncWaitSeconds).default(0),
+})
+
+/** The frames are parsed one by one, as on a socket: each is answered for itself. */
+export const syncFrames = z.object({
+  device,
+  frames: z.array(z.unknown()).min(1).max(LIMITS.framesPerArray),
+})

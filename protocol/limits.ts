@@ -27,6 +27,12 @@ export const LIMITS = {
   membersInFrame: 100,
   /** Malformed frames of one socket in a minute; then it is closed with 4400. */
   badFramesPerMinute: 10,
+  /** Frames of one page of a long poll. */
+  syncFrames: 200,
+  /** Characters of JSON of one such page, beyond which no further frame is added. */
+  syncCharacters: 1024 * 1024,
+  /** The longest that a long poll waits. */
+  syncWaitSeconds: 60,
 } as const
 
 /** What a frame takes out of the token buckets, by type; the others take 1. `welcome.rate` says what flows in. */

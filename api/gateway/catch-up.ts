@@ -15,18 +15,20 @@ import { missedMessages } from '../../projections/queries/missed-messages.ts'
 import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
-import { LIMITS } from '../../protocol/limits.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
 import type { DeviceStart } from './device-positions.ts'
+import { changeFrames, deletedFrames, type MissedFrame, receiptFrames } from './missed-frames.ts'
 import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
+import type { Turns } from './turns.ts'
 
 export interface CatchUpDeps {
   readonly pool: pg.Pool
   readonly ledger: Ledger
   readonly waiter: ProjectionWaiter
   readonly contentKeys: ContentKeys
+  readonly turns: Turns
   readonly report: (error: unknown) => void
 }
 
@@ -41,8 +43,6 @@ export interface CatchUp {
 }
 
 const PAGE = 200
-/** How many reads run at once: a storm of reconnects must not take the database from everybody else. */
-const CONCURRENT = 8
 /** Longer than any usual lag of the projections; then the client is asked to come back. */
 const PATIENCE_MS = 15_000
 /** On average: they come back one after another. */
@@ -54,12 +54,10 @@ const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
-  const { pool, ledger, waiter, contentKeys, report } = deps
+  const { pool, ledger, waiter, contentKeys, turns, report } = deps
   const running = new Set<Session>()
   /** Doubted while running: what they may have missed may be later than what is being read. */
   const askedAgain = new Set<Session>()
-  const queue: (() => void)[] = []
-  let active = 0
 
   async function run(session: Session, start: DeviceStart): Promise<void> {
     if (running.has(session)) return
@@ -107,31 +105,19 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       return undefined
     }
     const { userId, deviceId } = session
-    const send = (frame: ServerFrame) => session.send(JSON.stringify(frame))
 
     // 1. What this person is in, and what happened around the messages.
-    const [conversations, changes, receipts] = await limited(() =>
+    const [conversations, changes, receipts] = await turns(() =>
       Promise.all([
         conversationsToCatchUp(pool, userId, deviceId, start),
         missedChanges(pool, userId, since),
         missedReceipts(pool, userId, deviceId, since),
       ]),
     )
-    for (const { title, members, position: _, ...joined } of changes.joined) {
-      send({
-        t: 'conversation',
-        ...joined,
-        ...(title === null ? {} : { title }),
-        memberCount: members.length,
-        ...(members.length > LIMITS.membersInFrame ? {} : { members }),
-      })
+    const send = (missed: readonly MissedFrame[]) => {
+      for (const { frame } of missed) session.send(JSON.stringify(frame))
     }
-    for (const { position: _, role, ...change } of changes.members) {
-      send({ t: 'member', ...change, ...(role === null ? {} : { role }) })
-    }
-    for (const { position: _, title, ...renamed } of changes.renamed) {
-      send({ t: 'conversation', change: 'renamed', ...renamed, ...(title === null ? {} : { title }) })
-    }
+    send(changeFrames(changes))
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {
@@ -139,8 +125,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
 
     // 3. What happened to messages.
-    for (const { position: _, ...deleted } of changes.deleted) send({ t: 'deleted', ...deleted })
-    for (const { position: _, ...receipt } of receipts) send({ t: 'receipt', ...receipt })
+    send(deletedFrames(changes))
+    send(receiptFrames(receipts))
 
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
     return head
@@ -157,7 +143,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     let afterSeq = sent > startAfterSeq ? sent : startAfterSeq
     while (afterSeq < lastSeq) {
       if (!(await drained(session))) return false
-      const { page, opened } = await limited(async () => {
+      const { page, opened } = await turns(async () => {
         const query = { conversationId, userId, deviceId, afterSeq, since, limit: PAGE }
         const messages = await missedMessages(pool, query)
         return { page: messages, opened: await openBodies(contentKeys, messages) }
@@ -187,17 +173,6 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       await sleep(DRAIN_POLL_MS)
     }
     return session.mode !== 'closed'
-  }
-
-  async function limited<T>(read: () => Promise<T>): Promise<T> {
-    if (active >= CONCURRENT) await new Promise<void>((resolve) => queue.push(resolve))
-    active++
-    try {
-      return await read()
-    } finally {
-      active--
-      queue.shift()?.()
-    }
   }
 
   return {

@@ -26,6 +26,8 @@ export interface DevicePositions {
   /** Where the catching up of this device begins. `head` is the ledger's, in case the device is new. */
   start(userId: UserId, deviceId: DeviceId, head: Position): Promise<DeviceStarted>
   keep(session: Session, position: Position): void
+  /** The device comes back with a position it was answered; resolves when that is stored. */
+  keepAnswered(device: Device, position: Position): Promise<void>
   /** Up to where everything has been sent to this session. */
   safe(session: Session): Position
   /** This node has seen the ledger at this position. */
@@ -54,7 +56,7 @@ const KEEP = `UPDATE gateway.devices d SET position = k.position
 /** Devices that one statement starts. */
 const STARTED_AT_ONCE = 500
 
-interface Device {
+export interface Device {
   readonly userId: UserId
   readonly deviceId: DeviceId
 }
@@ -119,7 +121,14 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
     )
   })
 
+  function note({ userId, deviceId }: Device, position: Position): void {
+    const name = nameOf({ userId, deviceId })
+    const noted = kept.get(name)
+    if (!noted || noted.position < position) kept.set(name, { userId, deviceId, position })
+  }
+
   async function write(): Promise<void> {
+    if (kept.size === 0) return
     const rows = [...kept.values()]
     kept = new Map()
     const values = [
@@ -143,9 +152,13 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
       return started
     },
     keep: (session, position) => {
-      const { userId, deviceId } = session
       const limit = safe(session)
-      kept.set(nameOf(session), { userId, deviceId, position: position < limit ? position : limit })
+      note(session, position < limit ? position : limit)
+    },
+    keepAnswered: (device, position) => {
+      note(device, position)
+      writing = writing.then(write)
+      return writing
     },
     safe,
     seen: (position) => {

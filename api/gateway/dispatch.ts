@@ -38,7 +38,12 @@ export interface DispatchDeps {
   readonly report: (error: unknown) => void
 }
 
-export type Dispatch = (session: Session, limits: FrameLimits, data: string) => void
+export interface Dispatch {
+  /** What came over a socket: a frame or an array of them, as JSON. */
+  text(session: Session, limits: FrameLimits, data: string): void
+  /** Frames that are parsed JSON. Resolves when each has been answered, as far as it has an answer. */
+  frames(session: Session, limits: FrameLimits, frames: readonly unknown[]): Promise<void>
+}
 
 /** Answers that a client does not read: more than a page of catching up, less than hurts. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
@@ -48,7 +53,7 @@ const RETRY_UNAVAILABLE_MS = 1000
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const { handler, load, heldReceipts } = deps
 
-  function dispatch(session: Session, limits: FrameLimits, data: string): void {
+  function text(session: Session, limits: FrameLimits, data: string): void {
     if (isOver(session)) return
     if (session.backlog > MAX_UNREAD_BYTES) {
       return session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
@@ -59,14 +64,19 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const parsed = parseJson(data)
     if (!parsed) return badFrame(session, limits, undefined, 'not JSON')
     const { value } = parsed
-    if (!Array.isArray(value)) return one(session, limits, value)
+    if (!Array.isArray(value)) return void one(session, limits, value)
     if (value.length > LIMITS.framesPerArray) {
       return badFrame(session, limits, undefined, `more than ${LIMITS.framesPerArray} frames in an array`)
     }
     for (const frame of value) if (!isOver(session)) one(session, limits, frame)
   }
 
-  function one(session: Session, limits: FrameLimits, value: unknown): void {
+  async function frames(session: Session, limits: FrameLimits, values: readonly unknown[]): Promise<void> {
+    await Promise.all(values.map((value) => (isOver(session) ? undefined : one(session, limits, value))))
+  }
+
+  /** Answers what is wrong with it at once, otherwise later; never rejects. */
+  function one(session: Session, limits: FrameLimits, value: unknown): Promise<void> | void {
     const type = typeOf(value)
     const waitMs = limits.take(type, Date.now())
     if (waitMs > 0) return refuse(session, refOf(value), 'rate_limited', 'too many frames', waitMs)
@@ -85,7 +95,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       return badFrame(session, limits, refOf(value), `${where?.path.join('.') || 'frame'}: ${where?.message}`)
     }
     deps.onFrame(parsed.data.t)
-    perform(session, parsed.data).catch((error) => {
+    return perform(session, parsed.data).catch((error) => {
       if (error instanceof ApiProblem) {
         return refuse(session, refOf(value), error.code, error.message, error.retryAfterMs)
       }
@@ -174,7 +184,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (limits.bad(Date.now())) session.close(CLOSE_CODES.badFrames, 'too many bad frames')
   }
 
-  return dispatch
+  return { text, frames }
 }
 
 const answer = (session: Session, frame: ServerFrame): void => session.send(JSON.stringify(frame))

@@ -7,18 +7,20 @@ import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { ApiDeps } from '../deps.ts'
 import { createHeldReceipts } from '../load/held-receipts.ts'
+import { createAdmission } from './admission.ts'
 import { createCatchUp } from './catch-up.ts'
 import { type ClaimMessage, createClaims } from './claims.ts'
 import { createDevicePositions } from './device-positions.ts'
-import { createDispatch } from './dispatch.ts'
+import { createDispatch, type DispatchDeps } from './dispatch.ts'
 import { startExpiry } from './expiry.ts'
 import { createGaps } from './gaps.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHub } from './hub.ts'
+import { createPolls, type Polls } from './polls.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
 import { createRenew } from './renewal.ts'
-import type { Session } from './session.ts'
 import { HEARTBEAT_MS, type SocketDeps, socketRoute } from './socket-route.ts'
+import { createTurns } from './turns.ts'
 
 export interface GatewayDeps extends ApiDeps {
   readonly bus: Bus
@@ -27,11 +29,12 @@ export interface GatewayDeps extends ApiDeps {
 
 export interface Gateway {
   readonly route: ReturnType<typeof socketRoute>
+  readonly polls: Polls
   committed(committed: Committed): void
   /** Receipts that waited for a calmer moment are with the handler; later ones go there at once. */
   released(): Promise<void>
-  /** Closes every socket with 1001. */
-  disconnect(): void
+  /** Closes every socket with 1001, and answers every poll. */
+  disconnect(): Promise<void>
   /** After the commands are done: what was pushed is on its way, what was kept is stored. */
   close(): Promise<void>
 }
@@ -45,9 +48,12 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const hub = createHub()
   const push = createPush({ hub, bus, directory, refresh: deps.handler.refresh, report })
   const positions = createDevicePositions(deps.pool, report)
-  const catchUp = createCatchUp({ ...deps, report })
+  const turns = createTurns()
+  const catchUp = createCatchUp({ ...deps, turns, report })
   const gaps = createGaps({ ...deps, report })
   const claims = createClaims({ node, hub, bus, directory, report })
+  const expiry = startExpiry(hub)
+  const admission = createAdmission({ ...deps, hub, positions, claims, expiry, report })
 
   const frames = metrics.counter('triptick_frames_total', 'Frames received from clients.', ['type'])
   const events = metrics.counter('triptick_committed_events_total', 'Facts appended by this process.', [
@@ -56,8 +62,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const sockets = metrics.gauge('triptick_sockets', 'Open WebSockets of this node.')
 
   const heldReceipts = createHeldReceipts(deps.load)
-  const expiry = startExpiry(hub)
-  const dispatch = createDispatch({
+  const dispatchDeps: DispatchDeps = {
     handler: deps.handler,
     load: deps.load,
     heldReceipts,
@@ -66,11 +71,9 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     renew: createRenew(deps.verifyToken, expiry),
     onFrame: (type) => frames.inc({ type }),
     report,
-  })
-
-  const resync = (session: Session) => {
-    if (session.mode !== 'closed') void catchUp.resume(session)
   }
+  const dispatch = createDispatch(dispatchDeps)
+  const polls = createPolls({ ...deps, positions, admission, expiry, turns, dispatchDeps })
 
   const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {
     const message = JSON.parse(payload) as PushMessage | ResyncMessage | ClaimMessage | Nudge
@@ -78,22 +81,23 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       case 'push':
         return push.received(message)
       case 'resync':
-        for (const userId of message.userIds) hub.sessionsOf(userId).forEach(resync)
+        for (const userId of message.userIds) for (const session of hub.sessionsOf(userId)) session.resync()
         return
       case 'claim':
         return claims.received(message)
       case 'nudge': {
         const sessions = hub.sessionsOf(message.userId)
         // Who is catching up is being sent what the nudge is about.
-        for (const session of sessions) if (session.mode === 'live') resync(session)
-        return answer(bus, message, { pushed: sessions.length } satisfies Omit<Nudged, 'id'>)
+        for (const session of sessions) if (session.mode !== 'catching-up') session.resync()
+        const pushed = sessions.filter(({ isThere }) => isThere).length
+        return answer(bus, message, { pushed } satisfies Omit<Nudged, 'id'>)
       }
     }
   })
   // Pushes may have been lost: everybody here looks for themselves.
   const resyncAll = () => {
     const all = [...hub.all()]
-    all.forEach(resync)
+    for (const session of all) session.resync()
     void claims.tell(all)
   }
   const offGap = bus.onGap(resyncAll)
@@ -102,23 +106,27 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const counting = setInterval(() => sockets.set(hub.size), COUNT_MS)
   const stopHeartbeat = startHeartbeat(hub, HEARTBEAT_MS)
 
-  const socketDeps: SocketDeps = { ...deps, hub, positions, catchUp, gaps, claims, expiry, dispatch }
+  const socketDeps: SocketDeps = { ...deps, hub, admission, positions, catchUp, gaps, dispatch }
   return {
     route: socketRoute(socketDeps),
+    polls,
     committed: (committed) => {
       push.committed(committed)
       positions.seen(committed.position)
       for (const { type } of committed.events) events.inc({ type })
     },
     released: heldReceipts.close,
-    disconnect: () => {
+    disconnect: async () => {
+      const answered = polls.disconnect()
       for (const session of [...hub.all()]) session.close(CLOSE_CODES.goingAway, 'the server is going away')
+      await answered
     },
     close: async () => {
       clearInterval(counting)
       expiry.stop()
       stopHeartbeat()
       gaps.close()
+      polls.close()
       offGap()
       offFoundAgain()
       await unsubscribe()

@@ -8,9 +8,10 @@ const SILENT_BEATS = 2.5
 export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () => void {
   const timer = setInterval(() => {
     const now = performance.now()
-    for (const { heardAt, socket } of [...hub.all()]) {
-      if (now - heardAt > SILENT_BEATS * heartbeatMs) socket.terminate()
-      else if (now - heardAt > heartbeatMs / 2) socket.ping()
+    for (const session of [...hub.all()]) {
+      const silentMs = now - session.heardAt
+      if (silentMs > SILENT_BEATS * heartbeatMs) session.terminate()
+      else if (silentMs > heartbeatMs / 2) session.ping()
     }
   }, heartbeatMs)
   return () => clearInterval(timer)

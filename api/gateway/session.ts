@@ -40,10 +40,10 @@ export interface Delivery {
 
 export type SessionMode = 'catching-up' | 'live' | 'behind' | 'closed'
 
+/** One device at one node, on a socket (here) or by long poll (`poll-session.ts`). */
 export interface Session {
   readonly userId: UserId
   readonly deviceId: DeviceId
-  readonly socket: WebSocket
   /** Unix seconds at which its token ends; later once it was renewed. */
   expiresAt: number
   readonly mode: SessionMode
@@ -52,7 +52,14 @@ export interface Session {
   readonly backlog: number
   /** When its client last gave a sign of life; milliseconds of `performance.now()`. */
   readonly heardAt: number
-  heard(): void
+  /** Whether what is delivered now goes out to somebody: nobody is there between two long polls. */
+  readonly isThere: boolean
+  /** Asks its client for a sign of life. */
+  ping(): void
+  /** Ends it without a word: its client is gone. */
+  terminate(): void
+  /** Pushes may have been lost: look for what it was not sent. */
+  resync(): void
   /** Something happened that concerns this person. */
   deliver(delivery: Delivery): void
   /** An answer, or a frame of catching up: sent in any mode. */
@@ -78,6 +85,11 @@ export interface Session {
   closed(): void
 }
 
+export interface SocketSession extends Session {
+  readonly socket: WebSocket
+  heard(): void
+}
+
 interface SessionDeps {
   readonly userId: UserId
   readonly deviceId: DeviceId
@@ -88,6 +100,7 @@ interface SessionDeps {
   readonly onBehind: (session: Session) => void
   /** Called when a frame is held because one before it is missing, once until the conversation is whole again. */
   readonly onGap: (session: Session, conversationId: ConversationId) => void
+  readonly onResync: (session: Session) => void
 }
 
 /** A reader that has not taken this much is too slow to be pushed to. */
@@ -97,7 +110,7 @@ const MAX_PENDING = 2000
 /** Early frames that a session holds; more are no longer a matter of overtaking. */
 const MAX_EARLY = 500
 
-export function createSession(deps: SessionDeps): Session {
+export function createSession(deps: SessionDeps): SocketSession {
   const { socket, userId, deviceId } = deps
   let mode: SessionMode = 'catching-up'
   let position = BEGINNING
@@ -183,7 +196,7 @@ export function createSession(deps: SessionDeps): Session {
     else early?.delete(conversationId)
   }
 
-  const session: Session = {
+  const session: SocketSession = {
     userId,
     deviceId,
     socket,
@@ -202,6 +215,12 @@ export function createSession(deps: SessionDeps): Session {
     },
     heard: () => {
       heardAt = performance.now()
+    },
+    isThere: true,
+    ping: () => socket.ping(),
+    terminate: () => socket.terminate(),
+    resync: () => {
+      if (mode !== 'closed') deps.onResync(session)
     },
     deliver: (delivery) => {
       if (mode === 'live') deliverNow(delivery)

@@ -4,11 +4,11 @@
  */
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
-import { deviceId as deviceIdSchema } from '../../domain/fields.ts'
 import type { DeviceId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import { socketQuery } from '../../protocol/http.ts'
 import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { WelcomeFrame } from '../../protocol/server-frames.ts'
-import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import { bearerOf, identityOf } from '../auth/bearer.ts'
 import { type Identity, millisOf } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -16,15 +16,14 @@ import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
 import { limitConnections } from '../rate-limits/request-limits.ts'
 import { BURST_SECONDS } from '../rate-limits/token-buckets.ts'
+import type { Admission } from './admission.ts'
 import { type CatchUp, comeBack } from './catch-up.ts'
-import type { Claims } from './claims.ts'
 import type { DevicePositions } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
-import type { Expiry } from './expiry.ts'
 import { createFrameLimits } from './frame-limits.ts'
 import type { Gaps } from './gaps.ts'
 import type { Hub } from './hub.ts'
-import { createSession, type Session } from './session.ts'
+import { createSession, type Session, type SocketSession } from './session.ts'
 
 export const SUBPROTOCOL = 'triptick.v1'
 const TICKET_PREFIX = 'ticket.'
@@ -32,7 +31,6 @@ const TICKET_PREFIX = 'ticket.'
 export const HEARTBEAT_MS = 25_000
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
-const DEFAULT_DEVICE = 'default'
 
 export interface SocketDeps
   extends Pick<
@@ -40,20 +38,17 @@ export interface SocketDeps
     'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log' | 'load' | 'rateLimits' | 'rateSocket'
   > {
   readonly hub: Hub
-  readonly directory: SessionDirectory
   readonly positions: DevicePositions
   readonly catchUp: CatchUp
   readonly gaps: Gaps
-  readonly claims: Claims
-  readonly expiry: Expiry
+  readonly admission: Admission
   readonly dispatch: Dispatch
 }
 
 export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
-    const { node, hub, directory, ledger, positions, catchUp, gaps, claims, expiry, dispatch, load, log } =
-      deps
+    const { node, hub, admission, ledger, positions, catchUp, gaps, dispatch, load, log } = deps
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
     async function admit(): Promise<void> {
@@ -80,8 +75,9 @@ export const socketRoute =
       if (!offered.includes(SUBPROTOCOL)) {
         throw new ApiProblem('bad_frame', `offer the subprotocol ${SUBPROTOCOL}`)
       }
-      if (deviceOf(request) === undefined) {
-        throw new ApiProblem('bad_frame', 'device must be 1–64 of [A-Za-z0-9._-]')
+      const query = socketQuery.safeParse(request.query)
+      if (!query.success) {
+        throw new ApiProblem('bad_frame', 'device must be 1–64 of [A-Za-z0-9._-], after a position')
       }
     }
 
@@ -89,15 +85,21 @@ export const socketRoute =
       '/v1/ws',
       { websocket: true, onRequest: [limitConnections(deps), admit], preValidation: authenticate },
       (socket, request) => {
-        const session = open(socket, identityOf(request), deviceOf(request) as DeviceId, request.ip)
-        greet(session).catch((error) => {
+        const { device, after } = socketQuery.parse(request.query)
+        const session = open(socket, identityOf(request), device, request.ip)
+        greet(session, after === undefined ? undefined : (BigInt(after) as Position)).catch((error) => {
           log.error({ err: error }, 'a session could not be started')
           comeBack(session)
         })
       },
     )
 
-    function open(socket: WebSocket, { sub, exp }: Identity, deviceId: DeviceId, address: string): Session {
+    function open(
+      socket: WebSocket,
+      { sub, exp }: Identity,
+      deviceId: DeviceId,
+      address: string,
+    ): SocketSession {
       const session = createSession({
         socket,
         userId: sub,
@@ -106,6 +108,7 @@ export const socketRoute =
         scheduleFlush: hub.scheduleFlush,
         onBehind: (behind) => void catchUp.resume(behind),
         onGap: gaps.noticed,
+        onResync: (doubted) => void catchUp.resume(doubted),
       })
       const source = { userId: sub, deviceId, network: networkOf(address) }
       const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
@@ -114,32 +117,18 @@ export const socketRoute =
       socket.on('pong', session.heard)
       socket.on('message', (data, isBinary) => {
         session.heard()
-        dispatch(session, limits, isBinary ? '' : String(data))
+        dispatch.text(session, limits, isBinary ? '' : String(data))
       })
       // Whatever ends a socket, `close` follows; `error` (a frame too large, a reset) needs no more than a listener.
       socket.on('error', (error) => log.debug({ err: error }, 'a socket broke'))
-      socket.on('close', () => {
-        session.closed()
-        hub.remove(session)
-      })
+      socket.on('close', () => admission.dismiss(session))
       return session
     }
 
-    async function greet(session: Session): Promise<void> {
+    async function greet(session: SocketSession, after: Position | undefined): Promise<void> {
       const { userId, deviceId } = session
-      hub.add(session)
-      expiry.expect(session.expiresAt)
-      const added = directory.add(userId, deviceId)
-      session.socket.on('close', () => {
-        // Not before it is there: a removal that comes first would remove nothing.
-        added
-          .then(() => directory.remove(userId, deviceId))
-          .catch((error) => log.warn({ err: error }, 'not removed'))
-      })
-      await added
-      const start = await positions.start(userId, deviceId, await ledger.head())
-      session.claim = start.claim
-      void claims.tell([session])
+      const started = await admission.admit(session)
+      const start = after === undefined ? started : { ...started, kept: await keptUpTo(session, after) }
       const welcome: WelcomeFrame = {
         t: 'welcome',
         userId,
@@ -161,12 +150,15 @@ export const socketRoute =
       session.socket.resume()
       await catchUp.run(session, start)
     }
+
+    /** The device says what it has, as with `ack`; beyond the end of the ledger there is nothing to have. */
+    async function keptUpTo(session: Session, after: Position): Promise<Position> {
+      const head = await ledger.head()
+      const kept = after < head ? after : head
+      await positions.keepAnswered(session, kept)
+      return kept
+    }
   }
 
 const subprotocolsOf = (request: FastifyRequest): string[] =>
   (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim())
-
-function deviceOf(request: FastifyRequest): DeviceId | undefined {
-  const { device = DEFAULT_DEVICE } = request.query as { readonly device?: unknown }
-  return deviceIdSchema.safeParse(device).data
-}

@@ -22,12 +22,15 @@ const KNOWN = `${firstSeqBehind({
   high: 'me.delivered_seq + 1',
 })} - 1`
 
+/** Of `me` (a row of members, of person $1), where device $2, known since position $4, has the watermark `d`. */
+export const START_AFTER_SEQ = `greatest(coalesce(d.delivered_seq, ${KNOWN}), me.joined_seq)`
+
 /** Quiet conversations cost one index look-up each, and no row of the answer. */
 const CONVERSATIONS_TO_CATCH_UP: Statement = {
   name: 'conversations to catch up on',
   text: `
     SELECT me.conversation_id AS "conversationId",
-           greatest(coalesce(d.delivered_seq, ${KNOWN}), me.joined_seq) AS "startAfterSeq",
+           ${START_AFTER_SEQ} AS "startAfterSeq",
            coalesce(me.left_seq, c.last_seq) AS "lastSeq"
     FROM read.members me
     JOIN read.conversations c USING (conversation_id)

@@ -62,7 +62,9 @@ test('every limit has its value, and what happens beyond it', () => {
   const rows = table(page, 'limit')
   expect(rows.map(([name, value]) => [code(name), Number(value)])).toEqual(Object.entries(LIMITS))
   const consequence = /`(\w+)`|close (\d+)/
+  const harmless = 'the rest comes on the next page'
   for (const [name, , , beyond] of rows) {
+    if (beyond === harmless) continue
     const [, error, close] = consequence.exec(beyond ?? '') ?? []
     const known =
       error === undefined ? Object.values<number>(CLOSE_CODES).includes(Number(close)) : error in ERRORS

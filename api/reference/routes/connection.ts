@@ -1,6 +1,7 @@
-/** The reference of `api/gateway/socket-route.ts` and `api/routes/tickets.ts`. */
-import { socketTicket } from '../../../protocol/answers.ts'
+/** The reference of `api/gateway/socket-route.ts`, `api/routes/tickets.ts` and `api/routes/sync.ts`. */
+import { socketTicket, syncAnswers, syncPage } from '../../../protocol/answers.ts'
 import type { RouteDescriptions } from '../description.ts'
+import { EXAMPLE_AT } from '../world.ts'
 
 export const connectionReference: RouteDescriptions = {
   'GET /v1/ws': {
@@ -21,6 +22,63 @@ export const connectionReference: RouteDescriptions = {
     example: () => ({
       status: 201,
       answer: { ticket: 'b3Blbi1zZXNhbWUtb25jZS1hbmQtb25seS1v', expiresInSeconds: 30 },
+    }),
+  },
+  'GET /v1/sync': {
+    id: 'poll',
+    tag: 'connection',
+    summary:
+      'Long poll: the frames that a socket would have had after a position; waits up to `wait` seconds for one',
+    access: 'person',
+    answers: { 200: { description: 'A page; without frames when the time was up.', schema: syncPage } },
+    errors: ['conflict'],
+    example: ({ alice, bob, dave, group, deviceId }) => ({
+      query: { device: deviceId, wait: 0 },
+      status: 200,
+      answer: {
+        frames: [
+          {
+            t: 'conversation',
+            conversationId: group,
+            kind: 'group',
+            title: 'Tea',
+            lastSeq: 1,
+            at: EXAMPLE_AT,
+            memberCount: 3,
+            members: [
+              { userId: alice, role: 'admin' },
+              { userId: bob, role: 'member' },
+              { userId: dave, role: 'member' },
+            ],
+          },
+        ],
+        position: '4711',
+        more: false,
+      },
+    }),
+  },
+  'POST /v1/sync': {
+    id: 'sendFrames',
+    tag: 'connection',
+    summary: 'For those who poll: the frames that a client sends over a socket, and their answers',
+    access: 'person',
+    answers: { 200: { description: 'Every frame was carried out or refused.', schema: syncAnswers } },
+    example: ({ alice, group, deviceId }) => ({
+      body: { device: deviceId, frames: [{ t: 'read', conversationId: group, upTo: 1, ref: 1 }] },
+      status: 200,
+      answer: {
+        frames: [
+          {
+            t: 'receipt',
+            ref: 1,
+            conversationId: group,
+            userId: alice,
+            kind: 'read',
+            upTo: 1,
+            at: EXAMPLE_AT,
+          },
+        ],
+      },
     }),
   },
 }

@@ -17,7 +17,11 @@ async function connect(options: WebSocket.ClientOptions) {
   const accepted = once(server, 'connection') as Promise<[WebSocket]>
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, options)
   const [socket] = await accepted
-  const session = { socket, heardAt: performance.now() }
+  const session = {
+    heardAt: performance.now(),
+    ping: () => socket.ping(),
+    terminate: () => socket.terminate(),
+  }
   socket.on('pong', () => {
     session.heardAt = performance.now()
   })

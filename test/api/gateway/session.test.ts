@@ -4,7 +4,7 @@ import {
   createSession,
   type Delivery,
   MAX_BACKLOG_BYTES,
-  type Session,
+  type SocketSession,
 } from '../../../api/gateway/session.ts'
 import type { ConversationId, DeviceId, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
@@ -14,7 +14,7 @@ const seq = (value: number) => value as Seq
 const position = (value: number) => BigInt(value) as Position
 
 interface Given {
-  readonly session: Session
+  readonly session: SocketSession
   /** What the socket was given, flattened. */
   sent(): string[]
   readonly behind: { times: number }
@@ -45,6 +45,7 @@ function live(): Given {
     scheduleFlush: () => {},
     onBehind: () => behind.times++,
     onGap: () => gaps.times++,
+    onResync: () => {},
   })
   session.settle(position(100), '"live"')
   return {

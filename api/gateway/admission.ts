@@ -1,0 +1,57 @@
+/** How a session comes in and goes out, on a socket or by long poll: who is found by other nodes, and who is the newest. */
+import type { Ledger } from '../../ledger/ledger.ts'
+import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+import type { Claims } from './claims.ts'
+import type { DevicePositions, DeviceStarted } from './device-positions.ts'
+import type { Expiry } from './expiry.ts'
+import type { Hub } from './hub.ts'
+import type { Session } from './session.ts'
+
+export interface AdmissionDeps {
+  readonly hub: Hub
+  readonly directory: SessionDirectory
+  readonly ledger: Ledger
+  readonly positions: DevicePositions
+  readonly claims: Claims
+  readonly expiry: Expiry
+  readonly report: (error: unknown) => void
+}
+
+export interface Admission {
+  /**
+   * From here on it gets what happens: what it missed is read afterwards, so that nothing falls in between. Older sessions of its
+   * device are closed, here and on other nodes.
+   */
+  admit(session: Session): Promise<DeviceStarted>
+  /** Once, when it is over, however it ended. */
+  dismiss(session: Session): void
+}
+
+export function createAdmission(deps: AdmissionDeps): Admission {
+  const { hub, directory, ledger, positions, claims, expiry, report } = deps
+  const found = new WeakMap<Session, Promise<void>>()
+  return {
+    admit: async (session) => {
+      const { userId, deviceId } = session
+      hub.add(session)
+      expiry.expect(session.expiresAt)
+      const added = directory.add(userId, deviceId)
+      found.set(session, added)
+      await added
+      const started = await positions.start(userId, deviceId, await ledger.head())
+      session.claim = started.claim
+      void claims.tell([session])
+      return started
+    },
+    dismiss: (session) => {
+      const { userId, deviceId } = session
+      session.closed()
+      hub.remove(session)
+      // Not before it is there: a removal that comes first would remove nothing.
+      found
+        .get(session)
+        ?.then(() => directory.remove(userId, deviceId))
+        .catch(report)
+    },
+  }
+}

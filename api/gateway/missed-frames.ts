@@ -1,0 +1,56 @@
+/** From what a device missed, as the read models tell it, to frames, each with its place in the ledger. Pure. */
+import type { Position } from '../../ledger/ledger.ts'
+import type { MessageRecord } from '../../projections/queries/message.ts'
+import type { MissedChanges } from '../../projections/queries/missed-changes.ts'
+import type { MissedReceipt } from '../../projections/queries/missed-receipts.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import type { ServerFrame } from '../../protocol/server-frames.ts'
+import type { OpenedBody } from '../messages/open-bodies.ts'
+import { messageView } from '../messages/views.ts'
+
+export interface MissedFrame {
+  readonly position: Position
+  readonly frame: ServerFrame
+}
+
+/** What this person is in, and what happened around the messages. */
+export const changeFrames = (changes: MissedChanges): readonly MissedFrame[] => [
+  ...changes.joined.map(({ title, members, position, ...joined }) => ({
+    position,
+    frame: {
+      t: 'conversation' as const,
+      ...joined,
+      ...(title === null ? {} : { title }),
+      memberCount: members.length,
+      ...(members.length > LIMITS.membersInFrame ? {} : { members: [...members] }),
+    },
+  })),
+  ...changes.members.map(({ position, role, ...change }) => ({
+    position,
+    frame: { t: 'member' as const, ...change, ...(role === null ? {} : { role }) },
+  })),
+  ...changes.renamed.map(({ position, title, ...renamed }) => ({
+    position,
+    frame: {
+      t: 'conversation' as const,
+      change: 'renamed' as const,
+      ...renamed,
+      ...(title === null ? {} : { title }),
+    },
+  })),
+]
+
+export const messageFrames = (
+  messages: readonly MessageRecord[],
+  opened: readonly OpenedBody[],
+): readonly MissedFrame[] =>
+  messages.map((message, index) => ({
+    position: message.position,
+    frame: { t: 'message', ...messageView(message, opened[index] as OpenedBody) },
+  }))
+
+export const deletedFrames = ({ deleted }: MissedChanges): readonly MissedFrame[] =>
+  deleted.map(({ position, ...one }) => ({ position, frame: { t: 'deleted', ...one } }))
+
+export const receiptFrames = (receipts: readonly MissedReceipt[]): readonly MissedFrame[] =>
+  receipts.map(({ position, ...receipt }) => ({ position, frame: { t: 'receipt', ...receipt } }))

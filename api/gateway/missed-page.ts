@@ -1,0 +1,84 @@
+/**
+ * What a device missed, a page at a time, in the order in which it happened. Every page ends at a position of the ledger before
+ * which nothing is missing, so whoever has it can go on from there in any way: the next page, a socket, another node.
+ */
+import type pg from 'pg'
+import type { DeviceId, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
+import { missedAcrossConversations } from '../../projections/queries/missed-across-conversations.ts'
+import { missedChanges } from '../../projections/queries/missed-changes.ts'
+import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
+import { LIMITS } from '../../protocol/limits.ts'
+import { openBodies } from '../messages/open-bodies.ts'
+import type { DeviceStart } from './device-positions.ts'
+import {
+  changeFrames,
+  deletedFrames,
+  type MissedFrame,
+  messageFrames,
+  receiptFrames,
+} from './missed-frames.ts'
+
+export interface MissedPageDeps {
+  readonly pool: pg.Pool
+  readonly contentKeys: ContentKeys
+}
+
+export interface MissedPage {
+  /** JSON of each. */
+  readonly frames: readonly string[]
+  /** Nothing is missing up to here. */
+  readonly position: Position
+  readonly more: boolean
+}
+
+/** @param head the read models have everything up to it; the page does not go beyond. */
+export async function missedPage(
+  { pool, contentKeys }: MissedPageDeps,
+  { userId, deviceId }: { readonly userId: UserId; readonly deviceId: DeviceId },
+  { kept, knownFrom }: DeviceStart,
+  head: Position,
+): Promise<MissedPage> {
+  const limit = LIMITS.syncFrames
+  const [messages, changes, receipts] = await Promise.all([
+    missedAcrossConversations(pool, { userId, deviceId, kept, knownFrom, limit: limit + 1 }),
+    missedChanges(pool, userId, kept),
+    missedReceipts(pool, userId, deviceId, kept),
+  ])
+  // Beyond the last message that was read there are others that were not.
+  const surplus = messages[limit]
+  const readUpTo = surplus === undefined ? head : least(head, before(surplus.position))
+  const missed = [
+    ...changeFrames(changes),
+    ...messageFrames(messages, await openBodies(contentKeys, messages)),
+    ...deletedFrames(changes),
+    ...receiptFrames(receipts),
+  ]
+    .filter(({ position }) => position <= readUpTo)
+    .sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0))
+  const { frames, position } = cut(missed, readUpTo)
+  return { frames, position, more: position < head }
+}
+
+/** As many frames as a page may hold; what happened at one position stays together. */
+function cut(
+  missed: readonly MissedFrame[],
+  readUpTo: Position,
+): { readonly frames: readonly string[]; readonly position: Position } {
+  const frames: string[] = []
+  let characters = 0
+  let last: Position | undefined
+  for (const { position, frame } of missed) {
+    const json = JSON.stringify(frame)
+    const isFull = frames.length >= LIMITS.syncFrames || characters + json.length > LIMITS.syncCharacters
+    if (isFull && last !== undefined && position > last) return { frames, position: before(position) }
+    frames.push(json)
+    characters += json.length
+    last = position
+  }
+  return { frames, position: readUpTo }
+}
+
+const before = (position: Position): Position => (position - 1n) as Position
+const least = (a: Position, b: Position): Position => (a < b ? a : b)

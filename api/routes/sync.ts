@@ -1,0 +1,36 @@
+/** Long poll, for networks without WebSocket: the frames that a socket would have had, and frames to the server. */
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import type { Position } from '../../ledger/ledger.ts'
+import * as http from '../../protocol/http.ts'
+import { identityOf } from '../auth/bearer.ts'
+import type { Polls } from '../gateway/polls.ts'
+
+export const syncRoutes =
+  (polls: Polls): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get('/v1/sync', { schema: { querystring: http.syncQuery } }, async (request, reply) => {
+      const { device, after, wait } = request.query
+      const gone = new AbortController()
+      reply.raw.on('close', () => gone.abort())
+      const { frames, position, more } = await polls.poll(identityOf(request), {
+        deviceId: device,
+        after: after === undefined ? undefined : (BigInt(after) as Position),
+        waitMs: wait * 1000,
+        signal: gone.signal,
+      })
+      // The frames are JSON already.
+      return reply
+        .type('application/json')
+        .send(`{"frames":[${frames.join(',')}],"position":"${position}","more":${more}}`)
+    })
+
+    app.post('/v1/sync', { schema: { body: http.syncFrames } }, async (request, reply) => {
+      const { device, frames } = request.body
+      const answers = await polls.perform(identityOf(request), {
+        deviceId: device,
+        address: request.ip,
+        frames,
+      })
+      return reply.type('application/json').send(`{"frames":[${answers.join(',')}]}`)
+    })
+  }
