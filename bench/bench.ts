@@ -5,9 +5,10 @@ import { measureIdle } from './idle/measure.ts'
 import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
 import { describeMachine, type Machine } from './machine/machine.ts'
 import { type AppendReport, type BenchReport, type LivesReport, whatBroke } from './report/report.ts'
+import { measureSearch, type SearchPlan, type SearchReport } from './search/measure.ts'
 import type { BenchContext } from './system-under-test.ts'
 
-export const SUITES = ['lives', 'append', 'idle'] as const
+export const SUITES = ['lives', 'append', 'idle', 'search'] as const
 export type Suite = (typeof SUITES)[number]
 
 export interface BenchPlan {
@@ -16,6 +17,7 @@ export interface BenchPlan {
   readonly open?: LivesPlan
   readonly appendSeconds: number
   readonly idleSockets: number
+  readonly search: SearchPlan
 }
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
@@ -27,6 +29,7 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
   let lives: LivesReport | undefined
   let append: AppendReport | undefined
   let idle: IdleResult | undefined
+  let search: SearchReport | undefined
 
   if (plan.suites.includes('lives')) lives = await livesSuite(plan, context, meetMachine)
   if (plan.suites.includes('append')) {
@@ -41,6 +44,12 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     idle = await measureIdle(plan.idleSockets, system, context)
     await system.stop()
   }
+  if (plan.suites.includes('search')) {
+    const system = await context.startSystem()
+    await meetMachine(system.databaseUrl)
+    search = await measureSearch(plan.search, system, context.progress)
+    await system.stop()
+  }
   if (!machine) throw new Error('no suite was run')
   return {
     machine,
@@ -49,7 +58,12 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     ...(lives ? { lives } : {}),
     ...(append ? { append } : {}),
     ...(idle ? { idle } : {}),
-    broken: whatBroke({ ...(lives ? { lives } : {}), ...(append ? { append } : {}) }),
+    ...(search ? { search } : {}),
+    broken: whatBroke({
+      ...(lives ? { lives } : {}),
+      ...(append ? { append } : {}),
+      ...(search ? { search } : {}),
+    }),
   }
 }
 

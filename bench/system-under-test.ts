@@ -5,6 +5,7 @@ export interface SystemUnderTest {
   /** Of the process whose children do the work. */
   readonly pid: number
   readonly databaseUrl: string
+  readonly masterKey: Buffer
   tokenFor(userId: string): Promise<string>
   stop(): Promise<void>
 }

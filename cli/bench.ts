@@ -1,4 +1,5 @@
 /** `triptick bench`: measures this machine, on systems that it starts and stops itself. Its figures: `bench/`. */
+import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -18,12 +19,13 @@ interface BenchOptions {
   readonly bytes: number
   readonly acks: 'each' | 'range'
   readonly sockets?: number
+  readonly messages?: number
   readonly json?: string
   readonly quick?: true
   readonly cpuProf?: string
 }
 
-const SUITE_NAMES = ['lives', 'append', 'idle', 'all'] as const
+const SUITE_NAMES = ['lives', 'append', 'idle', 'search', 'all'] as const
 
 export function registerBench(program: Command): void {
   program
@@ -42,6 +44,7 @@ export function registerBench(program: Command): void {
         .default('each'),
     )
     .option('--sockets <n>', 'idle: how many (default: 2000)', wholeNumber)
+    .option('--messages <n>', 'search: over how many (default: 100000)', wholeNumber)
     .option(
       '--json <file>',
       'write everything that was measured to a file (-: print it instead of the table)',
@@ -57,6 +60,7 @@ Suites:
   lives   messages from send to read tick, each life durable; the reference is a bare ws relay that stores nothing
   append  the Postgres ledger alone, fsync on; the reference is plain INSERTs
   idle    memory of an idle socket; the reference is a bare ws server
+  search  full-text search over HTTP; not part of "all"
 
 Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
 Exit code 1 if anything was lost, doubled or out of order.
@@ -64,7 +68,8 @@ Exit code 1 if anything was lost, doubled or out of order.
 Examples:
   npm run bench
   npm run bench -- lives --rate 1000 --seconds 30
-  npm run bench -- append --json append.json`
+  npm run bench -- append --json append.json
+  npm run bench -- search --messages 1000000`
 
 async function runBench(names: readonly string[], options: BenchOptions): Promise<void> {
   const [{ bench }, { renderReport }, { startOwnSystem }, { listenForStop }, { readRunning }] =
@@ -80,11 +85,14 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
   const endings: (() => Promise<void>)[] = []
   const context: BenchContext = {
     startSystem: async () => {
-      const more = options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)
-      const system = await startOwnSystem(config, more)
+      const masterKey = randomBytes(32)
+      const system = await startOwnSystem(config, {
+        ...(options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)),
+        TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
+      })
       endings.push(system.stop)
       const databaseUrl = readRunning(system.config.dataFolder)?.databaseUrl ?? ''
-      return { ...system, databaseUrl }
+      return { ...system, databaseUrl, masterKey }
     },
     progress: (text) => console.error(text),
     onEnd: (stop) => endings.push(stop),
@@ -132,6 +140,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     ...(rate === undefined ? { closed: { ...common, load: { inFlight } } } : {}),
     appendSeconds: options.seconds ?? (quick ? 1 : 5),
     idleSockets: options.sockets ?? 2000,
+    search: { messages: options.messages ?? (quick ? 5_000 : 100_000), searches: quick ? 20 : 200 },
   }
 }
 

@@ -9,6 +9,7 @@ interface RebuildFlags {
   readonly swap: boolean
   readonly return?: true
   readonly fresh?: true
+  readonly search?: true
   readonly json?: true
 }
 
@@ -23,10 +24,12 @@ export function registerRebuild(program: Command): void {
     .option('--no-swap', 'only build (and compare), and leave everything as it was')
     .option('--return', 'put those back that were in use before the last rebuild')
     .option('--fresh', 'begin at the beginning even if an earlier rebuild was cut short')
+    .option('--search', 'only the search index: empties it, and the running system fills it again')
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
     .action(async (flags: RebuildFlags) => {
-      process.exitCode = flags.return ? await goBack(flags) : await run(flags)
+      if (flags.search) await emptySearch(flags)
+      else process.exitCode = flags.return ? await goBack(flags) : await run(flags)
     })
 }
 
@@ -94,6 +97,20 @@ async function goBack({ json }: RebuildFlags): Promise<number> {
       : 'the read models from before the last rebuild are back in place',
   )
   return 0
+}
+
+async function emptySearch({ json }: RebuildFlags): Promise<void> {
+  const [{ openReadModels }, { emptyIndex }] = await Promise.all([
+    import('./read-models.ts'),
+    import('../projections/search/write-index.ts'),
+  ])
+  const { pool, close } = await openReadModels(settings())
+  try {
+    await emptyIndex(pool)
+  } finally {
+    await close()
+  }
+  console.log(json ? JSON.stringify({ emptied: true }) : 'the search index is empty, and is filled again')
 }
 
 function describe({

@@ -1,6 +1,6 @@
 /** Opens the sealed bodies of stored messages for people who may read them. A body that cannot be opened is gone, not an error. */
 import type { Body } from '../../domain/body.ts'
-import type { ConversationId, MessageId, UserId } from '../../domain/ids.ts'
+import type { MessageId } from '../../domain/ids.ts'
 import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { CannotUnseal, unseal } from '../../ledger/sealing/seal.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
@@ -18,24 +18,11 @@ export async function openBodies(
   keys: ContentKeys,
   records: readonly Closed[],
 ): Promise<readonly OpenedBody[]> {
-  const senders = new Map<ConversationId, UserId[]>()
-  for (const { conversationId, senderId, body } of records) {
-    if (body.bytes === undefined) continue
-    const known = senders.get(conversationId)
-    if (known) known.push(senderId)
-    else senders.set(conversationId, [senderId])
-  }
-  const found = new Map(
-    await Promise.all(
-      [...senders].map(
-        async ([conversationId, ids]) => [conversationId, await keys.find(conversationId, ids)] as const,
-      ),
-    ),
-  )
+  const found = await keys.find(records.filter(({ body }) => body.bytes !== undefined))
   return records.map((record) => {
-    const { conversationId, senderId, messageId, body, deletedAt } = record
+    const { messageId, body, deletedAt } = record
     if (deletedAt !== null) return { gone: 'deleted' }
-    const key = found.get(conversationId)?.get(senderId)
+    const key = found.of(record)
     if (!key || body.bytes === undefined) return { gone: 'erased' }
     return open(key, messageId, body.bytes)
   })

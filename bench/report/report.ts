@@ -3,6 +3,7 @@ import type { AppendRun } from '../append/measure.ts'
 import type { IdleResult } from '../idle/measure.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
 import type { Machine } from '../machine/machine.ts'
+import type { SearchReport } from '../search/measure.ts'
 
 export interface LivesReport {
   readonly closed?: {
@@ -25,6 +26,7 @@ export interface BenchReport {
   readonly lives?: LivesReport
   readonly append?: AppendReport
   readonly idle?: IdleResult
+  readonly search?: SearchReport
   /** Empty if nothing was lost, doubled or out of order. */
   readonly broken: readonly string[]
 }
@@ -35,7 +37,11 @@ const MAX_GENERATOR_LAG_MS = 5
 export const lagged = ({ generatorLagMs }: MeasuredRun): boolean =>
   generatorLagMs !== undefined && generatorLagMs.p99 > MAX_GENERATOR_LAG_MS
 
-export function whatBroke({ lives, append }: Pick<BenchReport, 'lives' | 'append'>): string[] {
+export function whatBroke({
+  lives,
+  append,
+  search,
+}: Pick<BenchReport, 'lives' | 'append' | 'search'>): string[] {
   const broken: string[] = []
   const check = (name: string, runs: readonly MeasuredRun[] = []) => {
     for (const [index, { verdict }] of runs.entries()) {
@@ -55,6 +61,7 @@ export function whatBroke({ lives, append }: Pick<BenchReport, 'lives' | 'append
       broken.push(`append, ${writers} × ${eventsPerAppend}: ${failed} failed, ${lost} lost or doubled`)
     }
   }
+  if (search && search.failed > 0) broken.push(`search: ${search.failed} searches were not answered`)
   return broken
 }
 

@@ -1,6 +1,7 @@
 /** The report for people: at most 100 columns, plain text. */
 import type { Percentiles } from '../histogram.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
+import type { SearchReport } from '../search/measure.ts'
 import { type AppendReport, type BenchReport, type LivesReport, lagged, median } from './report.ts'
 
 const count = (value: number): string => Math.round(value).toLocaleString('en-US')
@@ -23,7 +24,7 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 export function renderReport(report: BenchReport): string {
-  const { machine, lives, append, idle, broken } = report
+  const { machine, lives, append, idle, search, broken } = report
   const sections = [
     `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
     `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
@@ -40,6 +41,7 @@ export function renderReport(report: BenchReport): string {
           ]),
         ]
       : []),
+    ...(search ? searchSections(search) : []),
     broken.length === 0
       ? '\nverdict: nothing lost, nothing doubled, nothing out of order'
       : `\nverdict: BROKEN\n${broken.map((line) => `  ${line}`).join('\n')}`,
@@ -134,6 +136,27 @@ function appendSections({ plainInsertsPerSecond, runs }: AppendReport): string[]
         (eventsPerSecond / plainInsertsPerSecond).toFixed(1),
         ms(appendMs.p50),
         ms(appendMs.p99),
+      ]),
+    ]),
+  ]
+}
+
+function searchSections({
+  messages,
+  searches,
+  indexedPerSecond,
+  indexBytesPerMessage,
+  kinds,
+}: SearchReport): string[] {
+  return [
+    `\nsearch · ${count(messages)} messages, ${count(searches)} searches of each kind over HTTP`,
+    `  indexing: ${count(indexedPerSecond)} messages/s, ${count(indexBytesPerMessage)} bytes a message`,
+    table([
+      ['ms', 'p50', 'p95', 'p99', 'max', 'results'],
+      ...kinds.map(({ name, searchMs: { p50, p95, p99, max }, results }) => [
+        name,
+        ...[p50, p95, p99, max].map(ms),
+        results.toFixed(1),
       ]),
     ]),
   ]

@@ -13,8 +13,18 @@ export interface ContentKeys {
   cached(conversationId: ConversationId, senderId: UserId): Buffer | undefined
   /** The key to seal with, made if there is none. */
   ensure(conversationId: ConversationId, senderId: UserId): Promise<Buffer>
-  /** The keys to unseal with; a pair without a key (never made, or destroyed) is absent. */
-  find(conversationId: ConversationId, senderIds: readonly UserId[]): Promise<ReadonlyMap<UserId, Buffer>>
+  /** The keys to unseal with; whoever has none (never made, or destroyed) is absent. */
+  find(owners: Iterable<KeyOwner>): Promise<FoundKeys>
+}
+
+/** A sender in a conversation. */
+export interface KeyOwner {
+  readonly conversationId: ConversationId
+  readonly senderId: UserId
+}
+
+export interface FoundKeys {
+  of(owner: KeyOwner): Buffer | undefined
 }
 
 /** About 200 bytes each. Short-lived, so that a destroyed key is gone from memory within a minute. */
@@ -29,17 +39,8 @@ const MAKE = `INSERT INTO ledger.content_keys (conversation_id, sender_id, wrapp
 const STANDING = `SELECT conversation_id, sender_id, wrapped_key FROM ledger.content_keys
   JOIN unnest($1::uuid[], $2::text[]) AS asked (conversation_id, sender_id) USING (conversation_id, sender_id)`
 
-/** The wrapped keys of some senders of a conversation. */
-const FIND =
-  'SELECT sender_id, wrapped_key FROM ledger.content_keys WHERE conversation_id = $1 AND sender_id = ANY ($2)'
-
 /** Keys made by one statement. */
 const MADE_AT_ONCE = 500
-
-interface Owner {
-  readonly conversationId: ConversationId
-  readonly senderId: UserId
-}
 
 interface KeyRow {
   readonly conversation_id: ConversationId
@@ -47,20 +48,34 @@ interface KeyRow {
   readonly wrapped_key: Buffer
 }
 
-const nameOf = ({ conversationId, senderId }: Owner): string => `${conversationId} ${senderId}`
+const nameOf = ({ conversationId, senderId }: KeyOwner): string => `${conversationId} ${senderId}`
 
 export function createContentKeys(pool: pg.Pool, masterKey: Buffer): ContentKeys {
   const cache = new LRUCache<string, Buffer>({ max: CACHED_KEYS, ttl: CACHED_MS })
 
-  function remember(owner: Owner, wrapped: Buffer): Buffer {
+  function remember(owner: KeyOwner, wrapped: Buffer): Buffer {
     const name = nameOf(owner)
     const key = unwrap(masterKey, name, wrapped)
     cache.set(name, key)
     return key
   }
 
+  async function standing(owners: readonly KeyOwner[]): Promise<ReadonlyMap<string, Buffer>> {
+    const { rows } = await pool.query<KeyRow>({
+      name: 'content-keys-standing',
+      text: STANDING,
+      values: [owners.map(({ conversationId }) => conversationId), owners.map(({ senderId }) => senderId)],
+    })
+    return new Map(
+      rows.map((row) => {
+        const owner = { conversationId: row.conversation_id, senderId: row.sender_id }
+        return [nameOf(owner), remember(owner, row.wrapped_key)]
+      }),
+    )
+  }
+
   /** A storm of first messages costs a commit for hundreds of keys, not one for each. */
-  const making = coalesce<Owner, ReadonlyMap<string, Buffer>>(MADE_AT_ONCE, async (asked) => {
+  const making = coalesce<KeyOwner, ReadonlyMap<string, Buffer>>(MADE_AT_ONCE, async (asked) => {
     const owners = [...new Map(asked.map((owner) => [nameOf(owner), owner])).entries()]
       // Always in the same order, so that two processes cannot wait for each other.
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -69,20 +84,10 @@ export function createContentKeys(pool: pg.Pool, masterKey: Buffer): ContentKeys
     const senderIds = owners.map(({ senderId }) => senderId)
     const wrapped = owners.map((owner) => wrap(masterKey, nameOf(owner), randomBytes(32)))
     await pool.query({ name: 'content-keys-make', text: MAKE, values: [conversationIds, senderIds, wrapped] })
-    const { rows } = await pool.query<KeyRow>({
-      name: 'content-keys-standing',
-      text: STANDING,
-      values: [conversationIds, senderIds],
-    })
-    return new Map(
-      rows.map((row) => {
-        const owner = { conversationId: row.conversation_id, senderId: row.sender_id }
-        return [nameOf(owner), remember(owner, row.wrapped_key)]
-      }),
-    )
+    return await standing(owners)
   })
 
-  async function ensure(owner: Owner): Promise<Buffer> {
+  async function ensure(owner: KeyOwner): Promise<Buffer> {
     const key = (await making.add(owner)).get(nameOf(owner))
     if (!key) throw new Error('a content key was neither made nor found')
     return key
@@ -92,24 +97,19 @@ export function createContentKeys(pool: pg.Pool, masterKey: Buffer): ContentKeys
     cached: (conversationId, senderId) => cache.get(nameOf({ conversationId, senderId })),
     ensure: async (conversationId, senderId) =>
       cache.get(nameOf({ conversationId, senderId })) ?? ensure({ conversationId, senderId }),
-    find: async (conversationId, senderIds) => {
-      const keys = new Map<UserId, Buffer>()
-      const missing: UserId[] = []
-      for (const senderId of new Set(senderIds)) {
-        const key = cache.get(nameOf({ conversationId, senderId }))
-        if (key) keys.set(senderId, key)
-        else missing.push(senderId)
+    find: async (owners) => {
+      const keys = new Map<string, Buffer>()
+      const missing = new Map<string, KeyOwner>()
+      for (const owner of owners) {
+        const name = nameOf(owner)
+        const key = cache.get(name)
+        if (key) keys.set(name, key)
+        else missing.set(name, owner)
       }
-      if (missing.length === 0) return keys
-      const { rows } = await pool.query<{ sender_id: UserId; wrapped_key: Buffer }>({
-        name: 'content-key-find',
-        text: FIND,
-        values: [conversationId, missing],
-      })
-      for (const row of rows) {
-        keys.set(row.sender_id, remember({ conversationId, senderId: row.sender_id }, row.wrapped_key))
+      if (missing.size > 0) {
+        for (const [name, key] of await standing([...missing.values()])) keys.set(name, key)
       }
-      return keys
+      return { of: (owner) => keys.get(nameOf(owner)) }
     },
   }
 }

@@ -11,21 +11,25 @@ export interface Between {
   readonly below: Position
 }
 
-/** The limit comes before bodies are fetched: they are the larger part. */
+/**
+ * First what the index finds, then who may read it, then the newest, and bodies only of these. The order is forced: of an
+ * array of unknown length the planner expects little, and would ask the index again for each conversation of the person.
+ */
 const CANDIDATES: Statement = {
   name: 'search candidates',
   text: `
-    SELECT ${MESSAGE_COLUMNS}
-    FROM (
+    WITH indexed AS MATERIALIZED (
+      SELECT conversation_id, seq, position FROM search.messages
+      WHERE lexemes @@ ANY ($1::tsquery[]) AND position > $3 AND position < $4
+    ), found AS MATERIALIZED (
       SELECT indexed.conversation_id, indexed.seq
-      FROM search.messages indexed
-      JOIN read.members me ON me.conversation_id = indexed.conversation_id AND me.user_id = $2
-      WHERE indexed.lexemes @@ ANY ($1::tsquery[]) AND indexed.seq <@ me.history
-        AND indexed.position > $3 AND indexed.position < $4
+      FROM indexed JOIN read.members me ON me.conversation_id = indexed.conversation_id AND me.user_id = $2
+      WHERE indexed.seq <@ me.history
       ORDER BY indexed.position DESC
       LIMIT $5
-    ) found
-    JOIN read.messages m USING (conversation_id, seq)
+    )
+    SELECT ${MESSAGE_COLUMNS}
+    FROM found JOIN read.messages m USING (conversation_id, seq)
     ORDER BY m.position DESC`,
 }
 

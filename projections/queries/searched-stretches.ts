@@ -16,7 +16,11 @@ export interface SearchedStretch {
 const STRETCHES: Statement = {
   name: 'stretches to search',
   text: `
-    SELECT mine.conversation_id AS "conversationId", stretch, coalesce(ending.position, mine.newest) AS newest
+    SELECT mine.conversation_id AS "conversationId", stretch,
+           CASE WHEN (stretch + 1) * $3::int < mine.last_seq
+                THEN (SELECT ending.position FROM read.messages ending
+                      WHERE ending.conversation_id = mine.conversation_id AND ending.seq = (stretch + 1) * $3::int)
+                ELSE mine.newest END AS newest
     FROM (
       SELECT me.conversation_id, lower(me.history) AS first_seq,
              least(c.last_seq, coalesce(upper(me.history) - 1, c.last_seq)) AS last_seq,
@@ -25,9 +29,6 @@ const STRETCHES: Statement = {
       WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.conversation_id = $2)
     ) mine
     CROSS JOIN LATERAL generate_series((first_seq - 1) / $3::int, (last_seq - 1) / $3::int) stretch
-    LEFT JOIN read.messages ending
-      ON (stretch + 1) * $3::int < mine.last_seq AND ending.conversation_id = mine.conversation_id
-      AND ending.seq = (stretch + 1) * $3::int
     WHERE mine.last_seq >= mine.first_seq
     ORDER BY newest DESC, 1, 2`,
 }

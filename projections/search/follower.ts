@@ -16,7 +16,7 @@ import type { Logger } from '../../runtime/logging.ts'
 import { classify } from '../engine/failures.ts'
 import { acquireOwnership, type Ownership } from '../engine/ownership.ts'
 import { createProjectionWaiter } from '../queries/projection-waiter.ts'
-import { type EntryDeps, indexEntries, type Placed } from './index-entries.ts'
+import { type EntryDeps, indexEntries, NO_ENTRIES, type Placed } from './index-entries.ts'
 import { takeUpIndex, writeIndex } from './write-index.ts'
 
 export interface FollowerDeps extends EntryDeps {
@@ -101,6 +101,7 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
       if (ownership.lost.aborted || classify(err) === 'transient') throw err
       if (events.length === 1) {
         log.error({ err, position: String(last.position) }, 'a message cannot be searched: it is left out')
+        await writeIndex(ownership, NO_ENTRIES, last.position)
         return
       }
       const half = Math.ceil(events.length / 2)

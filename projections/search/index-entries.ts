@@ -24,6 +24,8 @@ export interface IndexEntries {
   readonly removed: readonly Place[]
 }
 
+export const NO_ENTRIES: IndexEntries = { messages: [], mentions: [], removed: [] }
+
 export interface EntryDeps {
   readonly lexemes: BlindLexemes
   readonly contentKeys: ContentKeys
@@ -33,12 +35,12 @@ type Sent = Placed & { readonly event: MessageSent }
 
 export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): Promise<IndexEntries> {
   const sent = placed.filter((one): one is Sent => one.event.type === 'MessageSent')
-  const keys = await keysOf(deps.contentKeys, sent)
+  const keys = await deps.contentKeys.find(sent.map(({ event }) => event))
   const messages: IndexEntries['messages'][number][] = []
   const mentions: IndexEntries['mentions'][number][] = []
   for (const { event, position } of sent) {
     const { conversationId, seq, senderId } = event
-    const body = open(event, keys.get(conversationId)?.get(senderId))
+    const body = open(event, keys.of(event))
     if (!body) continue
     const lexemes = deps.lexemes.document(conversationId, seq, searchableText(body) ?? '')
     if (lexemes !== '') messages.push({ conversationId, seq, position, lexemes })
@@ -48,25 +50,6 @@ export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): 
   }
   const removed = placed.flatMap(({ event }) => (event.type === 'MessageDeleted' ? [event] : []))
   return { messages, mentions, removed }
-}
-
-type Keys = ReadonlyMap<ConversationId, ReadonlyMap<UserId, Buffer>>
-
-async function keysOf(contentKeys: ContentKeys, sent: readonly Sent[]): Promise<Keys> {
-  const senders = new Map<ConversationId, Set<UserId>>()
-  for (const { event } of sent) {
-    const known = senders.get(event.conversationId)
-    if (known) known.add(event.senderId)
-    else senders.set(event.conversationId, new Set([event.senderId]))
-  }
-  return new Map(
-    await Promise.all(
-      [...senders].map(
-        async ([conversationId, ids]) =>
-          [conversationId, await contentKeys.find(conversationId, [...ids])] as const,
-      ),
-    ),
-  )
 }
 
 /** Undefined for a body that is not in the ledger, or whose key was destroyed: nobody reads it, so nobody searches it. */

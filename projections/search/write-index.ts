@@ -77,7 +77,13 @@ export async function takeUpIndex(connection: Connection, fingerprint: string): 
   return BEGINNING
 }
 
-/** A follower that runs notices nothing until it is started again. */
+/** Of the connection that a follower writes on; it then finds no place to go on from, and begins anew. */
+const INTERRUPT = `
+  SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND application_name = 'triptick search owner'`
+
+/** Removes every entry. A follower that runs, in whichever process, makes them again. */
 export async function emptyIndex(db: pg.Pool | pg.ClientBase): Promise<void> {
   await db.query(EMPTY)
+  await db.query(INTERRUPT)
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decode } from '../../ledger/codec/decode.ts'
 import { GENESIS_HASH, hashOf } from '../../ledger/hash-chain.ts'
-import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
+import { createContentKeys, type KeyOwner } from '../../ledger/sealing/content-keys.ts'
 import { unseal } from '../../ledger/sealing/seal.ts'
 import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
 import {
@@ -47,14 +47,19 @@ describe('what is in the ledger', () => {
     expect(rows.some(({ row }) => row.includes('eagle'))).toBe(false)
     const event = (await streamOf(id)).map(decode).at(-1)
     if (event?.type !== 'MessageSent') throw new Error('no message')
-    const keys = await createContentKeys(pool, MASTER_KEY).find(id, [ALICE, BOB])
-    expect([...keys.keys()]).toEqual([ALICE])
+    const [ofAlice, ofBob] = [ALICE, BOB].map((senderId) => ({ conversationId: id, senderId })) as [
+      KeyOwner,
+      KeyOwner,
+    ]
+    const keys = await createContentKeys(pool, MASTER_KEY).find([ofAlice, ofBob])
+    expect(keys.of(ofBob)).toBeUndefined()
+    const key = keys.of(ofAlice) as Buffer
     const sealed = Buffer.from(event.body.bytes as string, 'base64')
-    expect(unseal(keys.get(ALICE) as Buffer, event.messageId, sealed)).toEqual({
+    expect(unseal(key, event.messageId, sealed)).toEqual({
       kind: 'text',
       text: 'the eagle has landed',
     })
-    expect(() => unseal(keys.get(ALICE) as Buffer, idOf('another'), sealed)).toThrow('not what was sealed')
+    expect(() => unseal(key, idOf('another'), sealed)).toThrow('not what was sealed')
   })
 })
 

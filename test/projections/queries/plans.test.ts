@@ -8,10 +8,13 @@ import { findMessage } from '../../../projections/queries/find-message.ts'
 import { history } from '../../../projections/queries/history.ts'
 import { inbox } from '../../../projections/queries/inbox.ts'
 import { membershipOf } from '../../../projections/queries/membership.ts'
+import { mentionsOf } from '../../../projections/queries/mentions.ts'
 import { messageReceipts } from '../../../projections/queries/message-receipts.ts'
 import { missedChanges } from '../../../projections/queries/missed-changes.ts'
 import { missedMessages } from '../../../projections/queries/missed-messages.ts'
 import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
+import { searchCandidates } from '../../../projections/queries/search-candidates.ts'
+import { searchedStretches } from '../../../projections/queries/searched-stretches.ts'
 import type { Database } from '../../../projections/queries/statement.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
 import { createReadSchema, READ_TABLES } from '../../../projections/schema.ts'
@@ -53,14 +56,19 @@ const FIXTURE = `
   INSERT INTO read.receipts
     SELECT conversation_id, user_id, 'laptop', kind, 1, delivered_seq, 1, 1
     FROM read.members CROSS JOIN (VALUES ('delivered'), ('read')) kinds (kind);
+  INSERT INTO search.messages
+    SELECT conversation_id, seq, position, to_tsvector('simple', 'word' || seq % 100) FROM read.messages;
+  INSERT INTO search.mentions
+    SELECT 'user' || position % 10, position, conversation_id, seq FROM read.messages WHERE conversation_id = '${busy}';
 `
 
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createWorld('migrated')
   const client = await world.pool.connect()
   await createReadSchema(client, 'read', 2)
   await client.query(FIXTURE)
   for (const table of READ_TABLES) await client.query(`ANALYZE read.${table}`)
+  await client.query('ANALYZE search.messages, search.mentions')
   client.release()
 })
 afterAll(() => world.end())
@@ -88,6 +96,16 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
     }),
   missedReceipts: (db) => missedReceipts(db, hub, phone, recent),
   missedChanges: (db) => missedChanges(db, hub, recent),
+  'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),
+  searchCandidates: (db) =>
+    searchCandidates(
+      db,
+      ["'word7'", "'word8'&'word9'"],
+      hub,
+      { above: 0n as Position, below: (2n ** 62n) as Position },
+      200,
+    ),
+  mentionsOf: (db) => mentionsOf(db, somebody, { before: undefined, limit: 50 }),
   undeliveredPeople: (db) => undeliveredPeople(db, { olderThan: 2 as Millis, limit: 20 }),
   undeliveredIn: (db) => undeliveredIn(db, [busy], 2 as Millis),
   undeliveredOf: (db) => undeliveredOf(db, hub),

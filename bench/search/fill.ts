@@ -1,0 +1,161 @@
+/** Fills a fresh system with people, conversations and messages: read models and search index, past the ledger. */
+import { hash, randomUUID } from 'node:crypto'
+import pg from 'pg'
+import type { MessageSent } from '../../domain/events.ts'
+import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { Position } from '../../ledger/ledger.ts'
+import { createBlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
+import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
+import { seal } from '../../ledger/sealing/seal.ts'
+import { emptyBatch, foldEvent, writesOf } from '../../projections/fold/batch.ts'
+import { indexEntries, type Placed } from '../../projections/search/index-entries.ts'
+import { takeUpIndex, writeIndex } from '../../projections/search/write-index.ts'
+import type { Vocabulary } from './vocabulary.ts'
+
+/** Who searches. */
+export interface Cast {
+  /** Of a thousandth as many conversations as there are messages, and of the crowd. */
+  readonly hub: UserId
+  /** Of some twenty conversations. */
+  readonly somebody: UserId
+  /** A group that has a tenth of all messages. */
+  readonly crowd: ConversationId
+}
+
+export interface Filled extends Cast {
+  readonly messages: number
+  /** In one process, index alone. */
+  readonly indexedPerSecond: number
+  readonly indexBytes: number
+}
+
+export interface FillOptions {
+  readonly databaseUrl: string
+  readonly masterKey: Buffer
+  readonly messages: number
+  readonly vocabulary: Vocabulary
+  readonly random: () => number
+  progress(text: string): void
+}
+
+const MESSAGES_A_CONVERSATION = 200
+const BATCH = 1_000
+const HUB = 'hub' as UserId
+
+interface Talk {
+  readonly conversationId: ConversationId
+  readonly members: readonly UserId[]
+  seq: number
+}
+
+export async function fill(options: FillOptions): Promise<Filled> {
+  const { databaseUrl, masterKey, messages, vocabulary, random } = options
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
+  const client = await pool.connect()
+  const contentKeys = createContentKeys(pool, masterKey)
+  const lexemes = createBlindLexemes(masterKey)
+  const { crowd, ofHub, ofOthers, all } = talksFor(messages)
+  const began = Date.now()
+  let position = 0n
+  let indexingMs = 0
+
+  const place = (event: Placed['event']): Placed => ({ event, position: ++position as Position })
+
+  async function write(placed: readonly Placed[]): Promise<void> {
+    const batch = emptyBatch()
+    for (const one of placed) foldEvent(batch, one.event, one.position)
+    await client.query('BEGIN; SET LOCAL synchronous_commit = off')
+    for (const { statement, values } of writesOf('read', batch))
+      await client.query({ ...statement, values: [...values] })
+    await client.query('COMMIT')
+    const indexing = performance.now()
+    await writeIndex(client, await indexEntries({ contentKeys, lexemes }, placed), position as Position)
+    indexingMs += performance.now() - indexing
+  }
+
+  /** A fifth of the messages are the hub's own pairs', a tenth the crowd's. */
+  function nextTalk(): Talk {
+    const share = random()
+    if (share < 0.1) return crowd
+    const pool = share < 0.3 ? ofHub : ofOthers
+    return pool[Math.floor(random() * pool.length)] as Talk
+  }
+
+  async function nextMessage(): Promise<Placed> {
+    const talk = nextTalk()
+    const { conversationId, members } = talk
+    const senderId = members[Math.floor(random() * members.length)] as UserId
+    const messageId = hash('sha256', `${position}`) as MessageId
+    const key =
+      contentKeys.cached(conversationId, senderId) ?? (await contentKeys.ensure(conversationId, senderId))
+    const event: MessageSent = {
+      type: 'MessageSent',
+      conversationId,
+      seq: ++talk.seq as Seq,
+      messageId,
+      senderId,
+      deviceId: 'phone' as DeviceId,
+      nonce: 'nonce-nonce-nonce',
+      clientAt: began as Millis,
+      // Over the last year.
+      at: Math.round(began - (1 - Number(position) / messages) * 31_536_000_000) as Millis,
+      body: seal(key, messageId, { kind: 'text', text: vocabulary.text() }),
+    }
+    return place(event)
+  }
+
+  try {
+    await takeUpIndex(client, lexemes.fingerprint)
+    for (let from = 0; from < all.length; from += BATCH) {
+      await write(all.slice(from, from + BATCH).map((talk) => place(startOf(talk, began as Millis))))
+    }
+    for (let sent = 0; sent < messages; sent += BATCH) {
+      const placed: Placed[] = []
+      for (let n = sent; n < Math.min(messages, sent + BATCH); n++) placed.push(await nextMessage())
+      await write(placed)
+      if (sent % 50_000 === 0) options.progress(`search: ${sent} of ${messages} messages are there`)
+    }
+    await client.query('VACUUM ANALYZE')
+    const { rows } = await client.query<{ bytes: string }>(
+      `SELECT pg_total_relation_size('search.messages') AS bytes`,
+    )
+    return {
+      hub: HUB,
+      somebody: ofOthers[0]?.members[0] as UserId,
+      crowd: crowd.conversationId,
+      messages,
+      indexedPerSecond: messages / (indexingMs / 1000),
+      indexBytes: Number(rows[0]?.bytes),
+    }
+  } finally {
+    client.release()
+    await pool.end()
+  }
+}
+
+function talksFor(messages: number) {
+  const talk = (...members: string[]): Talk => ({
+    conversationId: randomUUID() as string as ConversationId,
+    members: members as UserId[],
+    seq: 0,
+  })
+  const crowd = talk(HUB, ...Array.from({ length: 99 }, (_, n) => `crowd${n}`))
+  const ofHub = Array.from({ length: Math.ceil((messages * 0.2) / MESSAGES_A_CONVERSATION) }, (_, n) =>
+    talk(HUB, `friend${n}`),
+  )
+  const count = Math.ceil((messages * 0.7) / MESSAGES_A_CONVERSATION)
+  const people = Math.max(2, Math.ceil(count / 10))
+  const ofOthers = Array.from({ length: count }, (_, n) =>
+    talk(`p${n % people}`, `p${(n * 7 + 1 + Math.floor(n / people)) % people}x`),
+  )
+  return { crowd, ofHub, ofOthers, all: [crowd, ...ofHub, ...ofOthers] }
+}
+
+const startOf = ({ conversationId, members }: Talk, at: Millis): Placed['event'] => ({
+  type: 'ConversationStarted',
+  conversationId,
+  kind: members.length > 2 ? 'group' : 'direct',
+  members: members.map((userId) => ({ userId, role: 'member' })),
+  by: members[0] as UserId,
+  at,
+})

@@ -1,0 +1,94 @@
+/** Measures how long searches take over HTTP, one after another, of people with few and with many conversations. */
+import { createDurations, type Percentiles } from '../histogram.ts'
+import type { SystemUnderTest } from '../system-under-test.ts'
+import { fill } from './fill.ts'
+import { createVocabulary, seededRandom, type Vocabulary } from './vocabulary.ts'
+
+export interface SearchPlan {
+  readonly messages: number
+  /** Of each kind. */
+  readonly searches: number
+}
+
+export interface SearchKind {
+  readonly name: string
+  readonly searchMs: Percentiles
+  /** Results of a search, on average; a page has at most 20. */
+  readonly results: number
+}
+
+export interface SearchReport extends SearchPlan {
+  readonly indexedPerSecond: number
+  readonly indexBytesPerMessage: number
+  readonly kinds: readonly SearchKind[]
+  /** Answers that were no answer. */
+  readonly failed: number
+}
+
+type Ask = (vocabulary: Vocabulary, random: () => number) => string
+
+const between = (random: () => number, low: number, high: number): number =>
+  low + Math.floor(random() * (high - low))
+
+/** By rank: the 10 most frequent words are in every third message or more, the 10,000th in one of 20,000. */
+const KINDS: Readonly<Record<string, Ask>> = {
+  'a frequent word': (words, random) => `${words.word(between(random, 0, 10))} `,
+  'a usual word': (words, random) => `${words.word(between(random, 100, 1_000))} `,
+  'a rare word': (words, random) => `${words.word(between(random, 10_000, 30_000))} `,
+  'two words': (words, random) =>
+    `${words.word(between(random, 0, 50))} ${words.word(between(random, 100, 1_000))} `,
+  'a phrase of frequent words': (words, random) =>
+    `"${words.word(between(random, 0, 20))} ${words.word(between(random, 0, 20))}"`,
+  'the beginning of a word': (words, random) => words.word(between(random, 300, 10_000)).slice(0, 4),
+  'a word that nobody said': (_words, random) => `nobody${between(random, 0, 1_000)} `,
+}
+
+const PAGE = 20
+
+export async function measureSearch(
+  plan: SearchPlan,
+  system: SystemUnderTest,
+  progress: (text: string) => void,
+): Promise<SearchReport> {
+  const { databaseUrl, masterKey } = system
+  const random = seededRandom(1)
+  const vocabulary = createVocabulary(random)
+  const { messages } = plan
+  const filled = await fill({ databaseUrl, masterKey, messages, vocabulary, random, progress })
+  const callers = [
+    { name: 'few conversations', userId: filled.somebody, scope: '' },
+    { name: `${Math.ceil(messages / 1000)} conversations`, userId: filled.hub, scope: '' },
+    { name: 'within a large group', userId: filled.hub, scope: `&conversationId=${filled.crowd}` },
+  ]
+  let failed = 0
+  const kinds: SearchKind[] = []
+  for (const { name, userId, scope } of callers) {
+    const token = await system.tokenFor(userId)
+    const search = async (q: string): Promise<number> => {
+      const url = `${system.url}/v1/search?limit=${PAGE}&q=${encodeURIComponent(q)}${scope}`
+      const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
+      const answer = (await response.json()) as { results?: unknown[]; upToDate?: boolean }
+      if (!answer.results || !answer.upToDate) failed++
+      return answer.results?.length ?? 0
+    }
+    for (const [kind, ask] of Object.entries(KINDS)) {
+      progress(`search: ${kind}, ${name}`)
+      for (let n = 0; n < plan.searches / 10; n++) await search(ask(vocabulary, random))
+      const durations = createDurations()
+      let results = 0
+      for (let n = 0; n < plan.searches; n++) {
+        const q = ask(vocabulary, random)
+        const began = performance.now()
+        results += await search(q)
+        durations.record(performance.now() - began)
+      }
+      kinds.push({
+        name: `${kind}, ${name}`,
+        searchMs: durations.percentiles(),
+        results: results / plan.searches,
+      })
+    }
+  }
+  const { indexedPerSecond, indexBytes } = filled
+  return { ...plan, indexedPerSecond, indexBytesPerMessage: indexBytes / messages, kinds, failed }
+}
