@@ -16,7 +16,7 @@ export interface SearchPage {
 }
 
 /** Candidates of a window: each is opened for every page that shows some of it, at 10 to 20 µs. */
-const WINDOW = 200
+const WINDOW = 100
 /** Windows that a page goes through when few candidates match. Past it the page is short, and the next one goes on. */
 const MOST_WINDOWS = 4
 
