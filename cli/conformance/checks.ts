@@ -4,8 +4,20 @@ import { connection } from './checks/connection.ts'
 import { groups } from './checks/groups.ts'
 import { http } from './checks/http.ts'
 import { identity } from './checks/identity.ts'
+import { limits } from './checks/limits.ts'
 import { messages } from './checks/messages.ts'
 import { receipts } from './checks/receipts.ts'
 import { returning } from './checks/returning.ts'
+import { search } from './checks/search.ts'
 
-export const AREAS: readonly Area[] = [identity, connection, messages, receipts, returning, groups, http]
+export const AREAS: readonly Area[] = [
+  identity,
+  connection,
+  messages,
+  receipts,
+  returning,
+  groups,
+  http,
+  search,
+  limits,
+]

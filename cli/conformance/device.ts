@@ -1,5 +1,6 @@
 /** One device on one socket: sends frames, and waits for frames. Knows the protocol, and nothing of ours. */
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { composeMessage, type Frame, textBody } from './message.ts'
 
@@ -19,7 +20,10 @@ export interface Device {
   /** The first frame that matches, of those that came and of those to come. */
   get(match: Match): Promise<Frame>
   all(match: Match): readonly Frame[]
-  /** Sends a frame with a `ref` of its own, and resolves with what answers it: an error too. */
+  /**
+   * Sends a frame with a `ref` of its own, and resolves with what answers it: an error too. What the server calls retryable is
+   * sent again when it says, as a careful client does.
+   */
   ask(frame: Frame): Promise<Frame>
   /** Sends a text; resolves with its `sent`. */
   say(conversationId: string, text: string): Promise<Frame>
@@ -37,15 +41,18 @@ export interface OpenOptions {
   readonly subprotocols?: readonly string[]
   /** Of the query; without it the device is called `default`. */
   readonly device?: string
+  /** More of the query. */
+  readonly query?: Readonly<Record<string, string>>
   readonly patienceMs: number
 }
 
 /** Resolves when the socket is open. Rejects with a `Refused`. */
 export async function openDevice(options: OpenOptions): Promise<Device> {
   const { userId, patienceMs, device: deviceId = 'default' } = options
-  const query = options.device === undefined ? '' : `?device=${encodeURIComponent(options.device)}`
+  const named = options.device === undefined ? {} : { device: options.device }
+  const query = new URLSearchParams({ ...named, ...options.query })
   const socket = new WebSocket(
-    `${options.url}/v1/ws${query}`,
+    `${options.url}/v1/ws?${query}`,
     [SUBPROTOCOL, ...(options.subprotocols ?? [])],
     options.headers ? { headers: { ...options.headers } } : {},
   )
@@ -97,10 +104,15 @@ export async function openDevice(options: OpenOptions): Promise<Device> {
         look()
       }),
     all: (match) => frames.filter(matcher(match)),
-    ask: (frame) => {
-      const ref = `ask ${++refs}`
-      device.send({ ...frame, ref })
-      return device.get({ ref })
+    ask: async (frame) => {
+      const end = Date.now() + patienceMs
+      for (;;) {
+        const ref = `ask ${++refs}`
+        device.send({ ...frame, ref })
+        const answer = await device.get({ ref })
+        if (answer.t !== 'error' || !answer.retryable || Date.now() > end) return answer
+        await sleep(answer.retryAfterMs ?? 1000)
+      }
     },
     say: async (conversationId, text) => {
       const answer = await device.ask({

@@ -63,14 +63,22 @@ export function createStage({ tokens, urls, patienceMs }: StageOptions) {
     path: string,
     { token, body }: { readonly token?: string; readonly body?: object } = {},
   ): Promise<Answer> {
-    const response = await fetch(new URL(path, nextUrl()), {
+    const request = {
       method,
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body ? { 'content-type': 'application/json' } : {}),
       },
       ...(body ? { body: JSON.stringify(body) } : {}),
-    })
+    }
+    const end = Date.now() + patienceMs
+    let response = await fetch(new URL(path, nextUrl()), request)
+    // As a careful client: again, when the server says.
+    while (response.headers.has('retry-after') && Date.now() < end) {
+      await response.arrayBuffer()
+      await sleep(Number(response.headers.get('retry-after')) * 1000)
+      response = await fetch(new URL(path, nextUrl()), request)
+    }
     const text = await response.text()
     const contentType = response.headers.get('content-type') ?? ''
     return {

@@ -60,6 +60,16 @@ export const identity: Area = {
       const device = await open({ headers: { authorization: `Bearer ${token}` } })
       assert.equal((await device.closed).code, 4401)
     }),
+    check('an open socket is given a new token, of the same person only', async ({ people }) => {
+      const [ann, ben] = await people('ann', 'ben')
+      const device = await ann.connect()
+      const renewed = await device.ask({ t: 'renew', token: ann.token })
+      assert.equal(renewed.t, 'renewed', JSON.stringify(renewed))
+      assert.ok(renewed.expiresAt > Date.now())
+      assert.equal((await device.ask({ t: 'renew', token: ben.token })).code, 'forbidden')
+      assert.equal((await device.ask({ t: 'renew', token: 'garbage' })).code, 'unauthorized')
+      await device.settled()
+    }),
     check('a ticket opens one socket, once, and is not echoed', async ({ people, open, patienceMs }) => {
       const [ann] = await people('ann')
       const { status, body } = await ann.call('POST', '/v1/ws-tickets')
