@@ -13,6 +13,7 @@ import { conversationRoutes } from './routes/conversations.ts'
 import { healthRoutes } from './routes/health.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { messageRoutes } from './routes/messages.ts'
+import { peopleRoutes } from './routes/people.ts'
 import { searchRoutes } from './routes/search.ts'
 import { syncRoutes } from './routes/sync.ts'
 import { ticketRoutes } from './routes/tickets.ts'
@@ -49,9 +50,10 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     authenticated.addHook('onRequest', requireBearer(deps.verifyToken))
     authenticated.addHook('onRequest', limitPerson(deps))
     await authenticated.register(conversationRoutes(deps))
-    await authenticated.register(messageRoutes(deps))
+    await authenticated.register(messageRoutes(deps, gateway.presence))
     await authenticated.register(inboxRoutes(deps))
     await authenticated.register(searchRoutes(deps))
+    await authenticated.register(peopleRoutes(deps, gateway.presence))
     await authenticated.register(ticketRoutes(deps))
     await authenticated.register(syncRoutes(gateway.polls))
   })

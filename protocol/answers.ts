@@ -128,6 +128,16 @@ export const inboxPage = z.object({
   next,
 })
 
+export const presence = z
+  .object({ userId, online: z.boolean(), lastSeen: millis.nullable() })
+  .meta({ description: 'As the caller may see it; `lastSeen` is null where it is not shared, or never was.' })
+
+export const privacy = z
+  .object({ lastSeen: z.enum(['shared', 'hidden']), readReceipts: z.enum(['shared', 'hidden']) })
+  .meta({
+    description: 'What others are shown of the caller. Who hides something does not see it of others.',
+  })
+
 export const socketTicket = z.object({ ticket: z.string(), expiresInSeconds: z.int() })
 
 export const syncPage = z

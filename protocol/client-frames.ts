@@ -1,6 +1,6 @@
 /** What clients send over the WebSocket. Unknown fields are dropped, unknown types are a `bad_frame`. */
 import { z } from 'zod'
-import { conversationId, messageId, millis, nonce } from '../domain/fields.ts'
+import { conversationId, messageId, millis, nonce, userId } from '../domain/fields.ts'
 import { body } from './body.ts'
 import { position, ref, upTo } from './fields.ts'
 
@@ -26,6 +26,17 @@ const read = z.object({ t: z.literal('read'), conversationId, upTo, ref: ref.opt
 const deleteMessage = z
   .object({ t: z.literal('delete'), ref, conversationId, messageId })
   .meta({ description: 'Delete for everyone; sender only. Answered by `deleted`.' })
+const typing = z.object({ t: z.literal('typing'), conversationId }).meta({
+  description:
+    'The person is typing. Told to the members who are online, at most once in 3 s; more are dropped silently.',
+})
+const active = z.object({ t: z.literal('active') }).meta({
+  description: 'The person is using the app: moves when they were last seen. Once a minute is enough.',
+})
+const watch = z.object({ t: z.literal('watch'), userIds: z.array(userId) }).meta({
+  description:
+    'Presence of these people, from now on; replaces the list. Answered by their current `presence`.',
+})
 const ack = z.object({ t: z.literal('ack'), position }).meta({
   description: 'This device has kept all it was sent up to here; take positions from `live` and `pong`.',
 })
@@ -35,11 +46,24 @@ const renew = z.object({ t: z.literal('renew'), ref: ref.optional(), token: z.st
 })
 const ping = z.object({ t: z.literal('ping') }).meta({ description: 'Answered by `pong`.' })
 
-export const clientFrame = z.discriminatedUnion('t', [send, delivered, read, deleteMessage, ack, renew, ping])
+export const clientFrame = z.discriminatedUnion('t', [
+  send,
+  delivered,
+  read,
+  deleteMessage,
+  typing,
+  active,
+  watch,
+  ack,
+  renew,
+  ping,
+])
 
 export type SendFrame = z.infer<typeof send>
 export type AcknowledgeFrame = z.infer<typeof delivered> | z.infer<typeof read>
 export type DeleteFrame = z.infer<typeof deleteMessage>
+export type TypingRequest = z.infer<typeof typing>
+export type WatchFrame = z.infer<typeof watch>
 export type AckFrame = z.infer<typeof ack>
 export type RenewFrame = z.infer<typeof renew>
 export type ClientFrame = z.infer<typeof clientFrame>

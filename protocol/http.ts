@@ -18,6 +18,7 @@ const seqInUrl = z.coerce
 const userIds = z.array(userId).max(LIMITS.groupMembers + 1)
 
 export const conversationPath = z.object({ id: conversationId })
+export const userPath = z.object({ id: userId })
 export const memberPath = z.object({ id: conversationId, userId })
 export const messagePath = z.object({ id: conversationId, seq: seqInUrl })
 
@@ -39,6 +40,10 @@ export const changeMember = z.object({ role: z.enum(['admin', 'member']) })
 export const addMembers = z.object({ userIds: userIds.min(1) })
 
 export const sendMessage = z.object({ messageId, nonce, clientAt: millis, body, deviceId })
+
+const sharing = z.enum(['shared', 'hidden'])
+/** What is absent stays as it is. */
+export const privacyChange = z.object({ lastSeen: sharing.optional(), readReceipts: sharing.optional() })
 
 export const inboxQuery = z.object({ after: z.string().max(64).optional(), limit })
 

@@ -19,6 +19,8 @@ export const LIMITS = {
   /** UTF-16 code units of a search, and words in it (characters, where words are not spaced). */
   searchCharacters: 256,
   searchWords: 32,
+  /** People whose presence one device watches. */
+  watchedPeople: 500,
   /** Rows of one page of an inbox, a history or a search. */
   pageSize: 200,
   /** Bytes of the body of an HTTP request: a group of 1,024 people with the longest ids is 134 KB of JSON. */

@@ -125,6 +125,18 @@ const conversation = z
 const renewed = z
   .object({ t: z.literal('renewed'), ref: ref.exactOptional(), expiresAt: millis })
   .meta({ description: 'The new token counts from now on, and ends at `expiresAt`.' })
+const presence = z
+  .object({
+    t: z.literal('presence'),
+    userId,
+    online: z.boolean(),
+    lastSeen: millis.nullable().meta({ description: 'Null: never seen, or not shown to this person.' }),
+  })
+  .meta({ description: 'Somebody who is watched, as they are now; at most once a second each.' })
+
+const typing = z
+  .object({ t: z.literal('typing'), conversationId, userId })
+  .meta({ description: 'Somebody is typing. It is over when their message comes, or after a few seconds.' })
 
 const error = z
   .object({
@@ -151,6 +163,8 @@ export const serverFrame = z.discriminatedUnion('t', [
   memberChange,
   conversation,
   renewed,
+  presence,
+  typing,
   error,
   pong,
 ])
@@ -165,6 +179,8 @@ export type DeletedFrame = Readonly<z.infer<typeof deleted>>
 export type MemberFrame = Readonly<z.infer<typeof memberChange>>
 export type ConversationFrame = Readonly<z.infer<typeof conversation>>
 export type RenewedFrame = Readonly<z.infer<typeof renewed>>
+export type PresenceFrame = Readonly<z.infer<typeof presence>>
+export type TypingFrame = Readonly<z.infer<typeof typing>>
 export type ErrorFrame = Readonly<z.infer<typeof error>>
 export type PongFrame = Readonly<z.infer<typeof pong>>
 
@@ -178,5 +194,7 @@ export type ServerFrame =
   | MemberFrame
   | ConversationFrame
   | RenewedFrame
+  | PresenceFrame
+  | TypingFrame
   | ErrorFrame
   | PongFrame

@@ -1,6 +1,7 @@
 /** How a session comes in and goes out, on a socket or by long poll: who is found by other nodes, and who is the newest. */
 import type { Ledger } from '../../ledger/ledger.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+import type { Presence } from '../presence/presence.ts'
 import type { Claims } from './claims.ts'
 import type { DevicePositions, DeviceStarted } from './device-positions.ts'
 import type { Expiry } from './expiry.ts'
@@ -14,6 +15,7 @@ export interface AdmissionDeps {
   readonly positions: DevicePositions
   readonly claims: Claims
   readonly expiry: Expiry
+  readonly presence: Pick<Presence, 'arrived' | 'left' | 'loadPrivacy'>
   readonly report: (error: unknown) => void
 }
 
@@ -28,7 +30,7 @@ export interface Admission {
 }
 
 export function createAdmission(deps: AdmissionDeps): Admission {
-  const { hub, directory, ledger, positions, claims, expiry, report } = deps
+  const { hub, directory, ledger, positions, claims, expiry, presence, report } = deps
   const found = new WeakMap<Session, Promise<void>>()
   return {
     admit: async (session) => {
@@ -37,8 +39,12 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       expiry.expect(session.expiresAt)
       const added = directory.add(userId, deviceId)
       found.set(session, added)
+      presence.arrived(session, added)
       await added
-      const started = await positions.start(userId, deviceId, await ledger.head())
+      const [started] = await Promise.all([
+        ledger.head().then((head) => positions.start(userId, deviceId, head)),
+        presence.loadPrivacy(session),
+      ])
       session.claim = started.claim
       void claims.tell([session])
       return started
@@ -48,10 +54,10 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       session.closed()
       hub.remove(session)
       // Not before it is there: a removal that comes first would remove nothing.
-      found
-        .get(session)
-        ?.then(() => directory.remove(userId, deviceId))
-        .catch(report)
+      const removed = found.get(session)?.then(() => directory.remove(userId, deviceId))
+      if (!removed) return
+      removed.catch(report)
+      presence.left(session, removed)
     },
   }
 }

@@ -11,6 +11,8 @@ import {
   type DeleteFrame,
   type RenewFrame,
   type SendFrame,
+  type TypingRequest,
+  type WatchFrame,
 } from '../../protocol/client-frames.ts'
 import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
 import { ref as refSchema } from '../../protocol/fields.ts'
@@ -20,6 +22,8 @@ import { isValid, millisOf } from '../auth/identity.ts'
 import type { HeldReceipts } from '../load/held-receipts.ts'
 import type { Load } from '../load/load.ts'
 import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/commands.ts'
+import type { Presence } from '../presence/presence.ts'
+import type { Typing } from '../presence/typing.ts'
 import { ApiProblem } from '../problem.ts'
 import type { FrameLimits } from './frame-limits.ts'
 import type { Renew } from './renewal.ts'
@@ -28,6 +32,8 @@ import type { Session } from './session.ts'
 export interface DispatchDeps {
   readonly handler: CommandHandler
   readonly load: Load
+  readonly presence: Pick<Presence, 'did' | 'watch'>
+  readonly typing: Pick<Typing, 'typed'>
   readonly heldReceipts: Pick<HeldReceipts, 'turn'>
   /** This device has kept everything up to here. */
   readonly keep: (session: Session, position: Position) => void
@@ -95,6 +101,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       return badFrame(session, limits, refOf(value), `${where?.path.join('.') || 'frame'}: ${where?.message}`)
     }
     deps.onFrame(parsed.data.t)
+    if (DONE_BY_THE_PERSON.has(parsed.data.t)) deps.presence.did(session)
     return perform(session, parsed.data).catch((error) => {
       if (error instanceof ApiProblem) {
         return refuse(session, refOf(value), error.code, error.message, error.retryAfterMs)
@@ -113,6 +120,12 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         return acknowledge(session, frame)
       case 'delete':
         return deleteMessage(session, frame)
+      case 'typing':
+        return typing(session, frame)
+      case 'active':
+        return
+      case 'watch':
+        return watch(session, frame)
       case 'ack':
         return keep(session, frame)
       case 'renew':
@@ -153,6 +166,18 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const answered = await handler.converse(conversationId, command)
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     answer(session, { t: 'deleted', ref, conversationId, messageId, ...answered.result })
+  }
+
+  async function typing(session: Session, { conversationId }: TypingRequest): Promise<void> {
+    const refusal = await deps.typing.typed(session.userId, conversationId)
+    if (refusal) refuse(session, undefined, refusal, 'you are in no such conversation')
+  }
+
+  function watch(session: Session, { userIds }: WatchFrame): void {
+    if (userIds.length > LIMITS.watchedPeople) {
+      return refuse(session, undefined, 'too_large', `at most ${LIMITS.watchedPeople} people are watched`)
+    }
+    deps.presence.watch(session, userIds)
   }
 
   async function keep(session: Session, { position }: AckFrame): Promise<void> {
@@ -225,11 +250,23 @@ const typeOf = (value: unknown): unknown => (value as { t?: unknown } | null)?.t
 
 const isOver = (session: Session): boolean => session.mode === 'closed'
 
+/** What a device does by itself (`delivered`, `ack`, `ping`, `watch`) says nothing of its person. */
+const DONE_BY_THE_PERSON: ReadonlySet<ClientFrame['t']> = new Set([
+  'send',
+  'read',
+  'delete',
+  'typing',
+  'active',
+])
+
 const KNOWN_TYPES: ReadonlySet<string> = new Set([
   'send',
   'delivered',
   'read',
   'delete',
+  'typing',
+  'active',
+  'watch',
   'ack',
   'renew',
   'ping',

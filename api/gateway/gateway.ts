@@ -7,6 +7,9 @@ import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { ApiDeps } from '../deps.ts'
 import { createHeldReceipts } from '../load/held-receipts.ts'
+import { createPresence, type Presence } from '../presence/presence.ts'
+import { createTyping } from '../presence/typing.ts'
+import type { SeenQuestion } from '../presence/whereabouts.ts'
 import { createAdmission } from './admission.ts'
 import { createCatchUp } from './catch-up.ts'
 import { type ClaimMessage, createClaims } from './claims.ts'
@@ -30,6 +33,7 @@ export interface GatewayDeps extends ApiDeps {
 export interface Gateway {
   readonly route: ReturnType<typeof socketRoute>
   readonly polls: Polls
+  readonly presence: Presence
   committed(committed: Committed): void
   /** Receipts that waited for a calmer moment are with the handler; later ones go there at once. */
   released(): Promise<void>
@@ -43,17 +47,24 @@ export interface Gateway {
 const COUNT_MS = 5_000
 
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
-  const { bus, directory, log, metrics, node } = deps
+  const { bus, directory, log, metrics, node, load } = deps
   const report = (error: unknown) => log.error({ err: error }, 'the gateway met an error')
-  const hub = createHub()
-  const push = createPush({ hub, bus, directory, refresh: deps.handler.refresh, report })
+  const hub = createHub((userId) => presence.acquaintancesChanged(userId))
+  const typing = createTyping({
+    handler: deps.handler,
+    tell: (announcement) => push.tell([announcement]),
+    allows: () => load.allows('typing'),
+  })
+  const { refresh } = deps.handler
+  const push = createPush({ hub, bus, directory, refresh, report, admitsTyping: typing.admits })
+  const presence = await createPresence({ ...deps, hub, allows: () => load.allows('presence'), report })
   const positions = createDevicePositions(deps.pool, report)
   const turns = createTurns()
   const catchUp = createCatchUp({ ...deps, turns, report })
   const gaps = createGaps({ ...deps, report })
   const claims = createClaims({ node, hub, bus, directory, report })
   const expiry = startExpiry(hub)
-  const admission = createAdmission({ ...deps, hub, positions, claims, expiry, report })
+  const admission = createAdmission({ ...deps, hub, positions, claims, expiry, presence, report })
 
   const frames = metrics.counter('triptick_frames_total', 'Frames received from clients.', ['type'])
   const events = metrics.counter('triptick_committed_events_total', 'Facts appended by this process.', [
@@ -61,10 +72,12 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   ])
   const sockets = metrics.gauge('triptick_sockets', 'Open WebSockets of this node.')
 
-  const heldReceipts = createHeldReceipts(deps.load)
+  const heldReceipts = createHeldReceipts(load)
   const dispatchDeps: DispatchDeps = {
     handler: deps.handler,
-    load: deps.load,
+    load,
+    presence,
+    typing,
     heldReceipts,
     keep: positions.keep,
     safePosition: positions.safe,
@@ -76,13 +89,18 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const polls = createPolls({ ...deps, positions, admission, expiry, turns, dispatchDeps })
 
   const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {
-    const message = JSON.parse(payload) as PushMessage | ResyncMessage | ClaimMessage | Nudge
+    const message = JSON.parse(payload) as PushMessage | ResyncMessage | ClaimMessage | SeenQuestion | Nudge
     switch (message.kind) {
       case 'push':
         return push.received(message)
       case 'resync':
-        for (const userId of message.userIds) for (const session of hub.sessionsOf(userId)) session.resync()
+        for (const userId of message.userIds) {
+          for (const session of hub.sessionsOf(userId)) session.resync()
+          presence.acquaintancesChanged(userId)
+        }
         return
+      case 'seen':
+        return presence.asked(message)
       case 'claim':
         return claims.received(message)
       case 'nudge': {
@@ -109,6 +127,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const socketDeps: SocketDeps = { ...deps, hub, admission, positions, catchUp, gaps, dispatch }
   return {
     route: socketRoute(socketDeps),
+    presence,
     polls,
     committed: (committed) => {
       push.committed(committed)
@@ -131,6 +150,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       offFoundAgain()
       await unsubscribe()
       await push.drained()
+      await presence.close()
       await positions.close()
     },
   }

@@ -16,7 +16,8 @@ export interface Hub {
 
 const NONE: readonly Session[] = []
 
-export function createHub(): Hub {
+/** `onMembers`: this person, who is here, was told that they came into a conversation, or that somebody else came or went. */
+export function createHub(onMembers: (userId: UserId) => void = () => {}): Hub {
   const byUser = new Map<UserId, Session[]>()
   let dirty: Session[] = []
   let size = 0
@@ -51,6 +52,7 @@ export function createHub(): Hub {
     sessionsOf: (userId) => byUser.get(userId) ?? NONE,
     deliver: (userId, delivery) => {
       for (const session of byUser.get(userId) ?? NONE) session.deliver(delivery)
+      if (delivery.place?.begins || delivery.place?.membership) onMembers(userId)
     },
     scheduleFlush: (session) => {
       if (dirty.length === 0) setImmediate(flushAll)

@@ -87,6 +87,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     },
     doubted: false,
     claim: undefined,
+    attendance: undefined,
     ping: () => {},
     terminate: end,
     resync: rouse,

@@ -38,17 +38,27 @@ export interface PushDeps {
   /** Another node has changed who is in it. */
   readonly refresh: (conversationId: ConversationId) => Promise<void>
   readonly report: (error: unknown) => void
+  /** Whether somebody's typing, told by another node, may be passed on. */
+  readonly admitsTyping?: (key: string) => boolean
 }
 
 export interface Push {
   committed(committed: Committed): void
+  tell(announcements: readonly Announcement[]): void
   /** A push from another node. */
   received(message: PushMessage): void
   /** Resolves when everything handed over so far is on its way. */
   drained(): Promise<void>
 }
 
-export function createPush({ hub, bus, directory, refresh, report }: PushDeps): Push {
+export function createPush({
+  hub,
+  bus,
+  directory,
+  refresh,
+  report,
+  admitsTyping = () => true,
+}: PushDeps): Push {
   const departures = createDepartures()
   let waiting: Announcement[] = []
   let sending: Promise<void> | undefined
@@ -64,7 +74,8 @@ export function createPush({ hub, bus, directory, refresh, report }: PushDeps): 
       } catch (error) {
         report(error)
         // Nobody knows where these people are: wherever they are, they should look for themselves.
-        const people = [...new Set(announcements.flatMap(({ recipients }) => recipients))]
+        const facts = announcements.filter(({ delivery }) => delivery.typing === undefined)
+        const people = [...new Set(facts.flatMap(({ recipients }) => recipients))]
         for (const node of directory.peers()) ringDoorbell(node, people)
       }
     }
@@ -111,16 +122,19 @@ export function createPush({ hub, bus, directory, refresh, report }: PushDeps): 
     departures.note(delivery, recipients)
   }
 
+  function tell(announcements: readonly Announcement[]): void {
+    for (const { recipients, delivery } of announcements) deliver(recipients, delivery)
+    if (directory.peers().length === 0) return
+    waiting.push(...announcements)
+    sending ??= sendAll()
+  }
+
   return {
-    committed: (committed) => {
-      const announcements = announce(committed)
-      for (const { recipients, delivery } of announcements) deliver(recipients, delivery)
-      if (directory.peers().length === 0) return
-      waiting.push(...announcements)
-      sending ??= sendAll()
-    },
+    committed: (committed) => tell(announce(committed)),
+    tell,
     received: ({ pushes }) => {
       for (const { userIds, delivery } of pushes) {
+        if (delivery.typing !== undefined && !admitsTyping(delivery.typing)) continue
         const local = fromRemote(delivery)
         deliver(userIds, local)
         if (local.place?.membership) refresh(local.place.conversationId).catch(report)

@@ -14,6 +14,7 @@
 import type { WebSocket } from 'ws'
 import { type ConversationId, type DeviceId, NO_SEQ, type Seq, type UserId } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import type { Attendance } from '../presence/attendance.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 
 /** Where a frame stands in its conversation; receipts stand nowhere. */
@@ -36,6 +37,8 @@ export interface Delivery {
   readonly place?: Place
   /** This device knows it already; it only moves on. */
   readonly exceptDevice?: DeviceId
+  /** Somebody is typing: who, and where. The first thing that is left out. */
+  readonly typing?: string
 }
 
 export type SessionMode = 'catching-up' | 'live' | 'behind' | 'closed'
@@ -76,6 +79,8 @@ export interface Session {
   doubted: boolean
   /** Of several sessions of this device the highest stays (`claims.ts`); taken while the session is started. */
   claim: bigint | undefined
+  /** What is known of its person's being here; set when it is in the hub. */
+  attendance: Attendance | undefined
   startCatchingUp(): void
   /** The missed has been sent up to `position`: send what waited. `false` if something is missing again. */
   settle(position: Position, live: string): boolean
@@ -105,6 +110,8 @@ interface SessionDeps {
 
 /** A reader that has not taken this much is too slow to be pushed to. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024
+/** A reader who has not taken this much has no use for who is typing. */
+const TYPING_BACKLOG_BYTES = 16 * 1024
 /** What may wait while a session catches up; beyond it the session catches up once more. */
 const MAX_PENDING = 2000
 /** Early frames that a session holds; more are no longer a matter of overtaking. */
@@ -223,6 +230,7 @@ export function createSession(deps: SessionDeps): SocketSession {
       if (mode !== 'closed') deps.onResync(session)
     },
     deliver: (delivery) => {
+      if (delivery.typing !== undefined && (mode !== 'live' || outbox.backlog > TYPING_BACKLOG_BYTES)) return
       if (mode === 'live') deliverNow(delivery)
       else if (mode === 'catching-up') {
         if (pending.length < MAX_PENDING) pending.push(delivery)
@@ -240,6 +248,7 @@ export function createSession(deps: SessionDeps): SocketSession {
     fallBehind,
     doubted: false,
     claim: undefined,
+    attendance: undefined,
     startCatchingUp: () => {
       if (mode === 'closed') return
       // What is held is in the ledger already, and so in what is about to be read.

@@ -27,8 +27,8 @@ import { createSession, type Session, type SocketSession } from './session.ts'
 
 export const SUBPROTOCOL = 'triptick.v1'
 const TICKET_PREFIX = 'ticket.'
-/** A client that gives no sign of life is pinged this often. */
-export const HEARTBEAT_MS = 25_000
+/** How often a client should give a sign of life; after six times this without one its device is offline (`heartbeat.ts`). */
+export const HEARTBEAT_MS = 5_000
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
 

@@ -12,6 +12,7 @@ export const TAGS = {
   conversations: 'Who talks to whom.',
   messages: 'Sending, history, and to whom a message went.',
   search: 'Finding what was said, and where one was mentioned.',
+  people: 'Who is there, and what people show of themselves.',
   connection: 'How a WebSocket is opened. What is spoken on it: [the frames](/docs/frames).',
   operations: 'For load balancers and monitoring.',
 } as const

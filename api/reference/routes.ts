@@ -4,12 +4,14 @@ import { connectionReference } from './routes/connection.ts'
 import { conversationReference } from './routes/conversations.ts'
 import { messageReference } from './routes/messages.ts'
 import { operationsReference } from './routes/operations.ts'
+import { peopleReference } from './routes/people.ts'
 import { searchReference } from './routes/search.ts'
 
 export const ROUTES: RouteDescriptions = {
   ...conversationReference,
   ...messageReference,
   ...searchReference,
+  ...peopleReference,
   ...connectionReference,
   ...operationsReference,
 }

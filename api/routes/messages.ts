@@ -10,13 +10,15 @@ import type { ApiDeps } from '../deps.ts'
 import { sendCommand } from '../messages/commands.ts'
 import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 import { historyPageView, historyView } from '../messages/views.ts'
+import type { Presence } from '../presence/presence.ts'
 import { ApiProblem } from '../problem.ts'
 import { resultOf } from './answer.ts'
 import { caughtUp } from './caught-up.ts'
+import { definedOf } from './defined.ts'
 import { requireMembership } from './require-membership.ts'
 
 export const messageRoutes =
-  (deps: ApiDeps): FastifyPluginAsyncZod =>
+  (deps: ApiDeps, presence: Pick<Presence, 'didWithoutSession'>): FastifyPluginAsyncZod =>
   async (app) => {
     const { pool, handler, contentKeys, load } = deps
 
@@ -29,6 +31,7 @@ export const messageRoutes =
         if (!load.allows('send'))
           throw new ApiProblem('overloaded', 'too much to do just now', load.retryAfterMs())
         const { deviceId, ...message } = request.body
+        presence.didWithoutSession(sub)
         const command = sendCommand({ conversationId, ...message }, sub, deviceId)
         if ('code' in command) throw new ApiProblem(command.code, command.message)
         const began = load.began()
@@ -86,10 +89,3 @@ export const messageRoutes =
 
 /** The same for what is not there and for what is not theirs to see. */
 const noSuchMessage = () => new ApiProblem('not_found', 'no such message for you')
-
-/** Without the keys that are absent, as `exactOptionalPropertyTypes` wants it. */
-function definedOf<T extends object>(query: T) {
-  return Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>
-  }
-}

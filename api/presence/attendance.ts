@@ -1,0 +1,184 @@
+/**
+ * Who came, who went, who did something: turned into facts of `user-<id>`, off the path of messages. Knows no watcher.
+ *
+ * The facts wait here, person by person, and a few people at a time are recorded: a storm of connects takes its time, and
+ * sends do not wait behind it. Times are those at which it happened. What a process that dies leaves unrecorded is noticed by
+ * another (`lost-devices.ts`).
+ */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LRUCache } from 'lru-cache'
+import type { Privacy } from '../../domain/events.ts'
+import type { DeviceId, Millis, UserId } from '../../domain/ids.ts'
+import type { UserCommand } from '../../domain/user/commands.ts'
+import { SEEN_EVERY_MS } from '../../domain/user/decide.ts'
+import { EVERYTHING_SHARED } from '../../domain/user/state.ts'
+import type { CommandHandler } from '../../ledger/handle-command.ts'
+import type { Addressed } from '../../ledger/mailbox/contract.ts'
+
+/** What a session knows of its person; shared by nobody else. */
+export interface Attendance {
+  /** Names this connection in its facts. */
+  readonly connection: string
+  /** When the person last did something here. */
+  seenAt: Millis
+  /** When that was last handed on to be recorded. */
+  recordedAt: Millis
+  privacy: Privacy
+}
+
+interface Attending {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  attendance: Attendance | undefined
+}
+
+export interface AttendanceRegister {
+  /** With what the connections of this process begin. */
+  readonly prefix: string
+  arrived(session: Attending): void
+  left(session: Attending): void
+  /** The person did something, on this session or without one. */
+  did(session: Attending): void
+  didWithoutSession(userId: UserId): void
+  /** Of people who left, or acted without a session, a while ago at most. */
+  lastSeenHere(userId: UserId): Millis | undefined
+  /** To be recorded behind what waits of this person. */
+  record(userId: UserId, command: Addressed<UserCommand>): void
+  /** Records what waits, as far as that is done within `patienceMs`. */
+  close(patienceMs: number): Promise<void>
+}
+
+/** People recorded together: one commit of the ledger, about 10 ms. */
+const AT_ONCE = 16
+/** Between them: at most some 300 people a second. */
+const PAUSE_MS = 50
+const RETRY_MS = 1_000
+/** About 100 bytes each. */
+const REMEMBERED = 20_000
+
+const now = (): Millis => Date.now() as Millis
+
+export function createAttendanceRegister(
+  handler: Pick<CommandHandler, 'attend'>,
+  node: string,
+  report: (error: unknown) => void,
+): AttendanceRegister {
+  const prefix = `${randomBytes(6).toString('base64url')}.`
+  let connections = 0
+  const waiting = new Map<UserId, Addressed<UserCommand>[]>()
+  const elsewhere = new LRUCache<UserId, { seenAt: Millis; recordedAt: Millis }>({ max: REMEMBERED })
+  let working: Promise<void> | undefined
+  let closing = false
+
+  function record(userId: UserId, command: Addressed<UserCommand>): void {
+    const before = waiting.get(userId)
+    if (before) before.push(command)
+    else waiting.set(userId, [command])
+    if (!closing) working ??= work()
+  }
+
+  async function work(): Promise<void> {
+    while (waiting.size > 0 && !closing) {
+      // First, so that those who come together are recorded together.
+      await sleep(PAUSE_MS)
+      const all = await recordSome()
+      if (!all) await sleep(RETRY_MS)
+    }
+    working = undefined
+  }
+
+  /** Whether the ledger took them. */
+  async function recordSome(): Promise<boolean> {
+    const people = [...waiting].slice(0, AT_ONCE)
+    for (const [userId] of people) waiting.delete(userId)
+    const taken = await Promise.all(people.map(([userId, commands]) => recordAll(userId, commands)))
+    return taken.every((one) => one)
+  }
+
+  async function recordAll(userId: UserId, commands: readonly Addressed<UserCommand>[]): Promise<boolean> {
+    try {
+      const answers = await Promise.all(commands.map((command) => handler.attend(userId, command)))
+      const refused = commands.filter((_, index) => answers[index]?.kind !== 'done')
+      // That somebody was seen is seen again soon; connections are not.
+      const again = refused.filter(({ type }) => type !== 'see')
+      if (again.length > 0) waiting.set(userId, [...again, ...(waiting.get(userId) ?? [])])
+      return refused.length === 0
+    } catch (error) {
+      report(error)
+      return false
+    }
+  }
+
+  function connectionCommand(
+    session: Attending,
+    connection: string,
+  ): Omit<Addressed<UserCommand>, 'type'> & {
+    readonly deviceId: DeviceId
+    readonly connection: string
+    readonly node: string
+  } {
+    const { userId, deviceId } = session
+    const envelope = { commandId: connection, actorId: userId, actorKind: 'user', deviceId } as const
+    return { at: now(), deviceId, connection, node, envelope }
+  }
+
+  const seen = (userId: UserId, at: Millis, deviceId?: DeviceId): Addressed<UserCommand> => ({
+    type: 'see',
+    at,
+    ...(deviceId === undefined ? {} : { deviceId }),
+    envelope: {
+      commandId: `see ${userId} ${at}`,
+      actorId: userId,
+      actorKind: 'user',
+      ...(deviceId === undefined ? {} : { deviceId }),
+    },
+  })
+
+  function didWithoutSession(userId: UserId): void {
+    const at = now()
+    const before = elsewhere.get(userId)
+    const due = before === undefined || at - before.recordedAt >= SEEN_EVERY_MS
+    elsewhere.set(userId, { seenAt: at, recordedAt: due ? at : before.recordedAt })
+    if (due) record(userId, seen(userId, at))
+  }
+
+  return {
+    prefix,
+    arrived: (session) => {
+      const connection = `${prefix}${++connections}`
+      const at = now()
+      session.attendance = { connection, seenAt: at, recordedAt: at, privacy: EVERYTHING_SHARED }
+      record(session.userId, { type: 'connect', ...connectionCommand(session, connection), at })
+    },
+    left: (session) => {
+      const { userId, attendance } = session
+      if (!attendance) return
+      const { connection, seenAt } = attendance
+      elsewhere.set(userId, { seenAt, recordedAt: seenAt })
+      record(userId, {
+        type: 'disconnect',
+        ...connectionCommand(session, connection),
+        reason: 'closed',
+        seenAt,
+      })
+    },
+    did: ({ userId, deviceId, attendance }) => {
+      if (!attendance) return didWithoutSession(userId)
+      const at = now()
+      attendance.seenAt = at
+      if (at - attendance.recordedAt < SEEN_EVERY_MS) return
+      attendance.recordedAt = at
+      record(userId, seen(userId, at, deviceId))
+    },
+    didWithoutSession,
+    lastSeenHere: (userId) => elsewhere.get(userId)?.seenAt,
+    record,
+    close: async (patienceMs) => {
+      closing = true
+      const deadline = performance.now() + patienceMs
+      await working
+      while (waiting.size > 0 && performance.now() < deadline) if (!(await recordSome())) break
+    },
+  }
+}

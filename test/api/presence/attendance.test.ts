@@ -1,0 +1,85 @@
+import { expect, test, vi } from 'vitest'
+import { type Attendance, createAttendanceRegister } from '../../../api/presence/attendance.ts'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import type { CommandHandler } from '../../../ledger/handle-command.ts'
+
+type Attend = CommandHandler['attend']
+
+const PHONE = 'phone' as DeviceId
+const person = (name: string) => ({
+  userId: name as UserId,
+  deviceId: PHONE,
+  attendance: undefined as Attendance | undefined,
+})
+const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000 })
+
+/** A register on a handler that takes everything, until `answer` says otherwise. */
+function given(answer: () => { kind: string } = () => ({ kind: 'done' })) {
+  const recorded: string[] = []
+  const seen = { underWay: 0, most: 0 }
+  const attend = (async (userId: UserId, command: { type: string }) => {
+    seen.underWay++
+    seen.most = Math.max(seen.most, seen.underWay)
+    await new Promise(setImmediate)
+    seen.underWay--
+    const answered = answer()
+    if (answered.kind === 'done') recorded.push(`${userId} ${command.type}`)
+    return answered
+  }) as unknown as Attend
+  const register = createAttendanceRegister({ attend }, 'n1', () => {})
+  return { register, recorded, seen }
+}
+
+test('of a thousand people who come at once is recorded a few at a time', async () => {
+  const { register, recorded, seen } = given()
+  for (let n = 0; n < 1000; n++) register.arrived(person(`p${n}`))
+  expect(recorded).toEqual([])
+  await until(() => expect(recorded.length).toBeGreaterThan(100))
+  expect(seen.most).toBeLessThanOrEqual(16)
+  await register.close(20_000)
+  expect(new Set(recorded).size).toBe(1000)
+})
+
+test('what happens to one person is recorded in its order, with connections of names of their own', async () => {
+  const { register, recorded } = given()
+  const [one, two] = [person('ann'), person('ann')]
+  register.arrived(one)
+  register.arrived(two)
+  register.left(one)
+  await register.close(20_000)
+  expect(recorded).toEqual(['ann connect', 'ann connect', 'ann disconnect'])
+  expect(one.attendance?.connection).not.toBe(two.attendance?.connection)
+  expect(one.attendance?.connection.startsWith(register.prefix)).toBe(true)
+})
+
+test('while the ledger does not answer connections wait, and being seen does not', async () => {
+  let broken = true
+  const { register, recorded } = given(() => ({ kind: broken ? 'unavailable' : 'done' }))
+  const ann = person('ann')
+  register.arrived(ann)
+  register.didWithoutSession(ann.userId)
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(recorded).toEqual([])
+  broken = false
+  register.left(ann)
+  await until(() => expect(recorded).toEqual(['ann connect', 'ann disconnect']))
+})
+
+test('what cannot be recorded in time is left when the node stops', async () => {
+  const { register } = given(() => ({ kind: 'unavailable' }))
+  register.arrived(person('ann'))
+  const since = performance.now()
+  await register.close(200)
+  expect(performance.now() - since).toBeLessThan(10_000)
+})
+
+test('somebody who acts again and again is handed on once a minute, and remembered to the millisecond', async () => {
+  const { register, recorded } = given()
+  const ann = person('ann')
+  register.arrived(ann)
+  for (let n = 0; n < 100; n++) register.did(ann)
+  for (let n = 0; n < 100; n++) register.didWithoutSession('bob' as UserId)
+  await register.close(20_000)
+  expect(recorded).toEqual(['ann connect', 'bob see'])
+  expect(ann.attendance?.seenAt).toBeGreaterThanOrEqual(ann.attendance?.recordedAt as number)
+})
