@@ -4,11 +4,12 @@ import type { IdleResult } from './idle/measure.ts'
 import { measureIdle } from './idle/measure.ts'
 import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
 import { describeMachine, type Machine } from './machine/machine.ts'
+import { measureOverload, type OverloadPlan, type OverloadReport } from './overload/measure.ts'
 import { type AppendReport, type BenchReport, type LivesReport, whatBroke } from './report/report.ts'
 import { measureSearch, type SearchPlan, type SearchReport } from './search/measure.ts'
 import type { BenchContext } from './system-under-test.ts'
 
-export const SUITES = ['lives', 'append', 'idle', 'search'] as const
+export const SUITES = ['lives', 'append', 'idle', 'search', 'overload'] as const
 export type Suite = (typeof SUITES)[number]
 
 export interface BenchPlan {
@@ -18,6 +19,7 @@ export interface BenchPlan {
   readonly appendSeconds: number
   readonly idleSockets: number
   readonly search: SearchPlan
+  readonly overload: OverloadPlan
 }
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
@@ -30,6 +32,7 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
   let append: AppendReport | undefined
   let idle: IdleResult | undefined
   let search: SearchReport | undefined
+  let overload: OverloadReport | undefined
 
   if (plan.suites.includes('lives')) lives = await livesSuite(plan, context, meetMachine)
   if (plan.suites.includes('append')) {
@@ -50,6 +53,13 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     search = await measureSearch(plan.search, system, context.progress)
     await system.stop()
   }
+  if (plan.suites.includes('overload')) {
+    context.progress('overload: what the system can do')
+    const system = await context.startSystem()
+    await meetMachine(system.databaseUrl)
+    overload = await measureOverload(plan.overload, system, context)
+    await system.stop()
+  }
   if (!machine) throw new Error('no suite was run')
   return {
     machine,
@@ -59,10 +69,12 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     ...(append ? { append } : {}),
     ...(idle ? { idle } : {}),
     ...(search ? { search } : {}),
+    ...(overload ? { overload } : {}),
     broken: whatBroke({
       ...(lives ? { lives } : {}),
       ...(append ? { append } : {}),
       ...(search ? { search } : {}),
+      ...(overload ? { overload } : {}),
     }),
   }
 }

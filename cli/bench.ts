@@ -20,12 +20,13 @@ interface BenchOptions {
   readonly acks: 'each' | 'range'
   readonly sockets?: number
   readonly messages?: number
+  readonly capacity?: number
   readonly json?: string
   readonly quick?: true
   readonly cpuProf?: string
 }
 
-const SUITE_NAMES = ['lives', 'append', 'idle', 'search', 'all'] as const
+const SUITE_NAMES = ['lives', 'append', 'idle', 'search', 'overload', 'all'] as const
 
 export function registerBench(program: Command): void {
   program
@@ -46,6 +47,11 @@ export function registerBench(program: Command): void {
     .option('--sockets <n>', 'idle: how many (default: 2000)', wholeNumber)
     .option('--messages <n>', 'search: over how many (default: 100000)', wholeNumber)
     .option(
+      '--capacity <n>',
+      'overload: messages a second that the system can do (default: measured)',
+      wholeNumber,
+    )
+    .option(
       '--json <file>',
       'write everything that was measured to a file (-: print it instead of the table)',
     )
@@ -61,9 +67,10 @@ Suites:
   append  the Postgres ledger alone, fsync on; the reference is plain INSERTs
   idle    memory of an idle socket; the reference is a bare ws server
   search  full-text search over HTTP; not part of "all"
+  overload  twice the capacity: sends answered in time, by sent or overloaded, no receipt missing; not part of "all"
 
 Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
-Exit code 1 if anything was lost, doubled or out of order.
+Exit code 1 if anything was lost, doubled or out of order, or answered too late under overload.
 
 Examples:
   npm run bench
@@ -141,6 +148,13 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     appendSeconds: options.seconds ?? (quick ? 1 : 5),
     idleSockets: options.sockets ?? 2000,
     search: { messages: options.messages ?? (quick ? 5_000 : 100_000), searches: quick ? 20 : 200 },
+    overload: {
+      pairs: common.pairs,
+      textBytes,
+      acks,
+      seconds: options.seconds ?? (quick ? 5 : 25),
+      ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
+    },
   }
 }
 

@@ -141,8 +141,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const { ref, conversationId, messageId } = frame
     const command = sendCommand(frame, session.userId, session.deviceId)
     if ('code' in command) return refuse(session, ref, command.code, command.message)
-    const began = load.began()
-    const answered = await handler.converse(conversationId, command).finally(() => load.ended(began))
+    load.began()
+    const answered = await handler.converse(conversationId, command).finally(load.ended)
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     const { seq, at } = answered.result
     answer(session, { t: 'sent', ref, conversationId, messageId, seq, at })

@@ -1,11 +1,13 @@
 /**
- * How much this node has to do, measured, and what it therefore leaves out (`shedding.ts`). Costs a send two readings of the
+ * How much this node has to do, measured, and what it therefore leaves out (`shedding.ts`). Costs a send one reading of the
  * clock; everything else happens once in `SAMPLE_MS`.
  *
  * Two things are measured, because each is blind where the other sees:
  * - how late the event loop is. Frames that wait in the buffers of the kernel are seen by nobody; they wait as long as a
  *   turn of the loop takes.
- * - how long sends take from frame to answer: the queue of their mailbox, the append queue and the disk are all in it.
+ * - how long the sends under way have to wait, from frame to answer: their number divided by how many are answered a second
+ *   (Little's law). The queue of their mailbox, the append queue and the disk are all in it, and it is known before anybody
+ *   has waited so long; the durations of those that were answered would tell it too late.
  */
 import type { Metrics } from '../../runtime/metrics.ts'
 import { createShedding, type LoadState, type Sheddable, STATES } from './shedding.ts'
@@ -14,9 +16,9 @@ export interface Load {
   readonly state: LoadState
   /** Whether there is room for one more of these now. For sends and sockets, ask for each one. */
   allows(what: Sheddable | 'socket'): boolean
-  /** A send is under way; returns what `ended` wants. */
-  began(): number
-  ended(began: number): void
+  /** A send is under way, until it is answered. */
+  began(): void
+  ended(): void
   /** When to come back, in milliseconds: later the more there is to do, and not everybody at once. */
   retryAfterMs(): number
   /** Looks at the signals; the timer's work. */
@@ -25,18 +27,19 @@ export interface Load {
 }
 
 const SAMPLE_MS = 100
-/** Pressure 1, each by itself. A loop so late and sends so slow leave room for an answer within a second. */
+/** Pressure 1, each by itself. A loop so late and sends that wait so long leave room for an answer within a second. */
 const LATE_MS = 400
-const SLOW_MS = 400
-/** Weight of the newest sample, and the most it may say: a single pause of the whole machine refuses no send. */
-const SMOOTHING = 0.2
-const MAX_SAMPLE_MS = 1_900
+const WAIT_MS = 250
+/** Weight of the newest sample, and the most pressure it may tell: a single pause of the whole machine refuses no send. */
+const SMOOTHING = 0.25
+const MAX_SAMPLE = 3.5
 /** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
 /** What sends under way may need, at the rate at which they are answered. */
-const ANSWERED_WITHIN_MS = 400
-const MIN_UNDER_WAY = 32
+const ANSWERED_WITHIN_MS = 300
+/** So few are no queue, however slow the machine. */
+const MIN_UNDER_WAY = 20
 /** For memory: some 10 KB each. */
 const MAX_UNDER_WAY = 20_000
 /** New sockets a second while sends are refused. */
@@ -54,13 +57,12 @@ export function createLoad(
 
   let sampledAt = clock()
   let pressure = 0
-  let lateMs = 0
-  let slowMs = 0
+  let late = 0
+  let wait = 0
   let perSecond = 0
   let underWay = 0
   /** Since the last sample. */
   let answered = 0
-  let answeredMs = 0
   let lastAnswerAt = sampledAt
   let sockets = 0
 
@@ -68,20 +70,24 @@ export function createLoad(
     const now = clock()
     const passed = Math.max(1, now - sampledAt)
     sampledAt = now
-    // A ledger that answers nothing has no durations; what waits has waited since the last answer.
-    if (underWay === 0) lastAnswerAt = now
-    const took = answered > 0 ? answeredMs / answered : underWay > 0 ? now - lastAnswerAt : 0
-    const late = Math.max(0, passed - SAMPLE_MS)
-    slowMs += SMOOTHING * (Math.min(MAX_SAMPLE_MS, took) - slowMs)
-    lateMs += SMOOTHING * (Math.min(MAX_SAMPLE_MS, late) - lateMs)
-    perSecond += SMOOTHING * ((answered * 1000) / passed - perSecond)
+    const rate = (answered * 1000) / passed
+    perSecond += SMOOTHING * (rate - perSecond)
+    const smoothed = (before: number, ms: number, most: number): number =>
+      before + SMOOTHING * (Math.min(MAX_SAMPLE, ms / most) - before)
+    late = smoothed(late, Math.max(0, passed - SAMPLE_MS), LATE_MS)
+    wait = smoothed(wait, waitMs(now, rate), WAIT_MS)
     answered = 0
-    answeredMs = 0
     sockets = (SOCKETS_PER_SECOND * SAMPLE_MS) / 1000
-    pressure = Math.max(lateMs / LATE_MS, slowMs / SLOW_MS)
+    pressure = Math.max(late, wait)
     shedding.update(pressure, now)
     pressureGauge.set(pressure)
     stateGauge.set(STATES.indexOf(shedding.state))
+  }
+
+  function waitMs(now: number, rate: number): number {
+    if (underWay < MIN_UNDER_WAY) return 0
+    // Where nothing is answered, it is the time since something was.
+    return rate > 0 ? (underWay * 1000) / rate : now - lastAnswerAt
   }
 
   function takesSend(): boolean {
@@ -114,14 +120,12 @@ export function createLoad(
       return isAllowed
     },
     began: () => {
-      underWay++
-      return clock()
+      if (underWay++ === 0) lastAnswerAt = sampledAt
     },
-    ended: (began) => {
+    ended: () => {
       underWay--
       answered++
-      lastAnswerAt = clock()
-      answeredMs += lastAnswerAt - began
+      lastAnswerAt = sampledAt
     },
     retryAfterMs: () => Math.round(RETRY_MS * (1 + Math.min(4, pressure)) * (0.5 + Math.random())),
     sample,

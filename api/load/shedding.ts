@@ -22,7 +22,7 @@ export type LoadState = (typeof STATES)[number]
 export type Sheddable = Exclude<LoadState, 'calm'>
 
 /** The pressure at which a state is entered. */
-const ENTERED_AT = { calm: 0, typing: 0.3, presence: 0.4, read: 0.5, delivered: 0.65, send: 1 } as const
+const ENTERED_AT = { calm: 0, typing: 0.5, presence: 0.6, read: 0.7, delivered: 0.85, send: 1 } as const
 /** Down only below this part of the pressure that leads up. */
 const LEFT_BELOW = 0.7
 export const CALM_MS = 500

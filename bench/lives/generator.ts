@@ -6,8 +6,8 @@ import { noTally } from './pair.ts'
 import type { LivesMessage, LivesRun, LivesSettings } from './settings.ts'
 import { closeSockets, connectPairs, type Party } from './sockets.ts'
 
-/** What has not been read this long after the end of a run is lost. */
-const DRAIN_LIMIT_MS = 15_000
+/** What has not been read this long after the end of a run is lost; after an overload there is more to catch up with. */
+const DRAIN_LIMIT_MS = { repeat: 15_000, count: 60_000 }
 
 /** Open loop: how often the generator looks for what is due. */
 const TICK_MS = 1
@@ -17,7 +17,7 @@ export async function generateLives(
   settings: LivesSettings,
   tell: (message: LivesMessage) => void,
 ): Promise<void> {
-  const { load, warmUpSeconds, runs, secondsPerRun } = settings
+  const { load, warmUpSeconds, runs, secondsPerRun, refusals = 'repeat' } = settings
   const recording = newRecording()
   const parties = await connectPairs(settings, {
     tally: recording.tally,
@@ -40,8 +40,15 @@ export async function generateLives(
     recording.running = true
     const cpu = process.cpuUsage()
     const began = performance.now()
-    if ('rate' in load) await openLoop(parties, load.rate, seconds, recording.durations.lag.record)
-    else {
+    if ('rate' in load) {
+      await openLoop({
+        parties,
+        rate: load.rate,
+        seconds,
+        countsFrom: refusals === 'count' ? 'written' : 'due',
+        recordLag: recording.durations.lag.record,
+      })
+    } else {
       for (const party of parties) party.write(load.inFlight)
       await sleep(seconds * 1000)
     }
@@ -49,8 +56,10 @@ export async function generateLives(
     const { user, system } = process.cpuUsage(cpu)
     const read = recording.read
     recording.running = false
-    await drain(parties)
-    const { sent, delivered, read: readMs, lag } = recording.durations
+    const drainBegan = performance.now()
+    await drain(parties, DRAIN_LIMIT_MS[refusals])
+    const drainSeconds = (performance.now() - drainBegan) / 1000
+    const { sent, delivered, read: readMs, refused, lag } = recording.durations
     return {
       messagesPerSecond: read / elapsed,
       verdict: { ...recording.tally },
@@ -59,7 +68,11 @@ export async function generateLives(
         delivered: delivered.percentiles(),
         read: readMs.percentiles(),
       },
-      ...('rate' in load ? { generatorLagMs: lag.percentiles() } : {}),
+      ...(refusals === 'count' ? { refusedMs: refused.percentiles() } : {}),
+      ...('rate' in load
+        ? { generatorLagMs: lag.percentiles(), writtenPerSecond: Math.round(load.rate * seconds) / elapsed }
+        : {}),
+      drainSeconds,
       generatorCpu: (user + system) / 1e6 / elapsed,
     }
   }
@@ -82,6 +95,7 @@ function newRecording(tally = noTally()) {
       sent: createDurations(),
       delivered: createDurations(),
       read: createDurations(),
+      refused: createDurations(),
       lag: createDurations(),
     },
   }
@@ -91,12 +105,19 @@ function newRecording(tally = noTally()) {
  * Message i is due at i/rate, whatever became of the ones before, and its latency counts from then: a system that stalls
  * is charged for what it kept waiting (no coordinated omission).
  */
-async function openLoop(
-  parties: readonly Party[],
-  rate: number,
-  seconds: number,
-  recordLag: (milliseconds: number) => void,
-): Promise<void> {
+async function openLoop({
+  parties,
+  rate,
+  seconds,
+  countsFrom,
+  recordLag,
+}: {
+  readonly parties: readonly Party[]
+  readonly rate: number
+  readonly seconds: number
+  readonly countsFrom: 'due' | 'written'
+  readonly recordLag: (milliseconds: number) => void
+}): Promise<void> {
   const start = performance.now()
   const total = Math.round(rate * seconds)
   for (let written = 0; written < total; ) {
@@ -105,14 +126,14 @@ async function openLoop(
       const due = start + (written * 1000) / rate
       if (due > now) break
       recordLag(now - due)
-      parties[written % parties.length]?.write(1, due)
+      parties[written % parties.length]?.write(1, countsFrom === 'due' ? due : now)
     }
     await sleep(TICK_MS)
   }
 }
 
-async function drain(parties: readonly Party[]): Promise<void> {
-  const deadline = performance.now() + DRAIN_LIMIT_MS
+async function drain(parties: readonly Party[], limitMs: number): Promise<void> {
+  const deadline = performance.now() + limitMs
   while (parties.some(({ pair }) => pair.inFlight > 0)) {
     if (performance.now() > deadline) {
       for (const { pair } of parties) pair.giveUp()

@@ -15,8 +15,10 @@ export interface Tally {
   doubled: number
   /** Not in the order of seq, or numbered in another order than they were written. */
   outOfOrder: number
-  /** Error frames. Retryable ones are repeated by the generator. */
+  /** Error frames. Retryable ones are repeated by the generator, unless it counts refusals. */
   errors: number
+  /** Answered `overloaded` and not repeated. */
+  refused: number
 }
 
 export const noTally = (): Tally => ({
@@ -27,6 +29,7 @@ export const noTally = (): Tally => ({
   doubled: 0,
   outOfOrder: 0,
   errors: 0,
+  refused: 0,
 })
 
 export interface PairOptions {
@@ -38,7 +41,7 @@ export interface PairOptions {
   readonly text: string
   readonly tally: Tally
   /** A message reached a life, so many milliseconds after it was meant to be sent. */
-  readonly reached: (life: 'sent' | 'delivered' | 'read', afterMs: number) => void
+  readonly reached: (life: 'sent' | 'delivered' | 'read' | 'refused', afterMs: number) => void
 }
 
 /** The fields of server frames that matter here. */
@@ -65,6 +68,8 @@ export interface Pair {
   atRecipient(frame: Received): readonly string[]
   /** The JSON of a message that is not `sent` yet, to be sent again. */
   again(ref: number): string | undefined
+  /** It was refused, and is not repeated: should it arrive nevertheless, it counts as doubled. */
+  refuse(ref: number, now: number): void
   /** Counts as lost what is still on its way. */
   giveUp(): void
 }
@@ -161,6 +166,16 @@ export function createPair(options: PairOptions): Pair {
     },
     atRecipient: (frame) => (frame.t === 'message' ? message(frame) : []),
     again: (ref) => unsent.get(ref),
+    refuse: (ref, now) => {
+      const frame = unsent.get(ref)
+      if (frame === undefined) return
+      const { messageId } = JSON.parse(frame) as { messageId: string }
+      reached('refused', now - (startedAt.get(ref) ?? now))
+      tally.refused++
+      unsent.delete(ref)
+      startedAt.delete(ref)
+      numberOf.delete(messageId)
+    },
     giveUp: () => {
       tally.lost += startedAt.size
       startedAt.clear()

@@ -11,6 +11,11 @@ export interface LivesSettings {
   readonly load: { readonly inFlight: number } | { readonly rate: number }
   /** Acknowledge every message by itself, or what came in one WebSocket frame as one range. */
   readonly acks: 'each' | 'range'
+  /**
+   * Repeat what was refused, or count it and give it up. Who counts refusals means to ask too much: latency is then counted
+   * from when a message was written, since the generator is late too.
+   */
+  readonly refusals?: 'repeat' | 'count'
   readonly warmUpSeconds: number
   readonly runs: number
   readonly secondsPerRun: number
@@ -25,6 +30,12 @@ export interface LivesRun {
     readonly delivered: Percentiles
     readonly read: Percentiles
   }
+  /** From written to `overloaded`; only where refusals are counted. */
+  readonly refusedMs?: Percentiles
+  /** Messages that were written a second; in open loop, where it should be the rate. */
+  readonly writtenPerSecond?: number
+  /** How long it took until everything that was sent was read, after the last was written. */
+  readonly drainSeconds: number
   /** How late the generator itself was; absent in closed loop, where nothing is due at a time. */
   readonly generatorLagMs?: Percentiles
   /** Cores that the generator used. */

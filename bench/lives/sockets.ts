@@ -36,7 +36,7 @@ export async function connectPairs(settings: LivesSettings, options: PartyOption
 }
 
 async function connectPair(
-  { url, textBytes, acks }: LivesSettings,
+  { url, textBytes, acks, refusals }: LivesSettings,
   { onRead, onBroken, nonce, ...recording }: PartyOptions,
   [writer, reader]: [Person, Person],
   index: number,
@@ -76,6 +76,9 @@ async function connectPair(
   }
 
   function refused({ ref, code, retryable }: Received): void {
+    if (refusals === 'count' && code === 'overloaded' && ref !== undefined) {
+      return pair.refuse(ref, performance.now())
+    }
     recording.tally.errors++
     const again = ref === undefined ? undefined : pair.again(ref)
     if (!retryable || again === undefined) return onBroken(`the server answered ${code}`)

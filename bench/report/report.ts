@@ -3,6 +3,7 @@ import type { AppendRun } from '../append/measure.ts'
 import type { IdleResult } from '../idle/measure.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
 import type { Machine } from '../machine/machine.ts'
+import { type OverloadReport, whatOverloadBroke } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
 
 export interface LivesReport {
@@ -27,7 +28,8 @@ export interface BenchReport {
   readonly append?: AppendReport
   readonly idle?: IdleResult
   readonly search?: SearchReport
-  /** Empty if nothing was lost, doubled or out of order. */
+  readonly overload?: OverloadReport
+  /** Empty if nothing was lost, doubled or out of order, and sends were answered in time under overload. */
   readonly broken: readonly string[]
 }
 
@@ -41,7 +43,8 @@ export function whatBroke({
   lives,
   append,
   search,
-}: Pick<BenchReport, 'lives' | 'append' | 'search'>): string[] {
+  overload,
+}: Pick<BenchReport, 'lives' | 'append' | 'search' | 'overload'>): string[] {
   const broken: string[] = []
   const check = (name: string, runs: readonly MeasuredRun[] = []) => {
     for (const [index, { verdict }] of runs.entries()) {
@@ -62,7 +65,7 @@ export function whatBroke({
     }
   }
   if (search && search.failed > 0) broken.push(`search: ${search.failed} searches were not answered`)
-  return broken
+  return overload ? [...broken, ...whatOverloadBroke(overload)] : broken
 }
 
 /** The run in the middle. @param by what the runs are put in order by; default throughput. */

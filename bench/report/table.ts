@@ -1,6 +1,7 @@
 /** The report for people: at most 100 columns, plain text. */
 import type { Percentiles } from '../histogram.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
+import { type OverloadReport, TIMES } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
 import { type AppendReport, type BenchReport, type LivesReport, lagged, median } from './report.ts'
 
@@ -24,7 +25,7 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 export function renderReport(report: BenchReport): string {
-  const { machine, lives, append, idle, search, broken } = report
+  const { machine, lives, append, idle, search, overload, broken } = report
   const sections = [
     `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
     `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
@@ -42,6 +43,7 @@ export function renderReport(report: BenchReport): string {
         ]
       : []),
     ...(search ? searchSections(search) : []),
+    ...(overload ? overloadSections(overload) : []),
     broken.length === 0
       ? '\nverdict: nothing lost, nothing doubled, nothing out of order'
       : `\nverdict: BROKEN\n${broken.map((line) => `  ${line}`).join('\n')}`,
@@ -159,5 +161,26 @@ function searchSections({
         results.toFixed(1),
       ]),
     ]),
+  ]
+}
+
+function overloadSections({ plan, capacity, run }: OverloadReport): string[] {
+  const { sent, refused } = run.verdict
+  const part = (number: number) => `${((100 * number) / Math.max(1, sent + refused)).toFixed(0)} %`
+  const row = (name: string, how: string, { p50, p99, max }: Percentiles) => [
+    name,
+    how,
+    ...[p50, p99, max].map(ms),
+  ]
+  return [
+    `\noverload · ${TIMES} × ${count(capacity)} messages/s for ${plan.seconds} s over ${plan.pairs} pairs, ${count(run.writtenPerSecond ?? 0)}/s written`,
+    table([
+      ['ms from written to …', 'messages', 'p50', 'p99', 'max'],
+      row('sent ✓', `${count(sent)} (${part(sent)})`, run.latencyMs.sent),
+      ...(run.refusedMs ? [row('overloaded', `${count(refused)} (${part(refused)})`, run.refusedMs)] : []),
+      row('delivered ✓✓', '', run.latencyMs.delivered),
+      row('read ✓✓', '', run.latencyMs.read),
+    ]),
+    `  everything read ${run.drainSeconds.toFixed(1)} s after the load had ended; cores: ${coresOf(run)}`,
   ]
 }

@@ -44,6 +44,7 @@ test('in closed loop every message that is sent is read before a run is judged',
       doubled: 0,
       outOfOrder: 0,
       errors: 0,
+      refused: 0,
     })
     expect(latencyMs.read.count).toBe(sent)
   }

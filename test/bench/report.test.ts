@@ -11,6 +11,7 @@ const run = (messagesPerSecond: number, tally: Partial<Tally> = {}): MeasuredRun
   messagesPerSecond,
   verdict: { ...noTally(), sent: 10, delivered: 10, read: 10, ...tally },
   latencyMs: { sent: percentiles, delivered: percentiles, read: percentiles },
+  drainSeconds: 0.1,
   generatorCpu: 0.5,
 })
 

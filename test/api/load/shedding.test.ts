@@ -6,10 +6,10 @@ const ORDER: readonly Sheddable[] = ['typing', 'presence', 'read', 'delivered', 
 
 test('sheds typing, presence, read receipts, delivered receipts and sends, in this order', () => {
   for (const [pressure, shed] of [
-    [0.2, 0],
-    [0.3, 1],
-    [0.45, 2],
-    [0.6, 3],
+    [0.4, 0],
+    [0.5, 1],
+    [0.65, 2],
+    [0.8, 3],
     [0.9, 4],
     [1, 5],
     [50, 5],

@@ -1,0 +1,75 @@
+/**
+ * Asks twice as much as the system can do: sends have to be answered in time, with `sent` or with `overloaded`, and when the
+ * load is gone no receipt may be missing. The capacity is what a closed loop gets through on the same system just before.
+ */
+import { type LivesPlan, type MeasuredRun, measureSystem } from '../lives/measure.ts'
+import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
+
+export interface OverloadPlan {
+  readonly pairs: number
+  readonly textBytes: number
+  readonly acks: LivesPlan['acks']
+  /** Messages a second; measured if absent. */
+  readonly capacity?: number
+  readonly seconds: number
+}
+
+export interface OverloadReport {
+  readonly plan: OverloadPlan
+  readonly capacity: number
+  readonly run: MeasuredRun
+}
+
+/** How many times the capacity is asked for. */
+export const TIMES = 2
+/** A send is answered within this time at the 99th percentile. */
+export const ANSWERED_WITHIN_MS = 1_000
+const CAPACITY_SECONDS = 8
+const IN_FLIGHT = 4
+
+export async function measureOverload(
+  plan: OverloadPlan,
+  system: SystemUnderTest,
+  context: BenchContext,
+): Promise<OverloadReport> {
+  const { pairs, textBytes, acks, seconds } = plan
+  const common = { pairs, textBytes, acks, runs: 1 }
+  const capacity = plan.capacity ?? (await measureCapacity())
+
+  async function measureCapacity(): Promise<number> {
+    const closed = {
+      ...common,
+      load: { inFlight: IN_FLIGHT },
+      warmUpSeconds: 4,
+      secondsPerRun: CAPACITY_SECONDS,
+    }
+    const [run] = await measureSystem(closed, system, 'capacity', context)
+    return Math.round(run?.messagesPerSecond ?? 0)
+  }
+
+  context.progress(`overload: ${TIMES} × ${capacity} messages/s`)
+  const load = { rate: capacity * TIMES }
+  const flood = { ...common, load, refusals: 'count', warmUpSeconds: 0, secondsPerRun: seconds } as const
+  const [run] = await measureSystem(flood, system, 'overload', context)
+  if (!run) throw new Error('the overload was not measured')
+  return { plan, capacity, run }
+}
+
+/** What the design promises and this run did not keep. */
+export function whatOverloadBroke({ run }: OverloadReport): string[] {
+  const { sent, read, lost, doubled, outOfOrder, errors } = run.verdict
+  const broken: string[] = []
+  if (sent === 0 || sent !== read || lost + doubled + outOfOrder + errors > 0) {
+    broken.push(
+      `overload: ${sent} sent, ${read} read, ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${errors} errors`,
+    )
+  }
+  for (const [answer, { p99 }] of [
+    ['sent', run.latencyMs.sent],
+    ['overloaded', run.refusedMs ?? { p99: 0 }],
+  ] as const) {
+    if (p99 > ANSWERED_WITHIN_MS)
+      broken.push(`overload: \`${answer}\` came after ${Math.round(p99)} ms at p99`)
+  }
+  return broken
+}
