@@ -30,9 +30,10 @@ const SAMPLE_MS = 100
 /** Pressure 1, each by itself. A loop so late and sends that wait so long leave room for an answer within a second. */
 const LATE_MS = 400
 const WAIT_MS = 250
-/** Weight of the newest sample, and the most pressure it may tell: a single pause of the whole machine refuses no send. */
-const SMOOTHING = 0.25
-const MAX_SAMPLE = 3.5
+/** Weight of the newest sample when it tells of more, and of less; and the most it may tell: one pause refuses no send. */
+const RISING = 0.5
+const FALLING = 0.25
+const MAX_SAMPLE = 1.9
 /** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
@@ -71,11 +72,9 @@ export function createLoad(
     const passed = Math.max(1, now - sampledAt)
     sampledAt = now
     const rate = (answered * 1000) / passed
-    perSecond += SMOOTHING * (rate - perSecond)
-    const smoothed = (before: number, ms: number, most: number): number =>
-      before + SMOOTHING * (Math.min(MAX_SAMPLE, ms / most) - before)
-    late = smoothed(late, Math.max(0, passed - SAMPLE_MS), LATE_MS)
-    wait = smoothed(wait, waitMs(now, rate), WAIT_MS)
+    perSecond += FALLING * (rate - perSecond)
+    late = smoothed(late, Math.max(0, passed - SAMPLE_MS) / LATE_MS)
+    wait = smoothed(wait, waitMs(now, rate) / WAIT_MS)
     answered = 0
     sockets = (SOCKETS_PER_SECOND * SAMPLE_MS) / 1000
     pressure = Math.max(late, wait)
@@ -131,4 +130,9 @@ export function createLoad(
     sample,
     close: () => clearInterval(timer),
   }
+}
+
+function smoothed(before: number, newest: number): number {
+  const told = Math.min(MAX_SAMPLE, newest)
+  return before + (told > before ? RISING : FALLING) * (told - before)
 }

@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** A send of this body, with the right id; answers `sent`, or the code of the error. */
 async function sendOf(body: object): Promise<string> {
-  const { messageId: _id, ...frame } : Frame = { ...textFrame(chat, id, 'x'), body }
+  const { messageId: _id, ...frame }: Frame = { ...textFrame(chat, id, 'x'), body }
   const { clientAt, nonce, conversationId } = frame
   const content = { body, clientAt, conversationId, deviceId: chat.deviceId, nonce, senderId: chat.userId }
   chat.send({ ...frame, messageId: messageIdOf(content) })
