@@ -29,7 +29,7 @@ export interface Load {
 const SAMPLE_MS = 100
 /** Pressure 1, each by itself. A loop so late and sends that wait so long leave room for an answer within a second. */
 const LATE_MS = 400
-const WAIT_MS = 250
+const WAIT_MS = 500
 /** Weight of the newest sample when it tells of more, and of less; and the most it may tell: one pause refuses no send. */
 const RISING = 0.5
 const FALLING = 0.25
@@ -38,9 +38,9 @@ const MAX_SAMPLE = 1.9
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
 /** What sends under way may need, at the rate at which they are answered. */
-const ANSWERED_WITHIN_MS = 300
+const ANSWERED_WITHIN_MS = 400
 /** So few are no queue, however slow the machine. */
-const MIN_UNDER_WAY = 20
+const MIN_UNDER_WAY = 64
 /** For memory: some 10 KB each. */
 const MAX_UNDER_WAY = 20_000
 /** New sockets a second while sends are refused. */
