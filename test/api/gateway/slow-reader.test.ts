@@ -41,6 +41,7 @@ test('is pushed to no more, closed with 4408 in the end, and others get everythi
       scheduleFlush: hub.scheduleFlush,
       onBehind: (behind) => void catchUp.resume(behind),
       onGap: () => {},
+      onResync: () => {},
     })
     hub.add(session)
     session.settle(1n as Position, '{"t":"live"}')
