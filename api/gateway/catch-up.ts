@@ -19,7 +19,13 @@ import type { ServerFrame } from '../../protocol/server-frames.ts'
 import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
 import type { DeviceStart } from './device-positions.ts'
-import { changeFrames, deletedFrames, type MissedFrame, receiptFrames } from './missed-frames.ts'
+import {
+  changeFrames,
+  deletedFrames,
+  leavingFrames,
+  type MissedFrame,
+  receiptFrames,
+} from './missed-frames.ts'
 import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
 import type { Turns } from './turns.ts'
 
@@ -127,6 +133,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     // 3. What happened to messages.
     send(deletedFrames(changes))
     send(receiptFrames(receipts))
+    send(leavingFrames(changes))
 
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
     return head

@@ -25,10 +25,7 @@ export const changeFrames = (changes: MissedChanges): readonly MissedFrame[] => 
       ...(members.length > LIMITS.membersInFrame ? {} : { members: [...members] }),
     },
   })),
-  ...changes.members.map(({ position, role, ...change }) => ({
-    position,
-    frame: { t: 'member' as const, ...change, ...(role === null ? {} : { role }) },
-  })),
+  ...changes.members.map(memberFrame),
   ...changes.renamed.map(({ position, title, ...renamed }) => ({
     position,
     frame: {
@@ -39,6 +36,14 @@ export const changeFrames = (changes: MissedChanges): readonly MissedFrame[] => 
     },
   })),
 ]
+
+/** This person's own leavings: the last of their conversations. */
+export const leavingFrames = ({ left }: MissedChanges): readonly MissedFrame[] => left.map(memberFrame)
+
+const memberFrame = ({ position, role, ...change }: MissedChanges['members'][number]): MissedFrame => ({
+  position,
+  frame: { t: 'member', ...change, ...(role === null ? {} : { role }) },
+})
 
 export const messageFrames = (
   messages: readonly MessageRecord[],

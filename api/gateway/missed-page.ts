@@ -15,6 +15,7 @@ import type { DeviceStart } from './device-positions.ts'
 import {
   changeFrames,
   deletedFrames,
+  leavingFrames,
   type MissedFrame,
   messageFrames,
   receiptFrames,
@@ -54,6 +55,7 @@ export async function missedPage(
     ...messageFrames(messages, await openBodies(contentKeys, messages)),
     ...deletedFrames(changes),
     ...receiptFrames(receipts),
+    ...leavingFrames(changes),
   ]
     .filter(({ position }) => position <= readUpTo)
     .sort((a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0))

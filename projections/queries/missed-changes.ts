@@ -51,6 +51,11 @@ export interface MissedChanges {
   /** Their member lists are complete, so nobody in them is in `members` too. */
   readonly joined: readonly JoinedConversation[]
   readonly members: readonly MemberChange[]
+  /**
+   * This person's own leavings: to be told after everything else of their conversations. Also of those they joined since, of
+   * which they are told nothing but the messages of their time.
+   */
+  readonly left: readonly MemberChange[]
   /** Only the title that stands now, once. */
   readonly renamed: readonly RenamedConversation[]
   readonly deleted: readonly DeletedMessage[]
@@ -71,7 +76,7 @@ const JOINED_SINCE: Statement = {
     ORDER BY me.joined_position`,
 }
 
-/** Of conversations that this person knew before, up to their own leaving and with it. */
+/** Of conversations that this person knew before, up to their own leaving, which is told apart. */
 const MEMBERS_CHANGED_SINCE: Statement = {
   name: 'members that changed since',
   text: `
@@ -88,8 +93,19 @@ const MEMBERS_CHANGED_SINCE: Statement = {
       SELECT 'removed', NULL, o.left_by, o.left_at, o.left_position WHERE o.left_seq IS NOT NULL
     ) changed
     WHERE me.user_id = $1 AND me.joined_position <= $2 AND changed.position > $2
+      AND (o.user_id <> $1 OR me.left_position IS NULL)
       AND changed.position <= coalesce(me.left_position, changed.position)
     ORDER BY changed.position, o.user_id`,
+}
+
+const LEFT_SINCE: Statement = {
+  name: 'conversations left since',
+  text: `
+    SELECT me.conversation_id AS "conversationId", me.user_id AS "userId", 'removed' AS change, NULL AS role,
+           me.left_by AS by, me.left_at AS at, me.left_position AS position
+    FROM read.members me
+    WHERE me.user_id = $1 AND me.left_position > $2
+    ORDER BY me.left_position`,
 }
 
 /** Of conversations that this person knew before, up to their own leaving. */
@@ -133,11 +149,12 @@ export async function missedChanges(db: Database, userId: UserId, since: Positio
     const rows = await ask<Raw<T>>(db, statement, [userId, since])
     return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }) as T)
   }
-  const [joined, members, renamed, deleted] = await Promise.all([
+  const [joined, members, left, renamed, deleted] = await Promise.all([
     read<JoinedConversation>(JOINED_SINCE),
     read<MemberChange>(MEMBERS_CHANGED_SINCE),
+    read<MemberChange>(LEFT_SINCE),
     read<RenamedConversation>(RENAMED_SINCE),
     read<DeletedMessage>(DELETED_SINCE),
   ])
-  return { joined, members, renamed, deleted }
+  return { joined, members, left, renamed, deleted }
 }

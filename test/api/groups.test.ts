@@ -62,6 +62,25 @@ describe('a group', () => {
     await Promise.all([a.close(), b.close(), c.close()])
   })
 
+  test('tells whoever was away while they were removed what was said in their time, and then, last, of the leaving', async () => {
+    const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
+    const id = await begin(url, alice, 'group', [bob, carl])
+    await (await join(url, carl)).close()
+    const a = await join(url, alice)
+    const { messageId } = await a.say(id, 'one')
+    await a.say(id, 'two')
+    a.send({ t: 'delete', ref: 'gone', conversationId: id, messageId })
+    await a.get({ ref: 'gone' })
+    await call(url, alice, 'DELETE', `/v1/conversations/${id}/members/${carl}`)
+    await a.say(id, 'three')
+    const c = await join(url, carl)
+    const told = c.frames
+      .filter(({ t }) => t !== 'welcome' && t !== 'live')
+      .map(({ t, change, seq }) => `${change ?? t}${seq ? ` ${seq}` : ''}`)
+    expect(told).toEqual(['message 1', 'message 2', 'deleted 1', 'removed'])
+    await Promise.all([a.close(), c.close()])
+  })
+
   test('shows ticks by those who were there and still are', async () => {
     const [alice, bob, carl, dora] = people('alice', 'bob', 'carl', 'dora') as [
       string,

@@ -149,6 +149,7 @@ test('people who came and went are told of, once, as they are now, to those who 
   expect(await missedChanges(world.pool, bob, now(past))).toEqual({
     joined: [],
     members: [],
+    left: [],
     renamed: [],
     deleted: [],
   })
@@ -201,8 +202,9 @@ test('a title and a role from after somebody left are no news to them', async ()
   past.converse(group, { type: 'rename', by: ann, title: 'behind his back' })
   past.converse(group, { type: 'change-role', by: ann, userId: cy, role: 'admin' })
   await project(past)
-  const { members, renamed } = await missedChanges(world.pool, bob, since)
-  expect(members.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
+  const { members, left, renamed } = await missedChanges(world.pool, bob, since)
+  expect(members).toEqual([])
+  expect(left.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
   expect(renamed).toMatchObject([{ title: 'while bob was there' }])
 })
 
@@ -216,9 +218,28 @@ test('somebody who was removed is told of that, and of nothing after it', async 
   past.converse(group, { type: 'remove-member', by: ann, userId: cy })
   past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
   await project(past)
-  const { members, deleted } = await missedChanges(world.pool, bob, since)
-  expect(members.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
+  const { members, left, deleted } = await missedChanges(world.pool, bob, since)
+  expect(members).toEqual([])
+  expect(left).toMatchObject([{ conversationId: group, userId: 'bob', change: 'removed', by: 'ann' }])
   expect(deleted).toEqual([])
+})
+
+test('somebody who came and went while they were away is told that they are not in it', async () => {
+  const past = createPast()
+  startGroup(past, [bob])
+  const since = now(past)
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  past.converse(group, { type: 'remove-member', by: ann, userId: dan })
+  await project(past)
+  expect(await missedChanges(world.pool, dan, since)).toMatchObject({
+    joined: [],
+    members: [],
+    left: [{ userId: 'dan', change: 'removed', by: 'ann' }],
+  })
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  await world.clear()
+  await project(past)
+  expect(await missedChanges(world.pool, dan, since)).toMatchObject({ joined: [{}], members: [], left: [] })
 })
 
 test('deleted messages are told of to those who could read them', async () => {
