@@ -1,0 +1,108 @@
+/** What search understands of texts and queries, without an index. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { mentionsIn } from '../../domain/search/content.ts'
+import { matchText } from '../../domain/search/match.ts'
+import { parseQuery } from '../../domain/search/query.ts'
+import { snippetOf } from '../../domain/search/snippet.ts'
+import { unitsOf } from '../../domain/search/units.ts'
+
+const anyText = fc.oneof(
+  fc.string({ unit: 'grapheme', maxLength: 400 }),
+  fc
+    .array(
+      fc.constantFrom(
+        'Grüße',
+        '東京',
+        'ﾊﾟﾝ',
+        '½',
+        'e\u0301te',
+        'don’t',
+        '🎉',
+        '👩‍👩‍👧',
+        'السَّلام',
+        ' ',
+        ', ',
+        '\n',
+      ),
+    )
+    .map((parts) => parts.join('')),
+)
+
+test('every word of a text finds it, wherever it stands and whatever the script', () => {
+  fc.assert(
+    fc.property(anyText, (text) => {
+      for (const { unit, start, end } of unitsOf(text)) {
+        const match = matchText(parseQuery(`${unit} `), text)
+        expect(match).not.toBeNull()
+        expect(match?.spans.some(([from, to]) => from <= start && to >= end)).toBe(true)
+      }
+    }),
+  )
+})
+
+test('marks are in order, within the text, apart from each other, and never inside a character', () => {
+  const inside = (text: string, offset: number) => /[\udc00-\udfff]/.test(text.charAt(offset))
+  fc.assert(
+    fc.property(anyText, fc.string({ unit: 'grapheme', maxLength: 20 }), (text, typed) => {
+      const query = parseQuery(`${typed} ${unitsOf(text)[0]?.unit ?? ''}`)
+      const match = matchText(query, text)
+      if (!match) return
+      expect(match.relevance).toBeGreaterThan(0)
+      expect(match.relevance).toBeLessThanOrEqual(1)
+      const { snippet, matches } = snippetOf(text, match.spans)
+      expect(matches.length).toBeGreaterThan(0)
+      expect(text).toContain(snippet)
+      let before = -1
+      for (const [start, end] of matches) {
+        expect(start).toBeGreaterThan(before)
+        expect(end).toBeGreaterThan(start)
+        expect(end).toBeLessThanOrEqual(snippet.length)
+        expect(inside(snippet, start) || inside(snippet, end)).toBe(false)
+        before = end
+      }
+    }),
+  )
+})
+
+test.each(['Grüße', '東京タワー', 'ﾊﾟﾝ', 'don’t', '👩‍👩‍👧', 'السَّلام', 'ΟΔΟΣ', '½', 'ＡＢＣ'])(
+  '%s is found as it is written',
+  (word) => {
+    expect(matchText(parseQuery(`${word} `), `well, ${word}!`)?.spans).not.toHaveLength(0)
+    expect(matchText(parseQuery(`${word} `), 'well, no')).toBeNull()
+  },
+)
+
+test('anything can be typed into a search', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 256 }), (typed) => {
+      const { all, none } = parseQuery(typed)
+      for (const { units } of [...all, ...none]) for (const unit of units) expect(unit).not.toBe('')
+    }),
+  )
+})
+
+test('a long text is shown around its first match', () => {
+  const text = `${'word '.repeat(100)}needle ${'word '.repeat(100)}`
+  const { snippet, matches } = snippetOf(text, matchText(parseQuery('needle'), text)?.spans ?? [])
+  expect(snippet.length).toBeLessThanOrEqual(160)
+  expect(snippet.startsWith('word')).toBe(true)
+  expect(matches.map(([start, end]) => snippet.slice(start, end))).toEqual(['needle'])
+})
+
+test.each([
+  ['hi @ann', ['ann']],
+  ['(@ann), @bob: hello', ['ann', 'bob:', 'bob']],
+  ['@ann@example.com.', ['ann@example.com.', 'ann@example.com']],
+  ['mail ann@example.com, a@@b', []],
+  ['@ @, @é', []],
+])('“%s” may mention %j', (text, expected) => {
+  expect(mentionsIn({ kind: 'text', text })).toEqual(expected)
+})
+
+test('a message mentions a hundred people at most, and those that its client names', () => {
+  const text = Array.from({ length: 300 }, (_, n) => `@u${n}`).join(' ')
+  expect(mentionsIn({ kind: 'text', text })).toHaveLength(100)
+  const sealed = { kind: 'sealed', suite: 'x', data: '', mentions: ['ann', 5, 'not an id'] } as const
+  expect(mentionsIn(sealed)).toEqual(['ann'])
+})
