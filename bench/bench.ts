@@ -1,16 +1,19 @@
 /** Runs the suites one after another, each on a fresh system, and puts the report together. Prints nothing. */
 import { appendSuite } from './append/suite.ts'
+import { type CatchUpPlan, catchUpSuite } from './catch-up/suite.ts'
+import { startDatabase } from './database.ts'
+import { type GroupPlan, groupSuite } from './group/suite.ts'
 import type { IdleResult } from './idle/measure.ts'
 import { measureIdle } from './idle/measure.ts'
 import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
 import { describeMachine, type Machine } from './machine/machine.ts'
 import { measureOverload, type OverloadPlan, type OverloadReport } from './overload/measure.ts'
+import { projectSuite } from './project/suite.ts'
 import { type AppendReport, type BenchReport, type LivesReport, whatBroke } from './report/report.ts'
+import type { SuiteReport } from './report/suite-report.ts'
 import { measureSearch, type SearchPlan, type SearchReport } from './search/measure.ts'
-import type { BenchContext } from './system-under-test.ts'
-
-export const SUITES = ['lives', 'append', 'idle', 'search', 'overload'] as const
-export type Suite = (typeof SUITES)[number]
+import type { Suite } from './suites.ts'
+import type { BenchContext, SystemUnderTest } from './system-under-test.ts'
 
 export interface BenchPlan {
   readonly suites: readonly Suite[]
@@ -20,6 +23,9 @@ export interface BenchPlan {
   readonly idleSockets: number
   readonly search: SearchPlan
   readonly overload: OverloadPlan
+  readonly group: GroupPlan
+  readonly catchUp: CatchUpPlan
+  readonly projectEvents: number
 }
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
@@ -60,6 +66,21 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     overload = await measureOverload(plan.overload, system, context)
     await system.stop()
   }
+  const tables: SuiteReport[] = []
+  const onSystem = async (measure: (system: SystemUnderTest) => Promise<SuiteReport>) => {
+    const system = await context.startSystem()
+    await meetMachine(system.databaseUrl)
+    tables.push(await measure(system))
+    await system.stop()
+  }
+  if (plan.suites.includes('group')) await onSystem((system) => groupSuite(plan.group, system, context))
+  if (plan.suites.includes('catch-up'))
+    await onSystem((system) => catchUpSuite(plan.catchUp, system, context))
+  if (plan.suites.includes('project')) {
+    const databaseUrl = await startDatabase(context)
+    await meetMachine(databaseUrl)
+    tables.push(await projectSuite(plan.projectEvents, databaseUrl, context))
+  }
   if (!machine) throw new Error('no suite was run')
   return {
     machine,
@@ -70,12 +91,16 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     ...(idle ? { idle } : {}),
     ...(search ? { search } : {}),
     ...(overload ? { overload } : {}),
-    broken: whatBroke({
-      ...(lives ? { lives } : {}),
-      ...(append ? { append } : {}),
-      ...(search ? { search } : {}),
-      ...(overload ? { overload } : {}),
-    }),
+    tables,
+    broken: [
+      ...whatBroke({
+        ...(lives ? { lives } : {}),
+        ...(append ? { append } : {}),
+        ...(search ? { search } : {}),
+        ...(overload ? { overload } : {}),
+      }),
+      ...tables.flatMap(({ broken }) => broken),
+    ],
   }
 }
 

@@ -4,8 +4,9 @@ import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { BenchPlan, Suite } from '../bench/bench.ts'
+import type { BenchPlan } from '../bench/bench.ts'
 import type { LivesPlan } from '../bench/lives/measure.ts'
+import { SUITES, type Suite } from '../bench/suites.ts'
 import type { BenchContext } from '../bench/system-under-test.ts'
 import { packageRoot } from '../runtime/package-root.ts'
 import { settings } from './settings.ts'
@@ -21,12 +22,15 @@ interface BenchOptions {
   readonly sockets?: number
   readonly messages?: number
   readonly capacity?: number
+  readonly members?: number
+  readonly people?: number
+  readonly events?: number
   readonly json?: string
   readonly quick?: true
   readonly cpuProf?: string
 }
 
-const SUITE_NAMES = ['lives', 'append', 'idle', 'search', 'overload', 'all'] as const
+const SUITE_NAMES = [...SUITES, 'all'] as const
 
 export function registerBench(program: Command): void {
   program
@@ -46,6 +50,9 @@ export function registerBench(program: Command): void {
     )
     .option('--sockets <n>', 'idle: how many (default: 2000)', wholeNumber)
     .option('--messages <n>', 'search: over how many (default: 100000)', wholeNumber)
+    .option('--members <n>', 'group: how many, all online (default: 1024)', wholeNumber)
+    .option('--people <n>', 'catch-up: how many come back at once (default: 1000)', wholeNumber)
+    .option('--events <n>', 'project: how many in the ledger (default: 1000000)', wholeNumber)
     .option(
       '--capacity <n>',
       'overload: messages a second that the system can do (default: measured)',
@@ -66,8 +73,11 @@ Suites:
   lives   messages from send to read tick, each life durable; the reference is a bare ws relay that stores nothing
   append  the Postgres ledger alone, fsync on; the reference is plain INSERTs
   idle    memory of an idle socket; the reference is a bare ws server
-  search  full-text search over HTTP; not part of "all"
-  overload  twice the capacity: sends answered in time, by sent or overloaded, no receipt missing; not part of "all"
+  overload  twice the capacity: sends answered in time, by sent or overloaded, no receipt missing at the end
+  search  full-text search over HTTP
+  group   one message to a large group until all have read it; the reference is a bare ws relay
+  catch-up  many people with 500 missed messages come back at once; the reference is what others wait before
+  project   the read models of a long past, live and rebuilt; the reference is reading it
 
 Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
 Exit code 1 if anything was lost, doubled or out of order, or answered too late under overload.
@@ -129,7 +139,12 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
   const { quick, rate, pairs, inFlight, bytes: textBytes, acks } = options
   const all = names.length === 0 || names.includes('all')
   // Memory has no verdict, so a quick look leaves it out.
-  const every: readonly Suite[] = quick ? ['lives', 'append'] : ['lives', 'append', 'idle']
+  const {
+    members = quick ? 50 : 1024,
+    people = quick ? 50 : 1000,
+    events = quick ? 20_000 : 1_000_000,
+  } = options
+  const every: readonly Suite[] = quick ? SUITES.filter((suite) => suite !== 'idle') : SUITES
   const suites = all ? every : (names as readonly Suite[])
   const secondsPerRun = options.seconds ?? (quick ? 2 : 10)
   const common = {
@@ -155,6 +170,9 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
       seconds: options.seconds ?? (quick ? 5 : 25),
       ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
     },
+    group: { members, sends: quick ? 5 : 50 },
+    catchUp: { people, missed: quick ? 50 : 500 },
+    projectEvents: events,
   }
 }
 

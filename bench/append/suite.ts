@@ -1,12 +1,6 @@
 /** `append`: an embedded Postgres of its own, the plain INSERTs first, then the ledger in several shapes of load. */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { holdDataFolder } from '../../runtime/data-folder.ts'
-import { startEmbeddedPostgres } from '../../runtime/embedded-postgres/embedded-postgres.ts'
-import { createLogger } from '../../runtime/logging.ts'
-import { migrate } from '../../runtime/migrate.ts'
 import { forkBenchChild } from '../child-process.ts'
+import { startDatabase } from '../database.ts'
 import type { AppendReport } from '../report/report.ts'
 import type { BenchContext } from '../system-under-test.ts'
 import type { AppendMessage, AppendOrder } from './main.ts'
@@ -27,21 +21,11 @@ export interface AppendSuite {
 
 /** Leaves its Postgres running until the end, so that its version can be asked. */
 export async function appendSuite(secondsPerRun: number, context: BenchContext): Promise<AppendSuite> {
-  const log = createLogger({ level: 'warn', process: 'bench' })
-  const folder = mkdtempSync(join(tmpdir(), 'triptick-bench-'))
-  context.onEnd(async () => rmSync(folder, { recursive: true, force: true }))
-  // Postgres runs as another user when we are root, and must get through.
-  chmodSync(folder, 0o711)
-  const hold = holdDataFolder(join(folder, 'data'))
-  context.onEnd(async () => hold.release())
-  const postgres = await startEmbeddedPostgres(join(folder, 'data'), log)
-  context.onEnd(() => postgres.stop())
-  await migrate({ url: postgres.url, log })
-
+  const databaseUrl = await startDatabase(context)
   const writer = forkBenchChild<AppendMessage>('append/main.js')
   context.onEnd(writer.stop)
   const order = async (plan: AppendOrder['plan']) => {
-    writer.send({ databaseUrl: postgres.url, plan } satisfies AppendOrder)
+    writer.send({ databaseUrl, plan } satisfies AppendOrder)
     const message = await writer.next()
     if (message.kind === 'failed') throw new Error(`append: ${message.reason}`)
     return message
@@ -59,5 +43,5 @@ export async function appendSuite(secondsPerRun: number, context: BenchContext):
   }
   await writer.stop()
   const plainInsertsPerSecond = plain.kind === 'inserts' ? plain.eventsPerSecond : 0
-  return { report: { plainInsertsPerSecond, runs }, databaseUrl: postgres.url }
+  return { report: { plainInsertsPerSecond, runs }, databaseUrl }
 }

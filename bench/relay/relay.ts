@@ -14,6 +14,8 @@ export interface Relay {
 interface Room {
   readonly members: readonly string[]
   lastSeq: number
+  /** Who is told of receipts. */
+  writer: string
 }
 
 interface Frame {
@@ -27,11 +29,12 @@ interface Frame {
 
 export async function startRelay(): Promise<Relay> {
   const rooms = new Map<string, Room>()
+  const names = new Map<string, string>()
   const sockets = new Map<string, WebSocket[]>()
 
-  function forward(from: string, room: Room, frame: object): void {
+  function forward(members: readonly string[], from: string, frame: object): void {
     const text = JSON.stringify(frame)
-    for (const member of room.members) {
+    for (const member of members) {
       if (member !== from) for (const socket of sockets.get(member) ?? []) socket.send(text)
     }
   }
@@ -46,8 +49,9 @@ export async function startRelay(): Promise<Relay> {
     const at = Date.now()
     if (t === 'send') {
       const seq = ++room.lastSeq
+      room.writer = userId
       socket.send(JSON.stringify({ t: 'sent', ref, conversationId, messageId, seq, at }))
-      forward(userId, room, {
+      forward(room.members, userId, {
         t: 'message',
         conversationId,
         seq,
@@ -58,7 +62,7 @@ export async function startRelay(): Promise<Relay> {
         body,
       })
     } else if (t === 'delivered' || t === 'read') {
-      forward(userId, room, { t: 'receipt', conversationId, userId, kind: t, upTo, at })
+      forward([room.writer], userId, { t: 'receipt', conversationId, userId, kind: t, upTo, at })
     }
   }
 
@@ -66,8 +70,10 @@ export async function startRelay(): Promise<Relay> {
     if (request.method !== 'POST') return void response.end('{"status":"alive"}')
     const { members } = JSON.parse(await text(request)) as { members: readonly string[] }
     const people = [userOf(request), ...members].sort()
-    const conversationId = people.join('+')
-    if (!rooms.has(conversationId)) rooms.set(conversationId, { members: people, lastSeq: 0 })
+    const name = people.join('+')
+    const conversationId = names.get(name) ?? `room-${names.size}`
+    names.set(name, conversationId)
+    if (!rooms.has(conversationId)) rooms.set(conversationId, { members: people, lastSeq: 0, writer: '' })
     response.end(JSON.stringify({ conversationId, kind: 'direct', members: people, lastSeq: 0 }))
   })
   const webSockets = new WebSocketServer({

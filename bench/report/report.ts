@@ -5,6 +5,7 @@ import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
 import type { Machine } from '../machine/machine.ts'
 import { type OverloadReport, whatOverloadBroke } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
+import type { SuiteReport } from './suite-report.ts'
 
 export interface LivesReport {
   readonly closed?: {
@@ -29,6 +30,7 @@ export interface BenchReport {
   readonly idle?: IdleResult
   readonly search?: SearchReport
   readonly overload?: OverloadReport
+  readonly tables: readonly SuiteReport[]
   /** Empty if nothing was lost, doubled or out of order, and sends were answered in time under overload. */
   readonly broken: readonly string[]
 }

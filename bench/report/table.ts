@@ -25,7 +25,7 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 export function renderReport(report: BenchReport): string {
-  const { machine, lives, append, idle, search, overload, broken } = report
+  const { machine, lives, append, idle, search, overload, tables, broken } = report
   const sections = [
     `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
     `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
@@ -44,6 +44,11 @@ export function renderReport(report: BenchReport): string {
       : []),
     ...(search ? searchSections(search) : []),
     ...(overload ? overloadSections(overload) : []),
+    ...tables.flatMap(({ title, rows, notes = [] }) => [
+      `\n${title}`,
+      table(rows),
+      ...notes.map((note) => `  ${note}`),
+    ]),
     broken.length === 0
       ? '\nverdict: nothing lost, nothing doubled, nothing out of order'
       : `\nverdict: BROKEN\n${broken.map((line) => `  ${line}`).join('\n')}`,

@@ -42,6 +42,7 @@ const report = (system: MeasuredRun[]): BenchReport => {
     lives,
     append: { plainInsertsPerSecond: 1000, runs: [] },
     idle: { sockets: 2000, bytesPerSocket: 12_000, bareBytesPerSocket: 10_000, ratio: 1.2 },
+    tables: [],
     broken: whatBroke({ lives }),
   }
 }

@@ -34,7 +34,7 @@ test('on a machine without a Triptick it shows every tick and the events behind 
   expect(ticks.slice(6)).toEqual(['✓ sent', '✓ delivered', '✓ read', '✓✓ delivered', '✓✓ read'])
 
   const events = lines.flatMap(
-    (line) => /^ +\d+ (\w+) +\d+ (\w+) .* [0-9a-f]{8}$/.exec(line)?.slice(1, 3).join(' ') ?? [],
+    (line) => /^ +\d+ (\w+) +\d+ (\w+) .* [0-9a-f]{8} \S.*$/.exec(line)?.slice(1, 3).join(' ') ?? [],
   )
   expect(events[0]).toBe('conversation MessageSent')
   // An attempt at the offline one comes between, unless the machine is so busy that the worker comes too late.

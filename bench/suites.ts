@@ -1,0 +1,12 @@
+/** The names of the benches. Loads none of them. */
+export const SUITES = [
+  'lives',
+  'append',
+  'idle',
+  'search',
+  'overload',
+  'group',
+  'catch-up',
+  'project',
+] as const
+export type Suite = (typeof SUITES)[number]
