@@ -27,8 +27,14 @@ export interface Announcement {
   readonly delivery: Delivery
 }
 
-export function announce(committed: Committed): Announcement[] {
-  return committed.deliveredBefore ? announceReceipts(committed) : announceConversation(committed)
+export function announce(
+  committed: Committed,
+  /** Whether a person does not show what they have read. */
+  hidesReading: (userId: UserId) => boolean = () => false,
+): Announcement[] {
+  return committed.deliveredBefore
+    ? announceReceipts(committed, hidesReading)
+    : announceConversation(committed)
 }
 
 function announceConversation({ conversationId, events, before, previousPosition }: Committed) {
@@ -98,7 +104,10 @@ function announceConversation({ conversationId, events, before, previousPosition
   return announcements
 }
 
-function announceReceipts({ conversationId, events, after, deliveredBefore }: Committed): Announcement[] {
+function announceReceipts(
+  { conversationId, events, after, deliveredBefore }: Committed,
+  hidesReading: (userId: UserId) => boolean,
+): Announcement[] {
   const announcements: Announcement[] = []
   const delivered = new Map<UserId, Seq>()
   for (const event of events) {
@@ -113,8 +122,11 @@ function announceReceipts({ conversationId, events, after, deliveredBefore }: Co
       if (had >= fromSeq) fromSeq = (had + 1) as Seq
     }
     const json = JSON.stringify(receiptFrame(conversationId, event))
-    const covered = sendersBetween(after, fromSeq, toSeq, userId)
-    if (covered.length > 0) announcements.push({ recipients: covered, delivery: { json } })
+    const reading = event.type === 'MessageRead'
+    const covered = reading && hidesReading(userId) ? [] : sendersBetween(after, fromSeq, toSeq, userId)
+    if (covered.length > 0) {
+      announcements.push({ recipients: covered, delivery: reading ? { json, reading } : { json } })
+    }
     announcements.push({ recipients: [userId], delivery: { json, exceptDevice: deviceId } })
   }
   return announcements

@@ -56,7 +56,15 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     allows: () => load.allows('typing'),
   })
   const { refresh } = deps.handler
-  const push = createPush({ hub, bus, directory, refresh, report, admitsTyping: typing.admits })
+  const push = createPush({
+    hub,
+    bus,
+    directory,
+    refresh,
+    report,
+    admitsTyping: typing.admits,
+    hidesReading: (userId) => presence.hidesReading(userId),
+  })
   const presence = await createPresence({ ...deps, hub, allows: () => load.allows('presence'), report })
   const positions = createDevicePositions(deps.pool, report)
   const turns = createTurns()

@@ -40,6 +40,7 @@ export interface PushDeps {
   readonly report: (error: unknown) => void
   /** Whether somebody's typing, told by another node, may be passed on. */
   readonly admitsTyping?: (key: string) => boolean
+  readonly hidesReading?: (userId: UserId) => boolean
 }
 
 export interface Push {
@@ -58,6 +59,7 @@ export function createPush({
   refresh,
   report,
   admitsTyping = () => true,
+  hidesReading = () => false,
 }: PushDeps): Push {
   const departures = createDepartures()
   let waiting: Announcement[] = []
@@ -130,7 +132,7 @@ export function createPush({
   }
 
   return {
-    committed: (committed) => tell(announce(committed)),
+    committed: (committed) => tell(announce(committed, hidesReading)),
     tell,
     received: ({ pushes }) => {
       for (const { userIds, delivery } of pushes) {

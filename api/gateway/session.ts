@@ -37,6 +37,8 @@ export interface Delivery {
   readonly place?: Place
   /** This device knows it already; it only moves on. */
   readonly exceptDevice?: DeviceId
+  /** Somebody else has read: not for who hides what they read themselves. */
+  readonly reading?: true
   /** Somebody is typing: who, and where. The first thing that is left out. */
   readonly typing?: string
 }
@@ -176,7 +178,8 @@ export function createSession(deps: SessionDeps): SocketSession {
     if (early?.has(place.conversationId)) releaseEarly(place.conversationId)
   }
 
-  function push({ json, exceptDevice }: Delivery): void {
+  function push({ json, exceptDevice, reading }: Delivery): void {
+    if (reading && session.attendance?.privacy.readReceipts === 'hidden') return
     if (exceptDevice !== deviceId) outbox.push(json)
   }
 

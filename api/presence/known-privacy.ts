@@ -13,6 +13,7 @@ import { coalesce } from '../../runtime/coalesce.ts'
 export interface KnownPrivacy {
   of(userId: UserId): Promise<Privacy>
   changed(userId: UserId, privacy: Privacy): void
+  changedLately(userId: UserId): Privacy | undefined
 }
 
 const READ_AT_ONCE = 500
@@ -30,6 +31,7 @@ export function createKnownPrivacy(pool: pg.Pool): KnownPrivacy {
       const read = await reads.add(userId)
       return changes.get(userId) ?? read.get(userId) ?? EVERYTHING_SHARED
     },
+    changedLately: (userId) => changes.get(userId),
     changed: (userId, privacy) => void changes.set(userId, privacy),
   }
 }

@@ -62,6 +62,8 @@ export interface Presence {
     viewer: UserId,
     userId: UserId,
   ): Promise<{ readonly online: boolean; readonly lastSeen: Millis | null } | undefined>
+  /** Of somebody who has a session here, or changed it lately. */
+  hidesReading(userId: UserId): boolean
   privacy(userId: UserId): Promise<Privacy>
   changePrivacy(userId: UserId, change: Partial<Privacy>): Promise<Answer<Privacy>>
   /** A question of another node. */
@@ -181,6 +183,11 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       const { online, lastSeen, hidesLastSeen } = found.get(userId) as Whereabouts
       const hidden = viewer !== userId && (hidesLastSeen || shares === 'hidden')
       return { online, lastSeen: hidden ? null : lastSeen }
+    },
+    hidesReading: (userId) => {
+      const [here] = hub.sessionsOf(userId)
+      const privacy = here?.attendance?.privacy ?? known.changedLately(userId)
+      return privacy?.readReceipts === 'hidden'
     },
     privacy: known.of,
     changePrivacy: async (userId, change) => {

@@ -74,7 +74,7 @@ export const messageRoutes =
         if (!state.members.has(sub)) throw new ApiProblem('not_member', 'you are not a member of it')
         const [message] = await history(pool, id, sub, { around: seq, limit: 1 })
         if (!message || message.seq !== seq) throw noSuchMessage()
-        const receipts = await messageReceipts(pool, id, seq)
+        const receipts = await messageReceipts(pool, id, seq, sub)
         return { conversationId: id, seq, messageId: message.messageId, sentAt: message.at, receipts }
       },
     )

@@ -5,6 +5,7 @@ import {
   type MessageRecord,
   type MessageRow,
   type OthersWatermarks,
+  othersWatermarks,
   type Ticks,
   ticksOf,
   toMessage,
@@ -48,9 +49,9 @@ const HISTORY_AFTER = pageStatement('history after a seq', 'x.seq > $3', 'ASC')
 const OTHERS: Statement = {
   name: 'watermarks of the others',
   text: `
-    SELECT min(delivered_seq) AS delivered, min(read_seq) AS read, min(joined_seq) AS joined
-    FROM read.members
-    WHERE conversation_id = $1 AND user_id <> $2 AND left_seq IS NULL`,
+    SELECT ${othersWatermarks('o', '$2')}
+    FROM read.members o
+    WHERE o.conversation_id = $1 AND o.user_id <> $2 AND o.left_seq IS NULL`,
 }
 
 const NEWEST = 2_147_483_647 as Seq

@@ -7,6 +7,7 @@ import {
   type MessageRecord,
   type MessageRow,
   type OthersWatermarks,
+  othersWatermarks,
   type Ticks,
   ticksOf,
   toMessage,
@@ -76,7 +77,7 @@ const INBOX: Statement = {
     ) unread ON true
     LEFT JOIN read.messages own ON own.conversation_id = page.conversation_id AND own.seq = page.last_sent_seq
     LEFT JOIN LATERAL (
-      SELECT min(o.delivered_seq) AS delivered, min(o.read_seq) AS read, min(o.joined_seq) AS joined
+      SELECT ${othersWatermarks('o', '$1')}
       FROM read.members o
       WHERE page.last_sent_seq IS NOT NULL AND o.conversation_id = page.conversation_id
         AND o.user_id <> $1 AND o.left_seq IS NULL

@@ -1,6 +1,7 @@
 /** "Message info": to whom one message went, when it arrived on each device, and when it was read. */
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import { millis, millisOrNull } from './columns.ts'
+import { isShownReading } from './privacy.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface MessageReceipt {
@@ -33,7 +34,7 @@ const MESSAGE_RECEIPTS: Statement = {
     LEFT JOIN read.device_watermarks d
       ON d.conversation_id = $1 AND d.user_id = o.user_id AND d.delivered_seq >= $2
     ${receiptHolding('delivered')}
-    ${receiptHolding('read')}
+    ${receiptHolding('read')} AND ${isShownReading('o.user_id', '$3')}
     WHERE o.conversation_id = $1 AND o.history @> $2::int
       AND o.user_id <> (SELECT sender_id FROM read.messages WHERE conversation_id = $1 AND seq = $2)
     ORDER BY o.user_id, delivered_range.at, d.device_id`,
@@ -52,8 +53,9 @@ export async function messageReceipts(
   db: Database,
   conversationId: ConversationId,
   seq: Seq,
+  viewer: UserId,
 ): Promise<readonly MessageReceipt[]> {
-  const rows = await ask<Row>(db, MESSAGE_RECEIPTS, [conversationId, seq])
+  const rows = await ask<Row>(db, MESSAGE_RECEIPTS, [conversationId, seq, viewer])
   const people = new Map<UserId, Row[]>()
   for (const row of rows) {
     const devices = people.get(row.userId)

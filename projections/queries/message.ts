@@ -3,6 +3,7 @@ import type { SealedBody } from '../../domain/body.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { millis, millisOrNull, position } from './columns.ts'
+import { isShownReading } from './privacy.ts'
 
 export interface MessageRecord {
   readonly conversationId: ConversationId
@@ -66,6 +67,19 @@ export interface OthersWatermarks {
   readonly delivered: Seq | null
   readonly read: Seq | null
   readonly joined: Seq | null
+  /** As `joined`, of those whose reading this person is shown. */
+  readonly readersJoined: Seq | null
+}
+
+/**
+ * Of the members `o` but the viewer. Reading that is not shown to the viewer counts for no tick, and against none: who hides it
+ * is left out.
+ */
+export const othersWatermarks = (o: string, viewer: string): string => {
+  const shown = isShownReading(`${o}.user_id`, viewer)
+  return `min(${o}.delivered_seq) AS delivered, min(${o}.joined_seq) AS joined,
+        min(${o}.read_seq) FILTER (WHERE ${shown}) AS read,
+        min(${o}.joined_seq) FILTER (WHERE ${shown}) AS "readersJoined"`
 }
 
 /**
@@ -74,8 +88,9 @@ export interface OthersWatermarks {
  */
 export function ticksOf(seq: Seq, others: OthersWatermarks): Ticks {
   const someone = others.joined !== null && others.joined < seq
+  const aReader = others.readersJoined !== null && others.readersJoined < seq
   return {
     deliveredToAll: someone && others.delivered !== null && others.delivered >= seq,
-    readByAll: someone && others.read !== null && others.read >= seq,
+    readByAll: aReader && others.read !== null && others.read >= seq,
   }
 }

@@ -2,6 +2,7 @@
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { millis, position } from './columns.ts'
+import { isShownReading } from './privacy.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface MissedReceipt {
@@ -30,7 +31,8 @@ const MISSED_RECEIPTS: Statement = {
     ) moved (kind, up_to, at, position, device_id)
     WHERE me.user_id = $1 AND me.left_seq IS NULL AND moved.position > $3
       AND CASE WHEN o.user_id = $1 THEN moved.device_id <> $2
-               ELSE me.first_sent_seq <= moved.up_to AND me.last_sent_seq > o.joined_seq END
+               ELSE (moved.kind = 'delivered' OR ${isShownReading('o.user_id', '$1')})
+                    AND me.first_sent_seq <= moved.up_to AND me.last_sent_seq > o.joined_seq END
     ORDER BY moved.position, o.user_id, moved.kind`,
 }
 

@@ -3,6 +3,14 @@ import type { Privacy } from '../../domain/events.ts'
 import type { UserId } from '../../domain/ids.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
+/** Whether this person hides what they have read; of a column or a parameter. */
+const hidesReading = (user: string): string =>
+  `EXISTS (SELECT FROM read.privacy p WHERE p.user_id = ${user} AND p.read_receipts = 'hidden')`
+
+/** Whether `viewer` is shown what `reader` has read: neither of them may hide it. */
+export const isShownReading = (reader: string, viewer: string): string =>
+  `NOT ${hidesReading(reader)} AND NOT ${hidesReading(viewer)}`
+
 const PRIVACY: Statement = {
   name: 'privacy of people',
   text: `

@@ -126,7 +126,7 @@ test('the receipts of a message name everybody who was there but its sender, wit
         const there = oracle
           .people(id)
           .filter((userId) => userId !== senderId && oracle.visible(id, userId).includes(seq))
-        const receipts = await messageReceipts(world.pool, id, seq)
+        const receipts = await messageReceipts(world.pool, id, seq, 'viewer' as UserId)
         expect(receipts.map(({ userId }) => userId)).toEqual([...there].sort())
         for (const receipt of receipts) {
           expect(receipt.member).toBe(oracle.memberships(id, receipt.userId).at(-1)?.leftSeq === undefined)

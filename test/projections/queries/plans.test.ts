@@ -82,7 +82,7 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   'history, before': (db) => history(db, busy, somebody, { before: 20_000 as Seq, limit: 50 }),
   'history, after': (db) => history(db, busy, somebody, { after: 20_000 as Seq, limit: 50 }),
   'history, around': (db) => history(db, busy, somebody, { around: 20_000 as Seq, limit: 50 }),
-  messageReceipts: (db) => messageReceipts(db, busy, 39_000 as Seq),
+  messageReceipts: (db) => messageReceipts(db, busy, 39_000 as Seq, somebody),
   findMessage: (db) => findMessage(db, busy, 'ab'.repeat(32) as MessageId),
   conversationsToCatchUp: (db) => conversationsToCatchUp(db, hub, phone, { kept: recent, knownFrom: recent }),
   missedMessages: (db) =>
