@@ -168,6 +168,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
       textBytes,
       acks,
       seconds: options.seconds ?? (quick ? 5 : 25),
+      judgesLatency: !quick,
       ...(options.capacity === undefined ? {} : { capacity: options.capacity }),
     },
     group: { members, sends: quick ? 5 : 50 },
