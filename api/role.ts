@@ -73,7 +73,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     rateSocket: config.rateSocket,
     trustedProxies: config.trustedProxies,
   }
-  const gateway = await createGateway({ ...deps, bus, directory })
+  const gateway = await createGateway({ ...deps, bus, directory, advertiseUrl: config.advertiseUrl })
   committed = gateway.committed
   const app = await createServer(deps, gateway)
   const sweeping = setInterval(() => tickets.sweep().catch(report), TICKET_SWEEP_MS)

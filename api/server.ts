@@ -10,6 +10,7 @@ import { handleError, sendProblem } from './problem.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
 import { conversationRoutes } from './routes/conversations.ts'
+import { gatewayRoutes } from './routes/gateways.ts'
 import { healthRoutes } from './routes/health.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -56,6 +57,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     await authenticated.register(peopleRoutes(deps, gateway.presence))
     await authenticated.register(ticketRoutes(deps))
     await authenticated.register(syncRoutes(gateway.polls))
+    await authenticated.register(gatewayRoutes(gateway.gateways))
   })
   return app as unknown as FastifyInstance
 }

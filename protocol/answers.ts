@@ -148,6 +148,10 @@ export const syncPage = z
   })
   .meta({ description: 'What a socket would have been sent, in the order in which it happened.' })
 
+export const gatewayList = z
+  .object({ gateways: z.array(z.object({ node: z.string(), url: z.string() })) })
+  .meta({ description: 'Nodes to connect to, best first.' })
+
 export const syncAnswers = z
   .object({ frames: z.array(serverFrame) })
   .meta({ description: 'The answers, each with the `ref` of its frame.' })

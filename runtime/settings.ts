@@ -190,6 +190,13 @@ export const SETTINGS = {
     absent: { value: 'info' },
     meaning: 'How much is logged (JSON, on standard error).',
   }),
+  advertiseUrl: setting({
+    env: 'TRIPTICK_ADVERTISE_URL',
+    schema: urlOf('https:', 'http:'),
+    expected: 'an http(s) URL',
+    absent: { means: 'only who has reached this node is told of it, by the address that was used' },
+    meaning: 'Where clients reach this api node and no other; `GET /v1/gateways` names it.',
+  }),
   url: setting({
     env: 'TRIPTICK_URL',
     schema: urlOf('https:', 'http:'),

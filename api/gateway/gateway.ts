@@ -1,7 +1,7 @@
 /** The WebSocket side of the api, composed: hub, push, catching up, dispatch, and what other nodes say over the bus. */
 import type { Committed } from '../../ledger/mailbox/contract.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
-import { answer } from '../../runtime/bus/ask.ts'
+import { answer, createAsker } from '../../runtime/bus/ask.ts'
 import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
 import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
@@ -17,6 +17,7 @@ import { createDevicePositions } from './device-positions.ts'
 import { createDispatch, type DispatchDeps } from './dispatch.ts'
 import { startExpiry } from './expiry.ts'
 import { createGaps } from './gaps.ts'
+import { createGateways, type Gateways, type LoadQuestion, type NodeLoad } from './gateways.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHub } from './hub.ts'
 import { createPolls, type Polls } from './polls.ts'
@@ -28,12 +29,15 @@ import { createTurns } from './turns.ts'
 export interface GatewayDeps extends ApiDeps {
   readonly bus: Bus
   readonly directory: SessionDirectory
+  /** Where clients reach this node, if it is told. */
+  readonly advertiseUrl: string | undefined
 }
 
 export interface Gateway {
   readonly route: ReturnType<typeof socketRoute>
   readonly polls: Polls
   readonly presence: Presence
+  readonly gateways: Gateways
   committed(committed: Committed): void
   /** Receipts that waited for a calmer moment are with the handler; later ones go there at once. */
   released(): Promise<void>
@@ -96,8 +100,20 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const dispatch = createDispatch(dispatchDeps)
   const polls = createPolls({ ...deps, positions, admission, expiry, turns, dispatchDeps })
 
+  const asker = await createAsker(bus)
+  const ownLoad = (): NodeLoad => ({
+    node,
+    sessions: hub.size,
+    ...(deps.advertiseUrl === undefined ? {} : { url: deps.advertiseUrl }),
+  })
   const unsubscribe = await bus.subscribe(nodeChannel(node), (payload) => {
-    const message = JSON.parse(payload) as PushMessage | ResyncMessage | ClaimMessage | SeenQuestion | Nudge
+    const message = JSON.parse(payload) as
+      | PushMessage
+      | ResyncMessage
+      | ClaimMessage
+      | SeenQuestion
+      | LoadQuestion
+      | Nudge
     switch (message.kind) {
       case 'push':
         return push.received(message)
@@ -111,6 +127,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
         return presence.asked(message)
       case 'claim':
         return claims.received(message)
+      case 'how-busy':
+        return answer(bus, message, ownLoad())
       case 'nudge': {
         const sessions = hub.sessionsOf(message.userId)
         // Who is catching up is being sent what the nudge is about.
@@ -137,6 +155,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     route: socketRoute(socketDeps),
     presence,
     polls,
+    gateways: createGateways({ own: ownLoad, asker, directory }),
     committed: (committed) => {
       push.committed(committed)
       positions.seen(committed.position)
@@ -157,6 +176,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       offGap()
       offFoundAgain()
       await unsubscribe()
+      await asker.close()
       await push.drained()
       await presence.close()
       await positions.close()

@@ -1,5 +1,5 @@
-/** The reference of `api/gateway/socket-route.ts`, `api/routes/tickets.ts` and `api/routes/sync.ts`. */
-import { socketTicket, syncAnswers, syncPage } from '../../../protocol/answers.ts'
+/** The reference of `api/gateway/socket-route.ts`, and of `tickets.ts`, `sync.ts` and `gateways.ts` in `api/routes/`. */
+import { gatewayList, socketTicket, syncAnswers, syncPage } from '../../../protocol/answers.ts'
 import type { RouteDescriptions } from '../description.ts'
 import { EXAMPLE_AT } from '../world.ts'
 
@@ -55,6 +55,17 @@ export const connectionReference: RouteDescriptions = {
         position: '4711',
         more: false,
       },
+    }),
+  },
+  'GET /v1/gateways': {
+    id: 'listGateways',
+    tag: 'connection',
+    summary: 'The api nodes to connect to, the least busy first',
+    access: 'person',
+    answers: { 200: { description: 'Base URLs: append `/v1/ws`.', schema: gatewayList } },
+    example: () => ({
+      status: 200,
+      answer: { gateways: [{ node: 'api-1', url: 'https://api-1.chat.example' }] },
     }),
   },
   'POST /v1/sync': {
