@@ -6,9 +6,11 @@ import { http } from './checks/http.ts'
 import { identity } from './checks/identity.ts'
 import { limits } from './checks/limits.ts'
 import { messages } from './checks/messages.ts'
+import { presence } from './checks/presence.ts'
 import { receipts } from './checks/receipts.ts'
 import { returning } from './checks/returning.ts'
 import { search } from './checks/search.ts'
+import { sync } from './checks/sync.ts'
 
 export const AREAS: readonly Area[] = [
   identity,
@@ -18,6 +20,8 @@ export const AREAS: readonly Area[] = [
   returning,
   groups,
   http,
+  presence,
   search,
+  sync,
   limits,
 ]
