@@ -6,6 +6,7 @@ import { openLedger } from '../ledger/open.ts'
 import { createBlindLexemes } from '../ledger/sealing/blind-lexemes.ts'
 import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
+import { createTemporaryBodies } from '../ledger/temporary-bodies.ts'
 import { findMessage } from '../projections/queries/find-message.ts'
 import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import { indexedPosition } from '../projections/queries/search-candidates.ts'
@@ -41,6 +42,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     ledger,
     snapshots: createSnapshots(pool),
     contentKeys,
+    temporaryBodies: createTemporaryBodies(pool),
     node,
     findMessage: async (conversationId, messageId, upTo) => {
       if (await waiter.waitFor(upTo, LOOK_UP_PATIENCE_MS)) return findMessage(pool, conversationId, messageId)

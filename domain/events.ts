@@ -4,6 +4,7 @@
  */
 import type { Body, SealedBody } from './body.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from './ids.ts'
+import type { ExpiryReason, Retention, Temporary } from './retention.ts'
 
 export type ConversationKind = 'direct' | 'group'
 export type Role = 'admin' | 'member'
@@ -71,6 +72,8 @@ export interface MessageSent<B = SealedBody> extends Fact {
   readonly nonce: string
   /** The sender's clock: part of the message's id, otherwise informative. */
   readonly clientAt: Millis
+  /** Present where the body is not in the ledger but beside it, until it is due. */
+  readonly temporary?: Temporary
   readonly body: B
 }
 
@@ -78,6 +81,21 @@ export interface MessageDeleted extends Fact {
   readonly type: 'MessageDeleted'
   readonly seq: Seq
   readonly messageId: MessageId
+  readonly by: UserId
+}
+
+/** The temporary body of a message is destroyed. The message stays, and so does the hash of its body. */
+export interface MessageExpired extends Fact {
+  readonly type: 'MessageExpired'
+  readonly seq: Seq
+  readonly messageId: MessageId
+  readonly reason: ExpiryReason
+}
+
+/** Counts for the messages after it. */
+export interface RetentionChanged extends Fact {
+  readonly type: 'RetentionChanged'
+  readonly retention: Retention
   readonly by: UserId
 }
 
@@ -135,6 +153,8 @@ export type ConversationEvent<B = SealedBody> =
   | ConversationRenamed
   | MessageSent<B>
   | MessageDeleted
+  | MessageExpired
+  | RetentionChanged
 
 /** Facts of the stream `delivery-<id>`. */
 export type DeliveryEvent = MessageDelivered | MessageRead | DeliveryAttempted | DeliveryExhausted

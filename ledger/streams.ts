@@ -42,6 +42,8 @@ export function streamOf(event: LedgerEvent<unknown>): StreamName {
     case 'ConversationRenamed':
     case 'MessageSent':
     case 'MessageDeleted':
+    case 'MessageExpired':
+    case 'RetentionChanged':
       return conversationStream(event.conversationId)
     case 'MessageDelivered':
     case 'MessageRead':

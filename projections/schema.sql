@@ -29,6 +29,18 @@ CREATE TABLE conversation_titles (
   PRIMARY KEY (conversation_id, position)
 );
 
+-- One row per change of how long bodies are kept. Without a row a conversation is permanent.
+CREATE TABLE conversation_retentions (
+  conversation_id uuid NOT NULL,
+  position        bigint NOT NULL,
+  mode            text COLLATE "C" NOT NULL,
+  -- null: permanent
+  seconds         integer,
+  by              text COLLATE "C" NOT NULL,
+  at              bigint NOT NULL,
+  PRIMARY KEY (conversation_id, position)
+);
+
 -- One row per person who ever was a member. Watermarks begin at joined_seq, so "has everything up to n" needs no other
 -- condition: min(delivered_seq) over the current others is how far everybody has it.
 CREATE TABLE members (
@@ -95,11 +107,17 @@ CREATE TABLE messages (
   deleted_at       bigint,
   deleted_position bigint,
   position         bigint NOT NULL,
+  -- of messages whose body is temporary: 'until-delivered' or 'ttl', and when it is gone at the latest. Null: permanent
+  temporary        text COLLATE "C",
+  expires_at       bigint,
+  expired_at       bigint,
+  expired_position bigint,
   PRIMARY KEY (conversation_id, seq)
 );
 -- Sealed bytes do not compress; trying costs time.
 ALTER TABLE messages ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX messages_by_id ON messages (conversation_id, message_id);
+CREATE INDEX messages_expired ON messages (conversation_id, expired_position) WHERE expired_position IS NOT NULL;
 CREATE INDEX messages_deleted ON messages (conversation_id, deleted_position) WHERE deleted_position IS NOT NULL;
 
 -- One row per receipt: the seqs from_seq..to_seq reached this device (delivered), or its person (read), at this time.

@@ -5,7 +5,7 @@ import type pg from 'pg'
 import { packageRoot } from '../runtime/package-root.ts'
 
 /** Grows whenever `schema.sql` or what the fold writes into it changes: an older schema is rebuilt, never altered. */
-export const READ_MODEL_VERSION = 2
+export const READ_MODEL_VERSION = 3
 
 /** `read` is what everybody reads; a rebuild builds `read_next` and keeps the old one as `read_previous`. */
 export type ReadSchema = 'read' | 'read_next' | 'read_previous'
@@ -14,6 +14,7 @@ export type ReadSchema = 'read' | 'read_next' | 'read_previous'
 export const READ_TABLES = [
   'conversations',
   'conversation_titles',
+  'conversation_retentions',
   'members',
   'device_watermarks',
   'messages',

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { conversationId, deviceId, messageId, millis, nonce, userId } from '../domain/fields.ts'
 import type { DeviceId, Seq } from '../domain/ids.ts'
+import { UNDELIVERED_SECONDS } from '../domain/retention.ts'
 import { body } from './body.ts'
 import { position, title, wellFormed } from './fields.ts'
 import { LIMITS } from './limits.ts'
@@ -22,18 +23,24 @@ export const userPath = z.object({ id: userId })
 export const memberPath = z.object({ id: conversationId, userId })
 export const messagePath = z.object({ id: conversationId, seq: seqInUrl })
 
+const seconds = z.int().min(LIMITS.retentionMinSeconds).max(LIMITS.retentionMaxSeconds)
+const retention = z.discriminatedUnion('mode', [
+  z.object({ mode: z.literal('permanent') }),
+  z.object({ mode: z.literal('until-delivered'), seconds: seconds.default(UNDELIVERED_SECONDS) }),
+  z.object({ mode: z.literal('ttl'), seconds }),
+])
+
 export const startConversation = z.object({
   kind: z.enum(['direct', 'group']),
   members: userIds,
   title: title.optional(),
-  /** The other modes are not kept yet, and a promise that is not kept is refused. */
-  retention: z.object({ mode: z.literal('permanent') }).optional(),
+  retention: retention.optional(),
 })
 
 /** What is absent stays as it is. */
 export const changeConversation = z
-  .object({ title: title.nullable().optional() })
-  .refine(({ title }) => title !== undefined, 'nothing to change')
+  .object({ title: title.nullable().optional(), retention: retention.optional() })
+  .refine(({ title, retention }) => title !== undefined || retention !== undefined, 'nothing to change')
 
 export const changeMember = z.object({ role: z.enum(['admin', 'member']) })
 

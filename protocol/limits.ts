@@ -16,6 +16,9 @@ export const LIMITS = {
   membersPerRequest: 256,
   /** Code points of a conversation's title. */
   titleCharacters: 256,
+  /** Seconds for which the body of a temporary message may be kept. */
+  retentionMinSeconds: 5,
+  retentionMaxSeconds: 365 * 86_400,
   /** UTF-16 code units of a search, and words in it (characters, where words are not spaced). */
   searchCharacters: 256,
   searchWords: 32,

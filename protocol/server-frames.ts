@@ -11,6 +11,14 @@ import { LIMITS } from './limits.ts'
 
 export const role = z.enum(['admin', 'member'])
 export const member = z.object({ userId, role })
+export const retention = z.discriminatedUnion('mode', [
+  z.object({ mode: z.literal('permanent') }),
+  z.object({ mode: z.literal('until-delivered'), seconds: z.int() }),
+  z.object({ mode: z.literal('ttl'), seconds: z.int() }),
+])
+export const temporary = z
+  .object({ mode: z.enum(['until-delivered', 'ttl']), expiresAt: millis })
+  .meta({ description: 'Its body is not kept for ever: at this time at the latest it is gone.' })
 export const errorCode = z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
 
 const limits = z.object(
@@ -58,9 +66,10 @@ const message = z
     at: millis,
     nonce: nonce.meta({ description: 'With `clientAt`, for checking the `messageId`.' }),
     clientAt: millis,
+    temporary: temporary.exactOptional(),
     body: body.exactOptional(),
     gone: z
-      .enum(['deleted', 'erased'])
+      .enum(['deleted', 'erased', 'expired'])
       .exactOptional()
       .meta({ description: 'Why there is no `body`, where there is none.' }),
   })
@@ -82,8 +91,19 @@ const receipt = z
   })
 
 const deleted = z
-  .object({ t: z.literal('deleted'), ref: ref.exactOptional(), conversationId, seq, messageId, at: millis })
-  .meta({ description: 'Its sender has deleted the message for everyone.' })
+  .object({
+    t: z.literal('deleted'),
+    ref: ref.exactOptional(),
+    conversationId,
+    seq,
+    messageId,
+    at: millis,
+    reason: z
+      .literal('expired')
+      .exactOptional()
+      .meta({ description: 'Its time to live is over. Absent: its sender has deleted it for everyone.' }),
+  })
+  .meta({ description: 'The words of a message are no more: its sender deleted it, or its time is over.' })
 
 const memberChange = z
   .object({
@@ -104,10 +124,11 @@ const conversation = z
   .object({
     t: z.literal('conversation'),
     conversationId,
-    change: z.enum(['renamed']).exactOptional(),
+    change: z.enum(['renamed', 'retention']).exactOptional(),
     by: userId.exactOptional().meta({ description: 'With `change`: who changed it.' }),
     kind: z.enum(['direct', 'group']),
     title: z.string().exactOptional().meta({ description: 'Absent where it has none.' }),
+    retention: retention.exactOptional().meta({ description: 'How long bodies are kept. Absent: for ever.' }),
     memberCount: z.int(),
     members: z
       .array(member)

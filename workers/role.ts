@@ -1,8 +1,9 @@
-/** The workers role: composes what delivery needs, and takes it down in the order that loses nothing. */
+/** The workers role: composes what delivery and retention need, and takes it down in the order that loses nothing. */
 import { createCommandHandler } from '../ledger/handle-command.ts'
 import { openLedger } from '../ledger/open.ts'
 import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
+import { createTemporaryBodies } from '../ledger/temporary-bodies.ts'
 import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../projections/queries/undelivered.ts'
 import { createAsker } from '../runtime/bus/ask.ts'
@@ -15,6 +16,9 @@ import { createRecorder } from './delivery/recorder.ts'
 import { DEFAULT_DELIVERY } from './delivery/settings.ts'
 import { createSocketChannel } from './delivery/socket-channel.ts'
 import { openJobStore } from './job-store.ts'
+import { reportExpired } from './retention/report-expired.ts'
+import { startRetention } from './retention/retention.ts'
+import { DEFAULT_RETENTION } from './retention/settings.ts'
 
 export const startWorkers: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
@@ -43,8 +47,14 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
       ledger,
       snapshots: createSnapshots(pool),
       contentKeys: createContentKeys(pool, config.masterKey),
+      temporaryBodies: createTemporaryBodies(pool),
       node,
       findMessage: () => Promise.reject(new Error('the workers change no messages')),
+      onCommitted: (committed) => {
+        reportExpired({ bus, directory }, committed).catch((error: unknown) =>
+          log.warn({ err: error }, 'nobody was told of expired messages'),
+        )
+      },
       report: (error) => log.error({ err: error }, 'command handling met an error'),
     })
     opened.push(() => handler.drained())
@@ -68,6 +78,8 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
       log,
     })
     opened.push(() => delivery.stop())
+    const retention = startRetention({ pool, handler, settings: DEFAULT_RETENTION, metrics, log })
+    opened.push(() => retention.stop())
     return { stop }
   } catch (error) {
     await stop()

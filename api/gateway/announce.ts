@@ -15,9 +15,11 @@ import type { ReceiptFrame } from '../../protocol/server-frames.ts'
 import {
   conversationFrame,
   deletedFrame,
+  expiredFrame,
   memberFrame,
   messageFrame,
   renamedFrame,
+  retentionFrame,
   roleFrame,
 } from './frames.ts'
 import type { Delivery } from './session.ts'
@@ -25,6 +27,8 @@ import type { Delivery } from './session.ts'
 export interface Announcement {
   readonly recipients: readonly UserId[]
   readonly delivery: Delivery
+  /** It carries a temporary body, which may be on no disk but where it is destroyed in time. */
+  readonly temporary?: true
 }
 
 export function announce(
@@ -52,12 +56,16 @@ function announceConversation({ conversationId, events, before, previousPosition
     announcements.push({ recipients: [...recipients], delivery: { json: JSON.stringify(frame), place } })
   }
 
-  for (const event of events as readonly UnsealedEvent[]) {
+  for (const [index, event] of (events as readonly UnsealedEvent[]).entries()) {
     switch (event.type) {
-      case 'ConversationStarted':
+      case 'ConversationStarted': {
         evolve(event)
+        // One that is temporary from the beginning is told in one frame.
+        const next = events[index + 1]
+        if (next?.type === 'RetentionChanged') evolve(next)
         tell(state.members.keys(), conversationFrame(state, seqBefore, event.at), { begins: true })
         break
+      }
       case 'MemberAdded':
         evolve(event)
         tell([event.userId], conversationFrame(state, seqBefore, event.at), { begins: true })
@@ -81,16 +89,29 @@ function announceConversation({ conversationId, events, before, previousPosition
         break
       case 'MessageSent': {
         const place = { conversationId, seqBefore, seq: event.seq, previousPosition }
+        const temporary = event.temporary ? { temporary: true as const } : {}
         const json = JSON.stringify(messageFrame(event))
         const { senderId, deviceId } = event
         const others = [...state.members.keys()].filter((userId) => userId !== senderId)
-        announcements.push({ recipients: others, delivery: { json, place } })
-        announcements.push({ recipients: [senderId], delivery: { json, place, exceptDevice: deviceId } })
+        announcements.push({ recipients: others, delivery: { json, place }, ...temporary })
+        announcements.push({
+          recipients: [senderId],
+          delivery: { json, place, exceptDevice: deviceId },
+          ...temporary,
+        })
         seqBefore = event.seq
         break
       }
       case 'MessageDeleted':
         tell(state.members.keys(), deletedFrame(event))
+        break
+      case 'MessageExpired':
+        if (event.reason === 'ttl') tell(state.members.keys(), expiredFrame(event))
+        break
+      case 'RetentionChanged':
+        if (events[index - 1]?.type === 'ConversationStarted') break
+        evolve(event)
+        tell(state.members.keys(), retentionFrame(state, seqBefore, event))
         break
       case 'MessageDelivered':
       case 'MessageRead':

@@ -60,7 +60,7 @@ const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
-  const { pool, ledger, waiter, contentKeys, turns, report } = deps
+  const { pool, ledger, waiter, turns, report } = deps
   const running = new Set<Session>()
   /** Doubted while running: what they may have missed may be later than what is being read. */
   const askedAgain = new Set<Session>()
@@ -116,7 +116,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const [conversations, changes, receipts] = await turns(() =>
       Promise.all([
         conversationsToCatchUp(pool, userId, deviceId, start),
-        missedChanges(pool, userId, since),
+        missedChanges(pool, userId, deviceId, since),
         missedReceipts(pool, userId, deviceId, since),
       ]),
     )
@@ -153,7 +153,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       const { page, opened } = await turns(async () => {
         const query = { conversationId, userId, deviceId, afterSeq, since, limit: PAGE }
         const messages = await missedMessages(pool, query)
-        return { page: messages, opened: await openBodies(contentKeys, messages) }
+        return { page: messages, opened: await openBodies(deps, messages) }
       })
       for (const [index, message] of page.entries()) {
         const view = messageView(message, opened[index] as OpenedBody)

@@ -8,7 +8,9 @@ import type {
   MemberRemoved,
   MemberRoleChanged,
   MessageDeleted,
+  MessageExpired,
   MessageSent,
+  RetentionChanged,
 } from '../../domain/events.ts'
 import type { Millis, Seq } from '../../domain/ids.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -29,6 +31,7 @@ export const messageFrame = (event: MessageSent<Body>): MessageFrame => ({
   at: event.at,
   nonce: event.nonce,
   clientAt: event.clientAt,
+  ...(event.temporary ? { temporary: event.temporary } : {}),
   body: event.body,
 })
 
@@ -38,6 +41,21 @@ export const deletedFrame = ({ conversationId, seq, messageId, at }: MessageDele
   seq,
   messageId,
   at,
+})
+
+/** For who has it on the screen. Only a time to live says that it should go from there too. */
+export const expiredFrame = ({
+  conversationId,
+  seq,
+  messageId,
+  at,
+}: Omit<MessageExpired, 'type' | 'reason'>): DeletedFrame => ({
+  t: 'deleted',
+  conversationId,
+  seq,
+  messageId,
+  at,
+  reason: 'expired',
 })
 
 export const memberFrame = (event: MemberAdded | MemberRemoved): MemberFrame => ({
@@ -65,14 +83,21 @@ export const renamedFrame = (
   { by, at }: ConversationRenamed,
 ): ConversationFrame => ({ ...conversationFrame(state, lastSeq, at), change: 'renamed', by })
 
+export const retentionFrame = (
+  state: ConversationState,
+  lastSeq: Seq,
+  { by, at }: RetentionChanged,
+): ConversationFrame => ({ ...conversationFrame(state, lastSeq, at), change: 'retention', by })
+
 /** @param at when this person came to be in it, or when it changed. */
 export function conversationFrame(state: ConversationState, lastSeq: Seq, at: Millis): ConversationFrame {
-  const { conversationId, kind = 'group', title, members } = state
+  const { conversationId, kind = 'group', title, retention, members } = state
   return {
     t: 'conversation',
     conversationId,
     kind,
     ...(title === undefined ? {} : { title }),
+    ...(retention === undefined ? {} : { retention }),
     memberCount: members.size,
     ...(members.size > LIMITS.membersInFrame
       ? {}

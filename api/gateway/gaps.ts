@@ -9,16 +9,14 @@ import type { ConversationEvent } from '../../domain/events.ts'
 import { type ConversationId, type Millis, NO_SEQ, type Seq } from '../../domain/ids.ts'
 import { decode } from '../../ledger/codec/decode.ts'
 import type { Ledger, Position } from '../../ledger/ledger.ts'
-import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { conversationStream } from '../../ledger/streams.ts'
-import { openBodies } from '../messages/open-bodies.ts'
+import { type OpenBodiesDeps, openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
-import { deletedFrame, memberFrame, roleFrame } from './frames.ts'
+import { deletedFrame, expiredFrame, memberFrame, roleFrame } from './frames.ts'
 import type { Delivery, Session } from './session.ts'
 
-export interface GapsDeps {
+export interface GapsDeps extends OpenBodiesDeps {
   readonly ledger: Pick<Ledger, 'readStream'>
-  readonly contentKeys: ContentKeys
   readonly report: (error: unknown) => void
   readonly holdMs?: number
 }
@@ -45,7 +43,8 @@ interface Tail {
   readonly seqBefore: Seq
 }
 
-export function createGaps({ ledger, contentKeys, report, holdMs = HOLD_MS }: GapsDeps): Gaps {
+export function createGaps(deps: GapsDeps): Gaps {
+  const { ledger, report, holdMs = HOLD_MS } = deps
   let noticed: { readonly session: Session; readonly conversationId: ConversationId }[] = []
   let timer: NodeJS.Timeout | undefined
 
@@ -117,11 +116,18 @@ export function createGaps({ ledger, contentKeys, report, holdMs = HOLD_MS }: Ga
 
   async function withFrames(facts: readonly Fact[]) {
     const deletedAt = new Map<Seq, Millis>()
-    for (const { event } of facts) if (event.type === 'MessageDeleted') deletedAt.set(event.seq, event.at)
-    const messages = facts.flatMap(({ event }) =>
-      event.type === 'MessageSent' ? [{ ...event, deletedAt: deletedAt.get(event.seq) ?? null }] : [],
-    )
-    const opened = await openBodies(contentKeys, messages)
+    const expiredAt = new Map<Seq, Millis>()
+    for (const { event } of facts) {
+      if (event.type === 'MessageDeleted') deletedAt.set(event.seq, event.at)
+      if (event.type === 'MessageExpired') expiredAt.set(event.seq, event.at)
+    }
+    const messages = facts.flatMap(({ event }) => {
+      if (event.type !== 'MessageSent') return []
+      const { seq, temporary = null } = event
+      const gone = { deletedAt: deletedAt.get(seq) ?? null, expiredAt: expiredAt.get(seq) ?? null }
+      return [{ ...event, temporary, ...gone }]
+    })
+    const opened = await openBodies(deps, messages)
     const views = new Map(
       messages.map((message, index) => {
         const body = opened[index]
@@ -146,6 +152,8 @@ function jsonOf(event: ConversationEvent<SealedBody>, views: ReadonlyMap<Seq, un
       return JSON.stringify(views.get(event.seq))
     case 'MessageDeleted':
       return JSON.stringify(deletedFrame(event))
+    case 'MessageExpired':
+      return event.reason === 'ttl' ? JSON.stringify(expiredFrame(event)) : undefined
     case 'MemberAdded':
     case 'MemberRemoved':
       return JSON.stringify(memberFrame(event))
@@ -153,6 +161,7 @@ function jsonOf(event: ConversationEvent<SealedBody>, views: ReadonlyMap<Seq, un
       return JSON.stringify(roleFrame(event))
     case 'ConversationStarted':
     case 'ConversationRenamed':
+    case 'RetentionChanged':
       // Whoever was told nothing of it falls behind instead: its frame shows the conversation as a whole.
       return undefined
     default:
@@ -160,8 +169,10 @@ function jsonOf(event: ConversationEvent<SealedBody>, views: ReadonlyMap<Seq, un
   }
 }
 
+/** Whether it takes the whole conversation to tell this. */
 function isBeyondMending(event: ConversationEvent<SealedBody>, { userId }: Session): boolean {
   if (event.type === 'ConversationStarted' || event.type === 'ConversationRenamed') return true
+  if (event.type === 'RetentionChanged') return true
   return (event.type === 'MemberAdded' || event.type === 'MemberRemoved') && event.userId === userId
 }
 

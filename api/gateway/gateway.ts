@@ -3,7 +3,7 @@ import type { Committed } from '../../ledger/mailbox/contract.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
 import { answer, createAsker } from '../../runtime/bus/ask.ts'
 import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
-import type { Nudge, Nudged } from '../../runtime/bus/messages.ts'
+import type { Expired, Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { ApiDeps } from '../deps.ts'
 import { createHeldReceipts } from '../load/held-receipts.ts'
@@ -24,6 +24,7 @@ import { createPolls, type Polls } from './polls.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
 import { createRenew } from './renewal.ts'
 import { HEARTBEAT_MS, type SocketDeps, socketRoute } from './socket-route.ts'
+import { tellExpired } from './tell-expired.ts'
 import { createTurns } from './turns.ts'
 
 export interface GatewayDeps extends ApiDeps {
@@ -113,6 +114,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       | ClaimMessage
       | SeenQuestion
       | LoadQuestion
+      | Expired
       | Nudge
     switch (message.kind) {
       case 'push':
@@ -129,6 +131,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
         return claims.received(message)
       case 'how-busy':
         return answer(bus, message, ownLoad())
+      case 'expired':
+        return void tellExpired(deps.handler, hub, message).catch(report)
       case 'nudge': {
         const sessions = hub.sessionsOf(message.userId)
         // Who is catching up is being sent what the nudge is about.

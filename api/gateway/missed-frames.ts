@@ -15,26 +15,20 @@ export interface MissedFrame {
 
 /** What this person is in, and what happened around the messages. */
 export const changeFrames = (changes: MissedChanges): readonly MissedFrame[] => [
-  ...changes.joined.map(({ title, members, position, ...joined }) => ({
+  ...changes.joined.map(({ title, retention, members, position, ...joined }) => ({
     position,
     frame: {
       t: 'conversation' as const,
       ...joined,
       ...(title === null ? {} : { title }),
+      ...(retention === null ? {} : { retention }),
       memberCount: members.length,
       ...(members.length > LIMITS.membersInFrame ? {} : { members: [...members] }),
     },
   })),
   ...changes.members.map(memberFrame),
-  ...changes.renamed.map(({ position, title, ...renamed }) => ({
-    position,
-    frame: {
-      t: 'conversation' as const,
-      change: 'renamed' as const,
-      ...renamed,
-      ...(title === null ? {} : { title }),
-    },
-  })),
+  ...changes.renamed.map((changed) => changedFrame('renamed', changed)),
+  ...changes.retained.map((changed) => changedFrame('retention', changed)),
 ]
 
 /** This person's own leavings: the last of their conversations. */
@@ -43,6 +37,20 @@ export const leavingFrames = ({ left }: MissedChanges): readonly MissedFrame[] =
 const memberFrame = ({ position, role, ...change }: MissedChanges['members'][number]): MissedFrame => ({
   position,
   frame: { t: 'member', ...change, ...(role === null ? {} : { role }) },
+})
+
+const changedFrame = (
+  change: 'renamed' | 'retention',
+  { position, title, retention, ...conversation }: MissedChanges['renamed'][number],
+): MissedFrame => ({
+  position,
+  frame: {
+    t: 'conversation',
+    change,
+    ...conversation,
+    ...(title === null ? {} : { title }),
+    ...(retention === null ? {} : { retention }),
+  },
 })
 
 export const messageFrames = (
@@ -54,8 +62,14 @@ export const messageFrames = (
     frame: { t: 'message', ...messageView(message, opened[index] as OpenedBody) },
   }))
 
-export const deletedFrames = ({ deleted }: MissedChanges): readonly MissedFrame[] =>
-  deleted.map(({ position, ...one }) => ({ position, frame: { t: 'deleted', ...one } }))
+/** Of messages whose words are gone. */
+export const deletedFrames = ({ deleted, expired }: MissedChanges): readonly MissedFrame[] => [
+  ...deleted.map(({ position, ...one }) => ({ position, frame: { t: 'deleted' as const, ...one } })),
+  ...expired.map(({ position, ...one }) => ({
+    position,
+    frame: { t: 'deleted' as const, ...one, reason: 'expired' as const },
+  })),
+]
 
 export const receiptFrames = (receipts: readonly MissedReceipt[]): readonly MissedFrame[] =>
   receipts.map(({ position, ...receipt }) => ({ position, frame: { t: 'receipt', ...receipt } }))

@@ -2,15 +2,13 @@
  * What a device missed, a page at a time, in the order in which it happened. Every page ends at a position of the ledger before
  * which nothing is missing, so whoever has it can go on from there in any way: the next page, a socket, another node.
  */
-import type pg from 'pg'
 import type { DeviceId, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { missedAcrossConversations } from '../../projections/queries/missed-across-conversations.ts'
 import { missedChanges } from '../../projections/queries/missed-changes.ts'
 import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import { openBodies } from '../messages/open-bodies.ts'
+import { type OpenBodiesDeps, openBodies } from '../messages/open-bodies.ts'
 import type { DeviceStart } from './device-positions.ts'
 import {
   changeFrames,
@@ -20,11 +18,6 @@ import {
   messageFrames,
   receiptFrames,
 } from './missed-frames.ts'
-
-export interface MissedPageDeps {
-  readonly pool: pg.Pool
-  readonly contentKeys: ContentKeys
-}
 
 export interface MissedPage {
   /** JSON of each. */
@@ -36,15 +29,16 @@ export interface MissedPage {
 
 /** @param head the read models have everything up to it; the page does not go beyond. */
 export async function missedPage(
-  { pool, contentKeys }: MissedPageDeps,
+  deps: OpenBodiesDeps,
   { userId, deviceId }: { readonly userId: UserId; readonly deviceId: DeviceId },
   { kept, knownFrom }: DeviceStart,
   head: Position,
 ): Promise<MissedPage> {
+  const { pool } = deps
   const limit = LIMITS.syncFrames
   const [messages, changes, receipts] = await Promise.all([
     missedAcrossConversations(pool, { userId, deviceId, kept, knownFrom, limit: limit + 1 }),
-    missedChanges(pool, userId, kept),
+    missedChanges(pool, userId, deviceId, kept),
     missedReceipts(pool, userId, deviceId, kept),
   ])
   // Beyond the last message that was read there are others that were not.
@@ -52,7 +46,7 @@ export async function missedPage(
   const readUpTo = surplus === undefined ? head : least(head, before(surplus.position))
   const missed = [
     ...changeFrames(changes),
-    ...messageFrames(messages, await openBodies(contentKeys, messages)),
+    ...messageFrames(messages, await openBodies(deps, messages)),
     ...deletedFrames(changes),
     ...receiptFrames(receipts),
     ...leavingFrames(changes),

@@ -10,6 +10,7 @@ import { CLOSE_CODES } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
+import type { OpenBodiesDeps } from '../messages/open-bodies.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
 import type { Admission } from './admission.ts'
@@ -17,11 +18,11 @@ import type { Device, DevicePositions, DeviceStarted } from './device-positions.
 import { createDispatch, type DispatchDeps } from './dispatch.ts'
 import type { Expiry } from './expiry.ts'
 import { createFrameLimits } from './frame-limits.ts'
-import { type MissedPage, type MissedPageDeps, missedPage } from './missed-page.ts'
+import { type MissedPage, missedPage } from './missed-page.ts'
 import { createPollSession, type PollSession, type PollTurn } from './poll-session.ts'
 import type { Turns } from './turns.ts'
 
-export interface PollsDeps extends MissedPageDeps, Pick<ApiDeps, 'rateSocket' | 'rateLimits'> {
+export interface PollsDeps extends OpenBodiesDeps, Pick<ApiDeps, 'rateSocket' | 'rateLimits'> {
   readonly ledger: Ledger
   readonly waiter: ProjectionWaiter
   readonly positions: DevicePositions

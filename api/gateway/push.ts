@@ -89,12 +89,17 @@ export function createPush({
     for (const [node, userIds] of await directory.nodesOf(people)) {
       const there = new Set(userIds)
       const pushes = announcements
-        .map(({ recipients, delivery }) => ({
+        .map(({ recipients, delivery, temporary }) => ({
           userIds: recipients.filter((userId) => there.has(userId)),
           delivery: toRemote(delivery),
+          temporary,
         }))
         .filter((push) => push.userIds.length > 0)
-      for (const push of pushes) publish(node, push)
+      for (const { temporary, ...push } of pushes) {
+        // Postgres keeps the queue of its notifications in files, and nobody clears them in time.
+        if (temporary && bus.kind === 'postgres') ringDoorbell(node, push.userIds)
+        else publish(node, push)
+      }
     }
   }
 

@@ -12,7 +12,7 @@ export const tickOf = ({ deliveredToAll, readByAll }: Ticks): Tick =>
   readByAll ? 'read' : deliveredToAll ? 'delivered' : 'sent'
 
 export const messageView = (
-  record: Omit<MessageRecord, 'position' | 'body' | 'deletedAt'>,
+  record: Omit<MessageRecord, 'position' | 'body' | 'expiredAt' | 'deletedAt'>,
   opened: OpenedBody,
 ) => ({
   conversationId: record.conversationId,
@@ -23,6 +23,7 @@ export const messageView = (
   at: record.at,
   nonce: record.nonce,
   clientAt: record.clientAt,
+  ...(record.temporary ? { temporary: record.temporary } : {}),
   ...opened,
 })
 

@@ -1,8 +1,9 @@
-/** Starting conversations, and who is in them. */
+/** Starting conversations, changing them, and who is in them. */
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { v5 as uuidv5, v7 as uuidv7 } from 'uuid'
 import type { ConversationState } from '../../domain/conversation/state.ts'
 import type { ConversationId, UserId } from '../../domain/ids.ts'
+import { PERMANENT } from '../../domain/retention.ts'
 import { longerThan } from '../../protocol/fields.ts'
 import * as http from '../../protocol/http.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -23,6 +24,7 @@ const conversationView = (state: ConversationState) => ({
   conversationId: state.conversationId,
   kind: state.kind,
   ...(state.title === undefined ? {} : { title: state.title }),
+  retention: state.retention ?? PERMANENT,
   members: [...state.members].map(([userId, { role }]) => ({ userId, role })),
   lastSeq: state.lastSeq,
 })
@@ -39,7 +41,7 @@ export const conversationRoutes =
   async (app) => {
     app.post('/v1/conversations', { schema: { body: http.startConversation } }, async (request, reply) => {
       const { sub: by } = identityOf(request)
-      const { kind, title } = request.body
+      const { kind, title, retention } = request.body
       const members = [...new Set(request.body.members)].filter((userId) => userId !== by)
       limitTitle(title)
       if (kind === 'direct' && members.length !== 1) {
@@ -54,6 +56,7 @@ export const conversationRoutes =
           kind,
           members,
           ...(title === undefined ? {} : { title }),
+          ...(retention === undefined ? {} : { retention }),
           envelope: userEnvelope(by),
         }),
       )
@@ -72,10 +75,16 @@ export const conversationRoutes =
       async (request) => {
         const { sub: by } = identityOf(request)
         const { id } = request.params
-        const { title } = request.body
+        const { title, retention } = request.body
         limitTitle(title)
-        const renaming = { type: 'rename', at: now(), by, envelope: userEnvelope(by) } as const
-        resultOf(await handler.converse(id, title ? { ...renaming, title } : renaming))
+        const asked = () => ({ at: now(), by, envelope: userEnvelope(by) })
+        if (title !== undefined) {
+          const renaming = { type: 'rename', ...asked() } as const
+          resultOf(await handler.converse(id, title ? { ...renaming, title } : renaming))
+        }
+        if (retention !== undefined) {
+          resultOf(await handler.converse(id, { type: 'change-retention', ...asked(), retention }))
+        }
         return conversationView(await handler.conversation(id))
       },
     )

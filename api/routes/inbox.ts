@@ -19,7 +19,7 @@ export const inboxRoutes =
       const page = await inbox(deps.pool, sub, after === undefined ? { limit } : { after, limit })
       if (!page) throw new ApiProblem('bad_frame', 'after is not a cursor of an earlier page')
       const last = page.entries.flatMap(({ lastMessage }) => (lastMessage ? [lastMessage] : []))
-      const opened = await openBodies(deps.contentKeys, last)
+      const opened = await openBodies(deps, last)
       const bodies = new Map(last.map((message, index) => [message, opened[index]]))
       const conversations = page.entries.map((entry) =>
         inboxView(entry, entry.lastMessage ? bodies.get(entry.lastMessage) : undefined),

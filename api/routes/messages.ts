@@ -20,7 +20,7 @@ import { requireMembership } from './require-membership.ts'
 export const messageRoutes =
   (deps: ApiDeps, presence: Pick<Presence, 'didWithoutSession'>): FastifyPluginAsyncZod =>
   async (app) => {
-    const { pool, handler, contentKeys, load } = deps
+    const { pool, handler, load } = deps
 
     app.post(
       '/v1/conversations/:id/messages',
@@ -55,7 +55,7 @@ export const messageRoutes =
         if (typeof around === 'string' && !messages.some(({ messageId }) => messageId === around)) {
           throw noSuchMessage()
         }
-        const opened = await openBodies(contentKeys, messages)
+        const opened = await openBodies(deps, messages)
         const views = messages.map((message, index) => historyView(message, opened[index] as OpenedBody))
         return historyPageView(views, page, membership)
       },

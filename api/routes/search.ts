@@ -54,7 +54,7 @@ export const searchRoutes =
       const { upToDate } = await readable(index, sub, undefined)
       const found = await mentionsOf(pool, sub, { before, limit: limit + 1 })
       const messages = found.slice(0, limit)
-      const opened = await openBodies(contentKeys, messages)
+      const opened = await openBodies(deps, messages)
       const last = messages.at(-1)
       return {
         mentions: messages.map((message, at) => messageView(message, opened[at] as OpenedBody)),

@@ -34,7 +34,7 @@ export async function searchPage(
     const between = { above: within?.above ?? BEGINNING, below }
     const candidates = await newestCandidates(deps, searched, between, WINDOW)
     const above = within?.above ?? lowerEnd(candidates.length, candidates.at(-1)?.position)
-    const ranked = await rankedHits(deps.contentKeys, searched.query, candidates, now)
+    const ranked = await rankedHits(deps, searched.query, candidates, now)
     const left = within ? ranked.filter((hit) => !isBeforeOrAt(hit, within)) : ranked
     const taken = left.slice(0, limit - hits.length)
     hits.push(...taken)

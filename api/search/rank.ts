@@ -3,9 +3,8 @@ import type { Millis } from '../../domain/ids.ts'
 import { searchableText } from '../../domain/search/content.ts'
 import { matchText, type Span } from '../../domain/search/match.ts'
 import type { SearchQuery } from '../../domain/search/query.ts'
-import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
-import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
+import { type OpenBodiesDeps, type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 
 export interface Hit {
   readonly message: MessageRecord
@@ -22,12 +21,12 @@ const WEIGHT_OF_AGE = 0.3
 
 /** @param now the same for all pages of a search, so that they are in one order. */
 export async function rankedHits(
-  keys: ContentKeys,
+  deps: OpenBodiesDeps,
   query: SearchQuery,
   candidates: readonly MessageRecord[],
   now: Millis,
 ): Promise<readonly Hit[]> {
-  const bodies = await openBodies(keys, candidates)
+  const bodies = await openBodies(deps, candidates)
   const hits: Hit[] = []
   for (const [index, message] of candidates.entries()) {
     const opened = bodies[index]

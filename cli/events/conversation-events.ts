@@ -51,6 +51,7 @@ function concerns(event: DomainEvent, seq: Seq): boolean {
   switch (event.type) {
     case 'MessageSent':
     case 'MessageDeleted':
+    case 'MessageExpired':
       return event.seq === seq
     case 'MessageDelivered':
     case 'MessageRead':
@@ -62,6 +63,7 @@ function concerns(event: DomainEvent, seq: Seq): boolean {
     case 'MemberRemoved':
     case 'MemberRoleChanged':
     case 'ConversationRenamed':
+    case 'RetentionChanged':
       return false
     default:
       return event satisfies never

@@ -1,5 +1,5 @@
 /** Facts as lines of a table that fits 100 columns, unless somebody's id is long. Shows of a message's body only its size and hash. */
-import type { DomainEvent } from '../../domain/events.ts'
+import type { DomainEvent, RetentionChanged } from '../../domain/events.ts'
 import type { Seq } from '../../domain/ids.ts'
 import type { RecordedFact } from './conversation-events.ts'
 
@@ -52,9 +52,13 @@ function what(event: DomainEvent): string {
     case 'ConversationRenamed':
       return event.title ?? ''
     case 'MessageSent':
-      return `#${event.seq} ${sizeOf(event.body.bytes)}`
+      return `#${event.seq} ${event.temporary ? event.temporary.mode : sizeOf(event.body.bytes)}`
     case 'MessageDeleted':
       return `#${event.seq}`
+    case 'MessageExpired':
+      return `#${event.seq} ${event.reason}`
+    case 'RetentionChanged':
+      return retentionOf(event)
     case 'MessageDelivered':
     case 'MessageRead':
     case 'DeliveryExhausted':
@@ -65,6 +69,9 @@ function what(event: DomainEvent): string {
       return event satisfies never
   }
 }
+
+const retentionOf = ({ retention }: RetentionChanged): string =>
+  retention.mode === 'permanent' ? retention.mode : `${retention.mode} ${retention.seconds} s`
 
 const rangeOf = ({ fromSeq, toSeq }: { readonly fromSeq: Seq; readonly toSeq: Seq }): string =>
   fromSeq === toSeq ? `#${toSeq}` : `#${fromSeq}–${toSeq}`

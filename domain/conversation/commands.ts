@@ -3,6 +3,7 @@ import type { Body } from '../body.ts'
 import type { Decision } from '../decision.ts'
 import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
 import type { DeviceId, MessageId, Millis, Seq, UserId } from '../ids.ts'
+import type { ExpiryReason, Retention } from '../retention.ts'
 import type { KnownMessage } from './state.ts'
 
 interface Asked {
@@ -17,6 +18,8 @@ export interface Start extends Asked {
   /** The other members; `by` is always one too. */
   readonly members: readonly UserId[]
   readonly title?: string
+  /** Absent: permanent. */
+  readonly retention?: Retention
 }
 
 /** `found` is what a look-up by `messageId` gave: the message, or `null` for "there was none up to `soughtUpTo`". */
@@ -60,7 +63,31 @@ export interface Rename extends Asked {
   readonly title?: string
 }
 
-export type ConversationCommand = Start | Send | Delete | AddMembers | RemoveMember | ChangeRole | Rename
+export interface ChangeRetention extends Asked {
+  readonly type: 'change-retention'
+  readonly retention: Retention
+}
+
+/** Nobody asks for it: these temporary bodies were due, and are destroyed. */
+export interface Expire extends Pick<Asked, 'at'> {
+  readonly type: 'expire'
+  readonly messages: readonly {
+    readonly seq: Seq
+    readonly messageId: MessageId
+    readonly reason: ExpiryReason
+  }[]
+}
+
+export type ConversationCommand =
+  | Start
+  | Send
+  | Delete
+  | AddMembers
+  | RemoveMember
+  | ChangeRole
+  | Rename
+  | ChangeRetention
+  | Expire
 
 /** The answers, by command. */
 export interface ConversationResults {
@@ -71,6 +98,8 @@ export interface ConversationResults {
   'remove-member': { readonly removed: boolean }
   'change-role': { readonly changed: boolean }
   rename: { readonly renamed: boolean }
+  'change-retention': { readonly changed: boolean }
+  expire: { readonly expired: number }
 }
 
 export type ConversationResult = ConversationResults[ConversationCommand['type']]

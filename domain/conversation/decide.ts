@@ -3,8 +3,10 @@ import type { Body } from '../body.ts'
 import { accepted, alreadyDone, type Decision, needsMessage, rejected } from '../decision.ts'
 import type { ConversationEvent } from '../events.ts'
 import { type MessageId, NO_SEQ, type Seq } from '../ids.ts'
+import { PERMANENT, temporaryFor } from '../retention.ts'
 import type { ConversationCommand, ConversationResult, Decided, Delete, Send, Start } from './commands.ts'
 import { addMembers, changeRole, removeMember, rename } from './decide-members.ts'
+import { changeRetention, expire } from './decide-retention.ts'
 import { MAX_MEMBERS, notBefore, refuseStranger, tooManyMembers } from './rules.ts'
 import type { ConversationState, KnownMessage } from './state.ts'
 
@@ -27,6 +29,10 @@ export function decideConversation(
       return changeRole(command, state)
     case 'rename':
       return rename(command, state)
+    case 'change-retention':
+      return changeRetention(command, state)
+    case 'expire':
+      return expire(command, state)
     default:
       return command satisfies never
   }
@@ -47,20 +53,14 @@ function start(command: Start, state: ConversationState): Decided<'start'> {
     { userId: command.by, role: command.kind === 'group' ? ('admin' as const) : ('member' as const) },
     ...others.map((userId) => ({ userId, role: 'member' as const })),
   ]
-  return accepted(
-    [
-      {
-        type: 'ConversationStarted',
-        conversationId: state.conversationId,
-        at: command.at,
-        kind: command.kind,
-        members,
-        ...(command.title === undefined ? {} : { title: command.title }),
-        by: command.by,
-      },
-    ],
-    { created: true },
-  )
+  const { conversationId } = state
+  const { at, by, kind, title, retention = PERMANENT } = command
+  const started = { type: 'ConversationStarted', conversationId, at, kind, members, by } as const
+  const events: ConversationEvent<Body>[] = [title === undefined ? started : { ...started, title }]
+  if (retention.mode !== 'permanent') {
+    events.push({ type: 'RetentionChanged', conversationId, at, retention, by })
+  }
+  return accepted(events, { created: true })
 }
 
 function send(command: Send, state: ConversationState): Decided<'send'> {
@@ -75,6 +75,7 @@ function send(command: Send, state: ConversationState): Decided<'send'> {
   const seq = (state.lastSeq + 1) as Seq
   const at = notBefore(state, command.at)
   const { messageId, deviceId, nonce, clientAt, body } = command
+  const temporary = temporaryFor(state.retention ?? PERMANENT, at)
   return accepted(
     [
       {
@@ -88,6 +89,7 @@ function send(command: Send, state: ConversationState): Decided<'send'> {
         nonce,
         senderId: command.by,
         seq,
+        ...(temporary === undefined ? {} : { temporary }),
       },
     ],
     { seq, at },

@@ -9,6 +9,8 @@ import {
   type Seq,
   type UserId,
 } from '../ids.ts'
+import type { Retention } from '../retention.ts'
+import { appendSeq, removeSeq, type SeqRange } from '../seq-ranges.ts'
 
 export interface Member {
   readonly role: Role
@@ -36,6 +38,8 @@ export interface ConversationState {
   /** Absent: the conversation does not exist. */
   kind?: ConversationKind
   title?: string
+  /** Of the messages that come. Absent: permanent. */
+  retention?: Retention
   startedAt: Millis
   /** Current members only, in the order of their joining. Entries are replaced, never changed. */
   members: Map<UserId, Member>
@@ -49,6 +53,8 @@ export interface ConversationState {
    * `clientAt`, so a message with a later one cannot be a resend of a forgotten message, whatever the sender's clock.
    */
   forgotten: Map<UserId, Millis>
+  /** Messages with a temporary body that is not known to be gone. */
+  temporary: readonly SeqRange[]
 }
 
 /** Long enough for the sends in flight of a lively group, so that almost nothing is looked up; about 0.25 KB each. */
@@ -65,6 +71,7 @@ export const initialConversation = (conversationId: ConversationId): Conversatio
   lastAt: 0 as Millis,
   recent: [],
   forgotten: new Map(),
+  temporary: [],
 })
 
 /** A copy to fold into while the original stays as it is: one shallow copy a batch instead of one an event. */
@@ -108,12 +115,20 @@ export function evolveConversation(
       const { seq, messageId, senderId, deviceId, clientAt, at } = event
       state.recent.push({ seq, messageId, senderId, deviceId, clientAt, at })
       if (state.recent.length > RECENT_MESSAGES) forget(state, state.recent.shift() as RecentMessage)
+      if (event.temporary) state.temporary = appendSeq(state.temporary, seq)
       return state
     }
     case 'MessageDeleted':
       state.recent = state.recent.map((message) =>
         message.seq === event.seq ? { ...message, deletedAt: event.at } : message,
       )
+      state.temporary = removeSeq(state.temporary, event.seq)
+      return state
+    case 'MessageExpired':
+      state.temporary = removeSeq(state.temporary, event.seq)
+      return state
+    case 'RetentionChanged':
+      state.retention = event.retention
       return state
     default:
       return event satisfies never

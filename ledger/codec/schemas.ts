@@ -8,6 +8,12 @@ const range = { conversationId, userId, deviceId, fromSeq: seq, toSeq: seq }
 const connection = { userId, deviceId, connection: z.string(), node: z.string() }
 const sharing = z.enum(['shared', 'hidden'])
 const hash = z.string().regex(/^[0-9a-f]{64}$/)
+const seconds = z.int().min(1)
+const retention = z.discriminatedUnion('mode', [
+  z.object({ mode: z.literal('permanent') }),
+  z.object({ mode: z.literal('until-delivered'), seconds }),
+  z.object({ mode: z.literal('ttl'), seconds }),
+])
 
 /** Bodies are stored flat (`bodyHash`, `body`), so that the hash chain can leave `body` out. */
 const messageSent = z
@@ -19,6 +25,7 @@ const messageSent = z
     deviceId,
     nonce,
     clientAt: millis,
+    temporary: z.object({ mode: z.enum(['until-delivered', 'ttl']), expiresAt: millis }).optional(),
     bodyHash: hash,
     body: z.string().optional(),
   })
@@ -56,8 +63,18 @@ export const EVENT_SCHEMAS: Readonly<Record<LedgerEvent['type'], EventSchema>> =
     version: 1,
     data: z.object({ conversationId, title: z.string().optional(), by: userId }),
   },
-  MessageSent: { version: 1, data: messageSent },
+  MessageSent: { version: 2, data: messageSent },
   MessageDeleted: { version: 1, data: z.object({ conversationId, seq, messageId, by: userId }) },
+  MessageExpired: {
+    version: 1,
+    data: z.object({
+      conversationId,
+      seq,
+      messageId,
+      reason: z.enum(['delivered', 'ttl', 'undelivered']),
+    }),
+  },
+  RetentionChanged: { version: 1, data: z.object({ conversationId, retention, by: userId }) },
   MessageDelivered: { version: 1, data: z.object(range) },
   MessageRead: { version: 1, data: z.object(range) },
   DeliveryAttempted: {

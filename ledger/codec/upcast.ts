@@ -2,8 +2,11 @@
 
 type Upcast = (data: unknown) => unknown
 
-/** Keyed `Type@n`: from version n to n+1. Empty as long as every type is at its first version. */
-const UPCASTS: Readonly<Record<string, Upcast>> = {}
+/** Keyed `Type@n`: from version n to n+1. */
+const UPCASTS: Readonly<Record<string, Upcast>> = {
+  // `temporary` came, and what has none is kept for ever, as before.
+  'MessageSent@1': (data) => data,
+}
 
 /** `undefined` when a step is missing, which only an event of a newer program can cause. */
 export function upcast(

@@ -8,6 +8,7 @@ import type { Envelope } from '../codec/encode.ts'
 import type { Ledger, Position } from '../ledger.ts'
 import type { ContentKeys } from '../sealing/content-keys.ts'
 import type { Snapshots } from '../snapshots.ts'
+import type { TemporaryBodies } from '../temporary-bodies.ts'
 
 /** Facts that have just become durable, in the order of their stream. */
 export interface Committed {
@@ -28,6 +29,7 @@ export interface CommandHandlerDeps {
   readonly ledger: Ledger
   readonly snapshots: Snapshots
   readonly contentKeys: ContentKeys
+  readonly temporaryBodies: TemporaryBodies
   /** Name of this process in the metadata of its facts. */
   readonly node: string
   /** Looks up a message that no state remembers, in a read model that has seen everything up to `upTo`; rejects if none has. */

@@ -1,4 +1,7 @@
-/** The lane of `conversation-<id>`: sends, deletions and membership; seals bodies on their way into the ledger. */
+/**
+ * The lane of `conversation-<id>`: sends, deletions, membership and retention; seals bodies on their way into the ledger, or
+ * beside it.
+ */
 import type { Body, SealedBody } from '../../domain/body.ts'
 import type { ConversationCommand, ConversationResult } from '../../domain/conversation/commands.ts'
 import { decideConversation } from '../../domain/conversation/decide.ts'
@@ -9,8 +12,10 @@ import {
   evolveConversation,
   initialConversation,
 } from '../../domain/conversation/state.ts'
-import type { ConversationEvent } from '../../domain/events.ts'
-import type { ConversationId } from '../../domain/ids.ts'
+import type { ConversationEvent, MessageSent } from '../../domain/events.ts'
+import type { ConversationId, MessageId } from '../../domain/ids.ts'
+import type { Temporary } from '../../domain/retention.ts'
+import { hasSeq } from '../../domain/seq-ranges.ts'
 import { encode } from '../codec/encode.ts'
 import type { EventToAppend } from '../ledger.ts'
 import { seal } from '../sealing/seal.ts'
@@ -24,7 +29,7 @@ export function createConversationLane(
   deps: CommandHandlerDeps,
   conversationId: ConversationId,
 ): ConversationLane {
-  const { contentKeys, node } = deps
+  const { contentKeys, temporaryBodies, node } = deps
   const stream = conversationStream(conversationId)
 
   function encodeSealed(
@@ -33,12 +38,41 @@ export function createConversationLane(
     index: number,
   ): EventToAppend | Promise<EventToAppend> {
     if (event.type !== 'MessageSent') return encode(event, stream, command.envelope, index, node)
-    const sealedWith = (key: Buffer): EventToAppend => {
-      const body: SealedBody = seal(key, event.messageId, event.body)
+    const sealedWith = (key: Buffer): EventToAppend | Promise<EventToAppend> => {
+      const body = seal(key, event.messageId, event.body)
+      if (event.temporary) return besideLedger({ ...event, temporary: event.temporary, body })
       return encode({ ...event, body }, stream, command.envelope, index, node)
+    }
+    /** The body is durable before its message is, so that no message is acknowledged without it. */
+    const besideLedger = async (
+      sent: MessageSent<Required<SealedBody>> & { readonly temporary: Temporary },
+    ): Promise<EventToAppend> => {
+      await temporaryBodies.keep(sent)
+      return encode({ ...sent, body: { hash: sent.body.hash } }, stream, command.envelope, index, node)
     }
     const key = contentKeys.cached(conversationId, event.senderId)
     return key ? sealedWith(key) : contentKeys.ensure(conversationId, event.senderId).then(sealedWith)
+  }
+
+  /** At once; what is missed here (a crash, a broken connection) the retention worker finds. */
+  function destroyDeleted(events: readonly ConversationEvent<Body>[], before: ConversationState): void {
+    for (const event of events) {
+      if (event.type !== 'MessageDeleted' || !hasSeq(before.temporary, event.seq)) continue
+      temporaryBodies.destroy(conversationId, event.messageId).catch(deps.report)
+    }
+  }
+
+  /** Likewise. */
+  function takeBack(events: readonly EventToAppend[]): void {
+    const sealings = events.flatMap(({ type, data }) => {
+      if (type !== 'MessageSent' || !('temporary' in data)) return []
+      const { messageId, bodyHash } = data as unknown as {
+        readonly messageId: MessageId
+        readonly bodyHash: string
+      }
+      return [{ messageId, hash: bodyHash }]
+    })
+    if (sealings.length > 0) temporaryBodies.takeBack(conversationId, sealings).catch(deps.report)
   }
 
   return createLane({
@@ -55,7 +89,8 @@ export function createConversationLane(
     merge: (commands) => commands.map((_, index) => [index]),
     weigh,
     encode: encodeSealed,
-    committed: (events, before, after) =>
+    committed: (events, before, after) => {
+      destroyDeleted(events, before.state)
       deps.onCommitted?.({
         conversationId,
         events,
@@ -63,7 +98,9 @@ export function createConversationLane(
         before: before.state,
         after: after.state,
         previousPosition: before.position,
-      }),
+      })
+    },
+    discarded: takeBack,
     report: deps.report,
   })
 }
@@ -80,13 +117,16 @@ function weigh(command: ConversationCommand): number {
     case 'add-members':
       return command.userIds.length * EVENT_BYTES
     case 'start':
-      return EVENT_BYTES + command.members.length * 180
+      return 2 * EVENT_BYTES + command.members.length * 180
+    case 'expire':
+      return command.messages.length * EVENT_BYTES
     case 'rename':
       return EVENT_BYTES + (command.title ?? '').length * 3
     case 'remove-member':
       // The last admin's leaving is two events.
       return 2 * EVENT_BYTES
     case 'delete':
+    case 'change-retention':
     case 'change-role':
       return EVENT_BYTES
     default:

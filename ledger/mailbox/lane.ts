@@ -54,6 +54,8 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   readonly snapshotEvery?: number
   /** Called once the events are durable, before the callers are answered. Must not throw. */
   committed(events: readonly Unsealed[], before: Folded<State>, after: Folded<State>): void
+  /** Called with encoded events that are certainly not in the ledger. Must not throw. */
+  discarded?(events: readonly EventToAppend[]): void
   /** Called with what cannot be answered to a caller. */
   report(error: unknown): void
 }
@@ -189,6 +191,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       if (events.length > 0) {
         const chained = chainAll(durable, await Promise.all(encoded))
         const outcome = await appendSurely(ledger, stream, chained.events, durable.revision)
+        if (outcome.kind === 'conflict' || outcome.kind === 'refused') deps.discarded?.(chained.events)
         if (outcome.kind === 'conflict') {
           const now = performance.now()
           contendedUntil = now + CONTENDED_MS

@@ -19,7 +19,7 @@ export class CannotUnseal extends Error {
   override readonly name = 'CannotUnseal'
 }
 
-export function seal(key: Buffer, messageId: MessageId, body: Body): SealedBody {
+export function seal(key: Buffer, messageId: MessageId, body: Body): Required<SealedBody> {
   const nonce = newNonce()
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(messageId, 'hex'))
   const ciphertext = cipher.update(JSON.stringify(body), 'utf8')

@@ -22,8 +22,9 @@ import {
   send,
 } from './member-change.ts'
 import { memberWrites } from './members.ts'
-import { addMessage, deleteMessage, type MessageChanges, messageWrites } from './messages.ts'
+import { addMessage, deleteMessage, expireMessage, type MessageChanges, messageWrites } from './messages.ts'
 import { addReceipt, type ReceiptChanges, receiptWrites } from './receipts.ts'
+import { type RetentionChanges, retentionWrites } from './retentions.ts'
 import { addTitle, type TitleChanges, titleWrites } from './titles.ts'
 import { foldUserEvent, type UserChanges, userWrites } from './users.ts'
 import type { Write } from './write.ts'
@@ -31,6 +32,7 @@ import type { Write } from './write.ts'
 export interface Batch {
   readonly conversations: ConversationChanges
   readonly titles: TitleChanges
+  readonly retentions: RetentionChanges
   readonly members: MemberChanges
   readonly messages: MessageChanges
   readonly receipts: ReceiptChanges
@@ -41,8 +43,9 @@ export interface Batch {
 export const emptyBatch = (): Batch => ({
   conversations: new Map(),
   titles: [],
+  retentions: [],
   members: new Map(),
-  messages: { sent: new Map(), deleted: new Map() },
+  messages: { sent: new Map(), deleted: new Map(), expired: new Map() },
   receipts: { receipts: [], devices: new Map() },
   attempts: [],
   users: { seen: new Map(), devices: new Map(), privacy: new Map() },
@@ -89,6 +92,12 @@ export function foldEvent(batch: Batch, event: LedgerEvent, position: Position):
     case 'MessageDeleted':
       deleteMessage(batch.messages, event, position)
       break
+    case 'MessageExpired':
+      expireMessage(batch.messages, event, position)
+      break
+    case 'RetentionChanged':
+      batch.retentions.push({ event, position })
+      break
     case 'MessageDelivered':
     case 'MessageRead':
       addReceipt(batch.receipts, event, position)
@@ -108,6 +117,7 @@ export function foldEvent(batch: Batch, event: LedgerEvent, position: Position):
 export const writesOf = (schema: ReadSchema, batch: Batch): Write[] => [
   ...conversationWrites(schema, batch.conversations),
   ...titleWrites(schema, batch.titles),
+  ...retentionWrites(schema, batch.retentions),
   ...messageWrites(schema, batch.messages),
   ...memberWrites(schema, batch.members),
   ...receiptWrites(schema, batch.receipts),

@@ -1,5 +1,5 @@
-/** What a batch adds to `messages`, and the bodies it takes away. Sealed bytes pass through; nothing here opens them. */
-import type { MessageDeleted, MessageSent } from '../../domain/events.ts'
+/** What a batch adds to `messages`, and what it says of their bodies: taken away, or expired. Sealed bytes pass through; nothing here opens them. */
+import type { MessageDeleted, MessageExpired, MessageSent } from '../../domain/events.ts'
 import type { ConversationId, Millis, Seq } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { numbers, plain } from '../../runtime/array-literals.ts'
@@ -8,7 +8,8 @@ import { perSchema } from './per-schema.ts'
 import { UnapplicableEvent } from './unapplicable-event.ts'
 import type { Write } from './write.ts'
 
-interface Deletion {
+/** A message of which the body is no more. */
+interface Loss {
   readonly conversationId: ConversationId
   readonly seq: Seq
   readonly at: Millis
@@ -18,14 +19,16 @@ interface Deletion {
 interface NewMessage {
   readonly event: MessageSent
   readonly position: Position
-  deleted?: Deletion
+  deleted?: Loss
+  expired?: Loss
 }
 
 /** Keyed by conversation and seq. */
 export interface MessageChanges {
   readonly sent: Map<string, NewMessage>
-  /** Of messages from earlier batches. */
-  readonly deleted: Map<string, Deletion>
+  /** Of messages from earlier batches, as are the expired. */
+  readonly deleted: Map<string, Loss>
+  readonly expired: Map<string, Loss>
 }
 
 const keyOf = ({ conversationId, seq }: { readonly conversationId: string; readonly seq: number }): string =>
@@ -46,17 +49,30 @@ export function deleteMessage(changes: MessageChanges, event: MessageDeleted, po
   else changes.deleted.set(key, deletion)
 }
 
+/** @throws UnapplicableEvent if it has expired already; nothing is changed then. */
+export function expireMessage(changes: MessageChanges, event: MessageExpired, position: Position): void {
+  const { conversationId, seq, at } = event
+  const key = keyOf(event)
+  const sent = changes.sent.get(key)
+  if (sent?.expired || changes.expired.has(key)) throw new UnapplicableEvent('a message expires twice')
+  const loss = { conversationId, seq, at, position }
+  if (sent) sent.expired = loss
+  else changes.expired.set(key, loss)
+}
+
 const addMessages = perSchema((schema) => ({
   name: `${schema}: add messages`,
   text: `
     INSERT INTO ${schema}.messages (conversation_id, seq, message_id, sender_id, device_id, nonce, client_at, at,
-      body_hash, body, deleted_at, deleted_position, position)
+      body_hash, body, deleted_at, deleted_position, temporary, expires_at, expired_at, expired_position, position)
     SELECT conversation_id, seq, decode(message_id, 'hex'), sender_id, device_id, nonce, client_at, at,
-      decode(body_hash, 'hex'), decode(body, 'base64'), deleted_at, deleted_position, position
+      decode(body_hash, 'hex'), decode(body, 'base64'), deleted_at, deleted_position,
+      temporary, expires_at, expired_at, expired_position, position
     FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-      $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[])
+      $9::text[], $10::text[], $11::bigint[], $12::bigint[],
+      $13::text[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[])
       AS sent (conversation_id, seq, message_id, sender_id, device_id, nonce, client_at, at,
-        body_hash, body, deleted_at, deleted_position, position)`,
+        body_hash, body, deleted_at, deleted_position, temporary, expires_at, expired_at, expired_position, position)`,
 }))
 
 const removeBodies = perSchema((schema) => ({
@@ -68,7 +84,15 @@ const removeBodies = perSchema((schema) => ({
     WHERE m.conversation_id = deletion.conversation_id AND m.seq = deletion.seq AND m.deleted_at IS NULL`,
 }))
 
-export function messageWrites(schema: ReadSchema, { sent, deleted }: MessageChanges): Write[] {
+const markExpired = perSchema((schema) => ({
+  name: `${schema}: mark messages whose temporary body is gone`,
+  text: `
+    UPDATE ${schema}.messages m SET expired_at = expiry.at, expired_position = expiry.position
+    FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[]) AS expiry (conversation_id, seq, at, position)
+    WHERE m.conversation_id = expiry.conversation_id AND m.seq = expiry.seq AND m.expired_at IS NULL`,
+}))
+
+export function messageWrites(schema: ReadSchema, { sent, deleted, expired }: MessageChanges): Write[] {
   const writes: Write[] = []
   const rows = [...sent.values()]
   if (rows.length > 0) {
@@ -87,22 +111,34 @@ export function messageWrites(schema: ReadSchema, { sent, deleted }: MessageChan
         plain(rows, ({ event, deleted }) => (deleted ? null : event.body.bytes)),
         numbers(rows, (row) => row.deleted?.at),
         numbers(rows, (row) => row.deleted?.position),
+        ...temporaryOf(rows),
         numbers(rows, ({ position }) => position),
       ],
     })
   }
-  const deletions = [...deleted.values()]
-  if (deletions.length > 0) {
-    writes.push({
-      statement: removeBodies(schema),
-      values: [
-        plain(deletions, (deletion) => deletion.conversationId),
-        numbers(deletions, (deletion) => deletion.seq),
-        numbers(deletions, (deletion) => deletion.at),
-        numbers(deletions, (deletion) => deletion.position),
-      ],
-      rows: deletions.length,
-    })
+  for (const [statement, losses] of [
+    [removeBodies(schema), [...deleted.values()]],
+    [markExpired(schema), [...expired.values()]],
+  ] as const) {
+    if (losses.length > 0) writes.push({ statement, values: lossesOf(losses), rows: losses.length })
   }
   return writes
 }
+
+/** `unnest` fills short arrays up with NULL: where no body is temporary, which is nearly always, this costs nothing. */
+const temporaryOf = (rows: readonly NewMessage[]): string[] =>
+  rows.some(({ event }) => event.temporary)
+    ? [
+        plain(rows, ({ event }) => event.temporary?.mode),
+        numbers(rows, ({ event }) => event.temporary?.expiresAt),
+        numbers(rows, (row) => row.expired?.at),
+        numbers(rows, (row) => row.expired?.position),
+      ]
+    : ['{}', '{}', '{}', '{}']
+
+const lossesOf = (losses: readonly Loss[]): string[] => [
+  plain(losses, (loss) => loss.conversationId),
+  numbers(losses, (loss) => loss.seq),
+  numbers(losses, (loss) => loss.at),
+  numbers(losses, (loss) => loss.position),
+]

@@ -1,6 +1,7 @@
 /** A message as the read models hold it: the shape, and the columns it is read from. Never unseals a body. */
 import type { SealedBody } from '../../domain/body.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { Temporary } from '../../domain/retention.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { millis, millisOrNull, position } from './columns.ts'
 import { isShownReading } from './privacy.ts'
@@ -17,6 +18,10 @@ export interface MessageRecord {
   /** Without `bytes` when the message was deleted, or its body is not, or no longer, in the ledger. */
   readonly body: SealedBody
   readonly deletedAt: Millis | null
+  /** Of a body that is not in the ledger but beside it, until it is due; null: permanent. */
+  readonly temporary: Temporary | null
+  /** When it was recorded that a temporary body is destroyed. */
+  readonly expiredAt: Millis | null
   readonly position: Position
 }
 
@@ -28,7 +33,7 @@ export interface Ticks {
 
 /** Of the table or subquery called `m`. */
 export const MESSAGE_COLUMNS = `m.conversation_id, m.seq, m.message_id, m.sender_id, m.device_id, m.nonce, m.client_at, m.at,
-  m.body_hash, m.body, m.deleted_at, m.position`
+  m.body_hash, m.body, m.deleted_at, m.temporary, m.expires_at, m.expired_at, m.position`
 
 export interface MessageRow {
   readonly conversation_id: ConversationId
@@ -42,6 +47,9 @@ export interface MessageRow {
   readonly body_hash: Buffer
   readonly body: Buffer | null
   readonly deleted_at: string | null
+  readonly temporary: Temporary['mode'] | null
+  readonly expires_at: string | null
+  readonly expired_at: string | null
   readonly position: string
 }
 
@@ -58,6 +66,11 @@ export function toMessage(row: MessageRow): MessageRecord {
     at: millis(row.at),
     body: row.body === null ? { hash } : { hash, bytes: row.body.toString('base64') },
     deletedAt: millisOrNull(row.deleted_at),
+    temporary:
+      row.temporary === null || row.expires_at === null
+        ? null
+        : { mode: row.temporary, expiresAt: millis(row.expires_at) },
+    expiredAt: millisOrNull(row.expired_at),
     position: position(row.position),
   }
 }

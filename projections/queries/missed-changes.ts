@@ -1,6 +1,7 @@
-/** What else a device missed: conversations begun or joined, people who came, went and got another role, new titles, messages that were deleted. */
+/** What else a device missed: conversations begun or joined, people who came, went and got another role, new titles and retentions, messages whose words are gone. */
 import type { ConversationKind, Role } from '../../domain/events.ts'
-import type { ConversationId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { Retention } from '../../domain/retention.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { millis, position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
@@ -9,6 +10,8 @@ interface JoinedConversation {
   readonly conversationId: ConversationId
   readonly kind: ConversationKind
   readonly title: string | null
+  /** Null: permanent. */
+  readonly retention: Retention | null
   readonly members: readonly { readonly userId: UserId; readonly role: Role }[]
   readonly lastSeq: Seq
   /** When this person joined it. */
@@ -27,10 +30,11 @@ interface MemberChange {
   readonly position: Position
 }
 
-interface RenamedConversation {
+interface ChangedConversation {
   readonly conversationId: ConversationId
   readonly kind: ConversationKind
   readonly title: string | null
+  readonly retention: Retention | null
   readonly memberCount: number
   readonly lastSeq: Seq
   readonly by: UserId
@@ -57,14 +61,25 @@ export interface MissedChanges {
    */
   readonly left: readonly MemberChange[]
   /** Only the title that stands now, once. */
-  readonly renamed: readonly RenamedConversation[]
+  readonly renamed: readonly ChangedConversation[]
+  /** Likewise how long bodies are kept. */
+  readonly retained: readonly ChangedConversation[]
   readonly deleted: readonly DeletedMessage[]
+  /** Their time to live is over. Only those that the device may have: a message that it has missed comes without its body. */
+  readonly expired: readonly DeletedMessage[]
 }
+
+/** Of the conversation and membership `me`: how long bodies were kept when this person was last in it; null: for ever. */
+const RETENTION = `(
+  SELECT CASE WHEN r.seconds IS NOT NULL THEN json_build_object('mode', r.mode, 'seconds', r.seconds) END
+  FROM read.conversation_retentions r
+  WHERE r.conversation_id = me.conversation_id AND r.position <= coalesce(me.left_position, r.position)
+  ORDER BY r.position DESC LIMIT 1) AS retention`
 
 const JOINED_SINCE: Statement = {
   name: 'conversations joined since',
   text: `
-    SELECT c.conversation_id AS "conversationId", c.kind, c.title, c.last_seq AS "lastSeq",
+    SELECT c.conversation_id AS "conversationId", c.kind, c.title, ${RETENTION}, c.last_seq AS "lastSeq",
            me.joined_at AS at, me.joined_position AS position, everyone.members
     FROM read.members me
     JOIN read.conversations c USING (conversation_id)
@@ -109,10 +124,14 @@ const LEFT_SINCE: Statement = {
 }
 
 /** Of conversations that this person knew before, up to their own leaving. */
-const RENAMED_SINCE: Statement = {
-  name: 'conversations renamed since',
+const changedSince = (name: string, changes: string): Statement => ({
+  name,
   text: `
-    SELECT c.conversation_id AS "conversationId", c.kind, renamed.title, renamed.by, renamed.at, renamed.position,
+    SELECT c.conversation_id AS "conversationId", c.kind, (
+             SELECT t.title FROM read.conversation_titles t
+             WHERE t.conversation_id = me.conversation_id AND t.position <= coalesce(me.left_position, t.position)
+             ORDER BY t.position DESC LIMIT 1
+           ) AS title, ${RETENTION}, changed.by, changed.at, changed.position,
            coalesce(me.left_seq, c.last_seq) AS "lastSeq", (
              SELECT count(*)::int FROM read.members m
              WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
@@ -120,14 +139,20 @@ const RENAMED_SINCE: Statement = {
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
     CROSS JOIN LATERAL (
-      SELECT * FROM read.conversation_titles t
-      WHERE t.conversation_id = me.conversation_id AND t.position > $2
-        AND t.position <= coalesce(me.left_position, t.position)
-      ORDER BY t.position DESC LIMIT 1
-    ) renamed
+      SELECT x.by, x.at, x.position FROM ${changes} x
+      WHERE x.conversation_id = me.conversation_id AND x.position > $2
+        AND x.position <= coalesce(me.left_position, x.position)
+      ORDER BY x.position DESC LIMIT 1
+    ) changed
     WHERE me.user_id = $1 AND me.joined_position <= $2
-    ORDER BY renamed.position`,
-}
+    ORDER BY changed.position`,
+})
+
+const RENAMED_SINCE = changedSince('conversations renamed since', 'read.conversation_titles')
+const RETAINED_SINCE = changedSince(
+  'conversations whose retention changed since',
+  'read.conversation_retentions',
+)
 
 const DELETED_SINCE: Statement = {
   name: 'messages deleted since',
@@ -142,19 +167,42 @@ const DELETED_SINCE: Statement = {
     ORDER BY x.deleted_position`,
 }
 
+const EXPIRED_SINCE: Statement = {
+  name: 'messages whose time to live ended since',
+  text: `
+    SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
+           x.expired_at AS at, x.expired_position AS position
+    FROM read.members me
+    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
+    JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.expired_position > $2
+    LEFT JOIN read.device_watermarks d
+      ON d.conversation_id = me.conversation_id AND d.user_id = $1 AND d.device_id = $3
+    WHERE me.user_id = $1 AND me.history @> x.seq AND x.temporary = 'ttl'
+      AND (x.position <= $2 OR x.seq <= d.delivered_seq)
+      AND x.expired_position <= coalesce(me.left_position, x.expired_position)
+    ORDER BY x.expired_position`,
+}
+
 type Raw<T> = Omit<T, 'at' | 'position'> & { readonly at: string; readonly position: string }
 
-export async function missedChanges(db: Database, userId: UserId, since: Position): Promise<MissedChanges> {
-  const read = async <T extends object>(statement: Statement): Promise<readonly T[]> => {
-    const rows = await ask<Raw<T>>(db, statement, [userId, since])
+export async function missedChanges(
+  db: Database,
+  userId: UserId,
+  deviceId: DeviceId,
+  since: Position,
+): Promise<MissedChanges> {
+  const read = async <T extends object>(statement: Statement, ...more: string[]): Promise<readonly T[]> => {
+    const rows = await ask<Raw<T>>(db, statement, [userId, since, ...more])
     return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }) as T)
   }
-  const [joined, members, left, renamed, deleted] = await Promise.all([
+  const [joined, members, left, renamed, retained, deleted, expired] = await Promise.all([
     read<JoinedConversation>(JOINED_SINCE),
     read<MemberChange>(MEMBERS_CHANGED_SINCE),
     read<MemberChange>(LEFT_SINCE),
-    read<RenamedConversation>(RENAMED_SINCE),
+    read<ChangedConversation>(RENAMED_SINCE),
+    read<ChangedConversation>(RETAINED_SINCE),
     read<DeletedMessage>(DELETED_SINCE),
+    read<DeletedMessage>(EXPIRED_SINCE, deviceId),
   ])
-  return { joined, members, left, renamed, deleted }
+  return { joined, members, left, renamed, retained, deleted, expired }
 }

@@ -14,6 +14,7 @@ export interface TableComparison {
 const KEYS: Readonly<Record<(typeof READ_TABLES)[number], string>> = {
   conversations: 'conversation_id',
   conversation_titles: `concat_ws(' ', conversation_id, position)`,
+  conversation_retentions: `concat_ws(' ', conversation_id, position)`,
   members: `concat_ws(' ', conversation_id, user_id)`,
   device_watermarks: `concat_ws(' ', conversation_id, user_id, device_id)`,
   messages: `concat_ws(' ', conversation_id, seq)`,

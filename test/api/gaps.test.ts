@@ -7,6 +7,7 @@ import type { Ledger } from '../../ledger/ledger.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../../ledger/snapshots.ts'
+import { createTemporaryBodies } from '../../ledger/temporary-bodies.ts'
 import { begin, type Chat, call, createCast, type Frame, join, textFrame } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
@@ -25,6 +26,7 @@ beforeAll(async () => {
     ledger,
     snapshots: createSnapshots(pool),
     contentKeys: createContentKeys(pool, Buffer.alloc(32, 9)),
+    temporaryBodies: createTemporaryBodies(pool),
     node: 'dying',
     findMessage: () => Promise.reject(new Error('no look-up expected')),
     report: () => {},

@@ -6,6 +6,7 @@ import { createCommandHandler } from '../../ledger/handle-command.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../../ledger/snapshots.ts'
+import { createTemporaryBodies } from '../../ledger/temporary-bodies.ts'
 import { begin, join, textFrame } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
@@ -24,6 +25,7 @@ async function sayMany(conversationId: string, userId: string, count: number): P
     ledger,
     snapshots: createSnapshots(pool),
     contentKeys: createContentKeys(pool, Buffer.alloc(32, 9)),
+    temporaryBodies: createTemporaryBodies(pool),
     node: 'the month',
     findMessage: () => Promise.reject(new Error('no look-up expected')),
     report: () => {},

@@ -136,7 +136,7 @@ const undecodable: readonly (readonly [UndecodableEvent['reason'], string, Recor
   ['unknown-type', 'of a type that this program does not have', { ...sent, type: 'MessageSung' }],
   ['unknown-type', 'about a person where facts of a conversation are', { ...sent, type: 'UserSeen' }],
   ['unknown-type', 'named like something every object has', { ...sent, type: 'toString' }],
-  ['unknown-version', 'of a newer program', { ...sent, metadata: { ...sent.metadata, schemaVersion: '2' } }],
+  ['unknown-version', 'of a newer program', { ...sent, metadata: { ...sent.metadata, schemaVersion: '3' } }],
   ['bad-metadata', 'without a version', { ...sent, metadata: without('schemaVersion') }],
   ['bad-metadata', 'without a time', { ...sent, metadata: without('recordedAt') }],
   ['bad-data', 'without data', { ...sent, data: undefined }],

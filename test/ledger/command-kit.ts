@@ -8,6 +8,7 @@ import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../../ledger/snapshots.ts'
 import { conversationStream } from '../../ledger/streams.ts'
+import { createTemporaryBodies } from '../../ledger/temporary-bodies.ts'
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts'
 
 export const [ALICE, BOB] = ['alice', 'bob'] as [UserId, UserId]
@@ -47,6 +48,7 @@ export function node(overrides: Partial<Parameters<typeof createCommandHandler>[
     ledger,
     snapshots: createSnapshots(pool),
     contentKeys: createContentKeys(pool, MASTER_KEY),
+    temporaryBodies: createTemporaryBodies(pool),
     node: 'n1',
     findMessage: () => Promise.reject(new Error('no look-up expected')),
     report: () => {},

@@ -12,6 +12,8 @@ export interface Happening {
     | 'deliver'
     | 'read'
     | 'delete'
+    | 'retain'
+    | 'expire'
     | 'add'
     | 'remove'
     | 'leave'
@@ -47,6 +49,8 @@ const happening = (conversations: number): fc.Arbitrary<Happening> =>
       ['deliver', 8],
       ['read', 8],
       ['delete', 2],
+      ['retain', 2],
+      ['expire', 3],
       ['add', 3],
       ['remove', 1],
       ['leave', 1],
@@ -122,6 +126,25 @@ function happen(past: Past, { what, conversation: n, person, other, device, how 
       if (message) past.converse(id, { type: 'delete', by: message.senderId, messageId: message.messageId })
       return
     }
+    case 'retain':
+      past.converse(id, {
+        type: 'change-retention',
+        by: adminOf(past, n) ?? by,
+        retention:
+          how > 0.7
+            ? { mode: 'permanent' }
+            : { mode: how > 0.3 ? 'ttl' : 'until-delivered', seconds: 60 + other },
+      })
+      return
+    case 'expire':
+      past.converse(id, {
+        type: 'expire',
+        messages: past
+          .messages(id)
+          .filter((one) => one.seq <= seq)
+          .map((one) => ({ seq: one.seq, messageId: one.messageId, reason: 'ttl' })),
+      })
+      return
     case 'add':
       past.converse(id, { type: 'add-members', by: adminOf(past, n) ?? by, userIds: [by, userId] })
       return

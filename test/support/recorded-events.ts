@@ -184,9 +184,7 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
 function sealed(event: LedgerEvent<Body>): LedgerEvent {
   if (event.type !== 'MessageSent') return event
   const bytes = Buffer.from(JSON.stringify(event.body))
-  const body: SealedBody = {
-    hash: createHash('sha256').update(bytes).digest('hex'),
-    bytes: bytes.toString('base64'),
-  }
+  const hash = createHash('sha256').update(bytes).digest('hex')
+  const body: SealedBody = event.temporary ? { hash } : { hash, bytes: bytes.toString('base64') }
   return { ...event, body }
 }

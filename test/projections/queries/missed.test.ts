@@ -112,7 +112,7 @@ test('a conversation that began or was joined comes with everybody in it, and th
   const [added] = past.converse(group, { type: 'add-members', by: ann, userIds: [cy] })
   await project(past)
   for (const userId of [bob, cy]) {
-    const { joined, members } = await missedChanges(world.pool, userId, since)
+    const { joined, members } = await missedChanges(world.pool, userId, phone, since)
     expect(members).toEqual([])
     expect(joined).toMatchObject([
       {
@@ -128,7 +128,7 @@ test('a conversation that began or was joined comes with everybody in it, and th
       },
     ])
   }
-  const { joined } = await missedChanges(world.pool, cy, since)
+  const { joined } = await missedChanges(world.pool, cy, phone, since)
   expect(joined[0]).toMatchObject({ at: Number(added?.metadata.recordedAt), position: added?.position })
 })
 
@@ -141,17 +141,19 @@ test('people who came and went are told of, once, as they are now, to those who 
   past.converse(group, { type: 'remove-member', by: ann, userId: dan })
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   await project(past)
-  const { members } = await missedChanges(world.pool, bob, since)
+  const { members } = await missedChanges(world.pool, bob, phone, since)
   expect(members.map(({ userId, change, by }) => `${userId} ${change} by ${by}`)).toEqual([
     'cy removed by ann',
     'dan added by ann',
   ])
-  expect(await missedChanges(world.pool, bob, now(past))).toEqual({
+  expect(await missedChanges(world.pool, bob, phone, now(past))).toEqual({
     joined: [],
     members: [],
     left: [],
     renamed: [],
+    retained: [],
     deleted: [],
+    expired: [],
   })
 })
 
@@ -169,7 +171,7 @@ test('a new role and a new title are told of, once, as they are now', async () =
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   role(dan, 'admin')
   await project(past)
-  const missed = await missedChanges(world.pool, bob, since)
+  const missed = await missedChanges(world.pool, bob, phone, since)
   expect(missed.members.map(({ userId, change, role }) => `${userId} ${change} ${role}`)).toEqual([
     'bob role member',
     'cy role admin',
@@ -181,6 +183,7 @@ test('a new role and a new title are told of, once, as they are now', async () =
       conversationId: group,
       kind: 'group',
       title: 'second',
+      retention: null,
       memberCount: 4,
       lastSeq: 0,
       by: 'ann',
@@ -189,7 +192,7 @@ test('a new role and a new title are told of, once, as they are now', async () =
     },
   ])
   // Who joined since has it all in the conversation itself.
-  const dans = await missedChanges(world.pool, dan, since)
+  const dans = await missedChanges(world.pool, dan, phone, since)
   expect(dans).toMatchObject({ members: [], renamed: [], joined: [{ title: 'second' }] })
 })
 
@@ -202,7 +205,7 @@ test('a title and a role from after somebody left are no news to them', async ()
   past.converse(group, { type: 'rename', by: ann, title: 'behind his back' })
   past.converse(group, { type: 'change-role', by: ann, userId: cy, role: 'admin' })
   await project(past)
-  const { members, left, renamed } = await missedChanges(world.pool, bob, since)
+  const { members, left, renamed } = await missedChanges(world.pool, bob, phone, since)
   expect(members).toEqual([])
   expect(left.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
   expect(renamed).toMatchObject([{ title: 'while bob was there' }])
@@ -218,7 +221,7 @@ test('somebody who was removed is told of that, and of nothing after it', async 
   past.converse(group, { type: 'remove-member', by: ann, userId: cy })
   past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
   await project(past)
-  const { members, left, deleted } = await missedChanges(world.pool, bob, since)
+  const { members, left, deleted } = await missedChanges(world.pool, bob, phone, since)
   expect(members).toEqual([])
   expect(left).toMatchObject([{ conversationId: group, userId: 'bob', change: 'removed', by: 'ann' }])
   expect(deleted).toEqual([])
@@ -231,7 +234,7 @@ test('somebody who came and went while they were away is told that they are not 
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   past.converse(group, { type: 'remove-member', by: ann, userId: dan })
   await project(past)
-  expect(await missedChanges(world.pool, dan, since)).toMatchObject({
+  expect(await missedChanges(world.pool, dan, phone, since)).toMatchObject({
     joined: [],
     members: [],
     left: [{ userId: 'dan', change: 'removed', by: 'ann' }],
@@ -239,7 +242,11 @@ test('somebody who came and went while they were away is told that they are not 
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   await world.clear()
   await project(past)
-  expect(await missedChanges(world.pool, dan, since)).toMatchObject({ joined: [{}], members: [], left: [] })
+  expect(await missedChanges(world.pool, dan, phone, since)).toMatchObject({
+    joined: [{}],
+    members: [],
+    left: [],
+  })
 })
 
 test('deleted messages are told of to those who could read them', async () => {
@@ -251,7 +258,7 @@ test('deleted messages are told of to those who could read them', async () => {
   const message = past.messages(group)[0]
   const [deletion] = past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
   await project(past)
-  expect((await missedChanges(world.pool, bob, since)).deleted).toEqual([
+  expect((await missedChanges(world.pool, bob, phone, since)).deleted).toEqual([
     {
       conversationId: group,
       seq: 1,
@@ -260,5 +267,5 @@ test('deleted messages are told of to those who could read them', async () => {
       position: deletion?.position,
     },
   ])
-  expect((await missedChanges(world.pool, cy, since)).deleted).toEqual([])
+  expect((await missedChanges(world.pool, cy, phone, since)).deleted).toEqual([])
 })

@@ -98,8 +98,19 @@ test('a history shows exactly the messages of the times of membership, in order,
       ])
       for (const message of await history(world.pool, id, userId, { limit: 500 })) {
         const sent = oracle.messages(id).find(({ seq }) => seq === message.seq)
-        const { messageId, senderId, deviceId, nonce, clientAt, at, position, body, deletedAt } =
-          sent as NonNullable<typeof sent>
+        const {
+          messageId,
+          senderId,
+          deviceId,
+          nonce,
+          clientAt,
+          at,
+          position,
+          body,
+          deletedAt,
+          temporary,
+          expiredAt,
+        } = sent as NonNullable<typeof sent>
         expect(message).toEqual({
           conversationId: id,
           seq: message.seq,
@@ -112,6 +123,8 @@ test('a history shows exactly the messages of the times of membership, in order,
           position,
           body: deletedAt === undefined ? body : { hash: body.hash },
           deletedAt: deletedAt ?? null,
+          temporary: temporary ?? null,
+          expiredAt: expiredAt ?? null,
           ticks: senderId === userId ? oracle.ticks(id, message.seq) : null,
         })
       }

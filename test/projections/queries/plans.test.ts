@@ -95,7 +95,7 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
       limit: 50,
     }),
   missedReceipts: (db) => missedReceipts(db, hub, phone, recent),
-  missedChanges: (db) => missedChanges(db, hub, recent),
+  missedChanges: (db) => missedChanges(db, hub, phone, recent),
   'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),
   searchCandidates: (db) =>
     searchCandidates(

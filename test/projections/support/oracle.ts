@@ -20,9 +20,11 @@ export interface Oracle {
   people(conversationId: ConversationId): readonly UserId[]
   /** Oldest first; the last one is the current one if it has no `leftSeq`. */
   memberships(conversationId: ConversationId, userId: UserId): readonly Membership[]
-  messages(
-    conversationId: ConversationId,
-  ): readonly (MessageSent & { readonly position: Position; readonly deletedAt?: Millis })[]
+  messages(conversationId: ConversationId): readonly (MessageSent & {
+    readonly position: Position
+    readonly deletedAt?: Millis
+    readonly expiredAt?: Millis
+  })[]
   lastSeq(conversationId: ConversationId): number
   visible(conversationId: ConversationId, userId: UserId): readonly number[]
   watermark(conversationId: ConversationId, userId: UserId, kind: 'delivered' | 'read'): number
@@ -86,10 +88,20 @@ export function createOracle(recorded: readonly RecordedEvent[]): Oracle {
       const deleted = new Map(
         of(id).flatMap((event) => (event.type === 'MessageDeleted' ? [[event.seq, event.at]] : [])),
       )
+      const expired = new Map(
+        of(id).flatMap((event) => (event.type === 'MessageExpired' ? [[event.seq, event.at]] : [])),
+      )
       return of(id).flatMap((event) => {
         if (event.type !== 'MessageSent') return []
         const deletedAt = deleted.get(event.seq)
-        return [deletedAt === undefined ? event : { ...event, deletedAt }]
+        const expiredAt = expired.get(event.seq)
+        return [
+          {
+            ...event,
+            ...(deletedAt === undefined ? {} : { deletedAt }),
+            ...(expiredAt === undefined ? {} : { expiredAt }),
+          },
+        ]
       })
     },
     lastSeq: (id) => oracle.messages(id).at(-1)?.seq ?? 0,

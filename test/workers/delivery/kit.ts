@@ -11,6 +11,7 @@ import { openLedger } from '../../../ledger/open.ts'
 import { createContentKeys } from '../../../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../../../ledger/snapshots.ts'
 import { deliveryStream } from '../../../ledger/streams.ts'
+import { createTemporaryBodies } from '../../../ledger/temporary-bodies.ts'
 import { answer, createAsker } from '../../../runtime/bus/ask.ts'
 import { nodeChannel } from '../../../runtime/bus/bus.ts'
 import { createMemoryBus, createMemoryHub } from '../../../runtime/bus/memory.ts'
@@ -189,6 +190,7 @@ async function openHandler(pool: pg.Pool, databaseUrl: string, masterKey: Buffer
     ledger,
     snapshots: createSnapshots(pool),
     contentKeys: createContentKeys(pool, masterKey),
+    temporaryBodies: createTemporaryBodies(pool),
     node,
     findMessage: async () => null,
     report: () => {},

@@ -1,0 +1,32 @@
+/** Tells the api nodes which messages' time to live is over, so that people who look at them hear of it. A hint only. */
+import type { UnsealedEvent } from '../../domain/events.ts'
+import type { Committed } from '../../ledger/mailbox/contract.ts'
+import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
+import type { Expired } from '../../runtime/bus/messages.ts'
+import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+
+/** Some 110 bytes each: fits the payload of any bus. */
+const MESSAGES_AT_ONCE = 50
+
+export async function reportExpired(
+  { bus, directory }: { readonly bus: Bus; readonly directory: Pick<SessionDirectory, 'nodesOf'> },
+  { conversationId, events, after, before, previousPosition }: Committed,
+): Promise<void> {
+  const messages = (events as readonly UnsealedEvent[]).flatMap((event) =>
+    event.type === 'MessageExpired' && event.reason === 'ttl'
+      ? [{ seq: event.seq, messageId: event.messageId, at: event.at }]
+      : [],
+  )
+  if (messages.length === 0) return
+  const nodes = [...(await directory.nodesOf([...after.members.keys()])).keys()]
+  for (let from = 0; from < messages.length; from += MESSAGES_AT_ONCE) {
+    const payload = JSON.stringify({
+      kind: 'expired',
+      conversationId,
+      messages: messages.slice(from, from + MESSAGES_AT_ONCE),
+      seqBefore: before.lastSeq,
+      previousPosition: String(previousPosition),
+    } satisfies Expired)
+    for (const node of nodes) bus.publish(nodeChannel(node), payload)
+  }
+}

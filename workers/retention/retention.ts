@@ -1,0 +1,153 @@
+/**
+ * Sees to it that temporary bodies are gone within seconds of being due, and that the ledger says so. Every second:
+ *
+ *   1. overdue    what is past its time is destroyed, also when there are no read models
+ *   2. delivered  what everybody has is destroyed, in the conversations that have moved
+ *   3. record     `MessageExpired` for each; only then is its row forgotten
+ *   4. sweep      at the start and now and then: sealings that became no message, bodies of deleted messages
+ *   5. vacuum     so that dead rows do not lie about
+ *
+ * Keeps nothing that matters in memory: killed anywhere, it, or another process beside it, goes on from the rows.
+ */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import type { ConversationId, Millis } from '../../domain/ids.ts'
+import type { ExpiryReason } from '../../domain/retention.ts'
+import type { CommandHandler } from '../../ledger/handle-command.ts'
+import { BEGINNING } from '../../ledger/ledger.ts'
+import type { Logger } from '../../runtime/logging.ts'
+import type { Metrics } from '../../runtime/metrics.ts'
+import {
+  destroyDelivered,
+  destroyOverdue,
+  forget,
+  type GoneBody,
+  goneBodies,
+  sweep,
+  vacuum,
+} from './due-bodies.ts'
+import type { RetentionSettings } from './settings.ts'
+
+export interface RetentionDeps {
+  readonly pool: pg.Pool
+  readonly handler: Pick<CommandHandler, 'converse'>
+  readonly settings: RetentionSettings
+  readonly metrics: Pick<Metrics, 'counter'>
+  readonly log: Logger
+}
+
+/** Of one command: half of what one append takes. */
+const EXPIRED_AT_ONCE = 200
+/** Vacuuming takes a share of the time at most: a large table is vacuumed less often. */
+const VACUUM_SHARE = 1 / 20
+const VACUUM_PAUSE_MS = 2_000
+
+export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
+  const { pool, handler, settings, log } = deps
+  const destroyedTotal = deps.metrics.counter(
+    'triptick_temporary_bodies_destroyed_total',
+    'Temporary bodies that were destroyed.',
+    ['reason'],
+  )
+  const stopping = new AbortController()
+  const { signal } = stopping
+  let deliveredSince = BEGINNING
+  let sweepAt = 0
+  let vacuumAt = 0
+  let dead = false
+
+  function count(destroyed: readonly ExpiryReason[]): void {
+    for (const reason of destroyed) destroyedTotal.inc({ reason })
+    if (destroyed.length > 0) dead = true
+  }
+
+  async function look(): Promise<void> {
+    // 1. Overdue.
+    for (let full = true; full && !signal.aborted; ) {
+      const destroyed = await destroyOverdue(pool, Date.now() as Millis, settings.page)
+      count(destroyed)
+      full = destroyed.length === settings.page
+    }
+    // 2. Delivered.
+    const { destroyed, upTo } = await destroyDelivered(pool, deliveredSince)
+    deliveredSince = upTo
+    count(destroyed)
+    // 3. Record.
+    for (let full = true; full && !signal.aborted; ) {
+      const gone = await goneBodies(pool, settings.page)
+      const recorded = await record(gone)
+      await forget(pool, recorded)
+      full = recorded.length === settings.page
+    }
+    // 4. Sweep.
+    if (performance.now() >= sweepAt) {
+      if ((await sweep(pool, settings.page, signal)) > 0) dead = true
+      sweepAt = performance.now() + settings.sweepMs
+      // A conversation that was parked and freed has moved at positions from before: all are looked at again.
+      deliveredSince = BEGINNING
+    }
+    // 5. Vacuum.
+    if (dead && performance.now() >= vacuumAt) {
+      const begun = performance.now()
+      dead = false
+      await vacuum(pool)
+      const took = performance.now() - begun
+      vacuumAt = performance.now() + Math.max(VACUUM_PAUSE_MS, took / VACUUM_SHARE)
+    }
+  }
+
+  /** Those of which the ledger now says that they are gone, or of which there is nothing to say. */
+  async function record(gone: readonly GoneBody[]): Promise<readonly GoneBody[]> {
+    const done = gone.filter(({ recordable }) => !recordable)
+    for (const [conversationId, messages] of byConversation(gone.filter(({ recordable }) => recordable))) {
+      for (let from = 0; from < messages.length; from += EXPIRED_AT_ONCE) {
+        const some = messages.slice(from, from + EXPIRED_AT_ONCE)
+        const answer = await handler.converse(conversationId, {
+          type: 'expire',
+          at: Date.now() as Millis,
+          messages: some,
+          envelope: { commandId: randomUUID(), actorId: 'system', actorKind: 'system' },
+        })
+        // Otherwise their rows stay, and the next look tries again.
+        if (answer.kind === 'done') done.push(...some)
+        else log.warn({ conversationId, answer: answer.kind }, 'an expiry could not be recorded yet')
+      }
+    }
+    return done
+  }
+
+  async function live(): Promise<void> {
+    while (!signal.aborted) {
+      const begun = performance.now()
+      let pauseMs = settings.lookMs
+      try {
+        await look()
+      } catch (err) {
+        // At the very first start there are no read models yet: what is overdue is destroyed before they are asked.
+        log.warn({ err }, 'due bodies are looked for again in a moment')
+        pauseMs = settings.againMs
+      }
+      const took = performance.now() - begun
+      await sleep(Math.max(pauseMs - took, settings.lookMs / 5), undefined, { signal }).catch(() => {})
+    }
+  }
+
+  const finished = live()
+  return {
+    async stop() {
+      stopping.abort()
+      await finished
+    },
+  }
+}
+
+function byConversation(bodies: readonly GoneBody[]): ReadonlyMap<ConversationId, readonly GoneBody[]> {
+  const groups = new Map<ConversationId, GoneBody[]>()
+  for (const body of bodies) {
+    const known = groups.get(body.conversationId)
+    if (known) known.push(body)
+    else groups.set(body.conversationId, [body])
+  }
+  return groups
+}
