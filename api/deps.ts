@@ -7,6 +7,8 @@ import type { ContentKeys } from '../ledger/sealing/content-keys.ts'
 import type { ProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import type { Logger } from '../runtime/logging.ts'
 import type { Metrics } from '../runtime/metrics.ts'
+import type { Accounts } from './accounts/accounts.ts'
+import type { OriginSettings } from './auth/origins.ts'
 import type { Tickets } from './auth/tickets.ts'
 import type { VerifyToken } from './auth/verify-token.ts'
 import type { Load } from './load/load.ts'
@@ -30,6 +32,9 @@ export interface ApiDeps {
   readonly search: SearchIndex | undefined
   readonly verifyToken: VerifyToken
   readonly tickets: Tickets
+  /** Absent where they are switched off. */
+  readonly accounts: Accounts | undefined
+  readonly origins: OriginSettings
   readonly load: Load
   readonly rateLimits: RateLimits
   /** What flows into the token bucket of one socket, a second; 0: no limit. */

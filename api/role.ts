@@ -11,9 +11,12 @@ import { findMessage } from '../projections/queries/find-message.ts'
 import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import { indexedPosition } from '../projections/queries/search-candidates.ts'
 import { openBus } from '../runtime/bus/open.ts'
+import { hasAccounts } from '../runtime/config.ts'
 import { createPool } from '../runtime/postgres.ts'
 import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
+import { createAccounts } from './accounts/accounts.ts'
+import type { Login } from './accounts/logins.ts'
 import { followKeySet } from './auth/key-set.ts'
 import { createTickets } from './auth/tickets.ts'
 import { createTokenVerifier } from './auth/verify-token.ts'
@@ -25,7 +28,8 @@ import { createServer } from './server.ts'
 
 /** How long a command waits for the read models before a forgotten message is looked up in them. */
 const LOOK_UP_PATIENCE_MS = 5_000
-const TICKET_SWEEP_MS = 60_000
+/** How often tickets, log-ins and attempts that are over are removed. */
+const SWEEP_MS = 60_000
 
 export const startApi: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
@@ -53,6 +57,10 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
   })
   const provider = config.jwksUrl === undefined ? undefined : followKeySet(config.jwksUrl, log)
   const tickets = createTickets(pool)
+  let loggedOut: (login: Login) => void = () => {}
+  const accounts = hasAccounts(config)
+    ? createAccounts({ pool, signing: config, log, onEnded: (login) => loggedOut(login) })
+    : undefined
   const deps: ApiDeps = {
     node,
     log,
@@ -70,6 +78,8 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
       : undefined,
     verifyToken: createTokenVerifier(config, provider),
     tickets,
+    accounts,
+    origins: config,
     load: createLoad(metrics),
     rateLimits: createRateLimits(config),
     rateSocket: config.rateSocket,
@@ -77,8 +87,12 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
   }
   const gateway = await createGateway({ ...deps, bus, directory, advertiseUrl: config.advertiseUrl })
   committed = gateway.committed
+  loggedOut = gateway.loggedOut
   const app = await createServer(deps, gateway)
-  const sweeping = setInterval(() => tickets.sweep().catch(report), TICKET_SWEEP_MS)
+  const sweeping = setInterval(() => {
+    tickets.sweep().catch(report)
+    accounts?.sweep().catch(report)
+  }, SWEEP_MS)
 
   async function stop(): Promise<void> {
     clearInterval(sweeping)

@@ -4,11 +4,13 @@ import fastify, { type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LIMITS } from '../protocol/limits.ts'
 import { requireBearer } from './auth/bearer.ts'
+import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { handleError, sendProblem } from './problem.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
+import { authRoutes } from './routes/auth.ts'
 import { conversationRoutes } from './routes/conversations.ts'
 import { gatewayRoutes } from './routes/gateways.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -44,8 +46,11 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
       perMessageDeflate: false,
     },
   })
+  // Behind the hooks of the WebSocket, which end the connection of an upgrade that is refused.
+  app.addHook('onRequest', checkOrigin(originPolicy(deps.origins)))
   await app.register(healthRoutes(deps))
   await app.register(gateway.route)
+  await app.register(authRoutes(deps))
   await app.register(async (authenticated) => {
     authenticated.addHook('onRequest', limitNetwork(deps))
     authenticated.addHook('onRequest', requireBearer(deps.verifyToken))

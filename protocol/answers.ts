@@ -156,6 +156,15 @@ export const syncAnswers = z
   .object({ frames: z.array(serverFrame) })
   .meta({ description: 'The answers, each with the `ref` of its frame.' })
 
+export const signedIn = z
+  .object({
+    userId,
+    token: z.string().meta({ description: 'For `Authorization: Bearer`; ends at `expiresAt`.' }),
+    refreshToken: z.string().meta({ description: 'For one `POST /v1/auth/refresh`, within 30 days.' }),
+    expiresAt: millis,
+  })
+  .meta({ id: 'SignedIn', description: 'Who you are from now on, and what proves it.' })
+
 export const alive = z.object({ status: z.literal('alive') })
 
 const check = z.object({ ok: z.boolean(), detail: z.string().exactOptional() })
@@ -166,6 +175,7 @@ export const readiness = z.object({
   projections: check.extend({ lagSeconds: z.number().exactOptional() }),
 })
 
+export type SignedIn = Readonly<z.infer<typeof signedIn>>
 export type Conversation = Readonly<z.infer<typeof conversation>>
 export type HistoryMessage = Readonly<z.infer<typeof historyMessage>>
 export type MessageInfo = Readonly<z.infer<typeof messageInfo>>

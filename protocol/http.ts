@@ -23,6 +23,11 @@ export const userPath = z.object({ id: userId })
 export const memberPath = z.object({ id: conversationId, userId })
 export const messagePath = z.object({ id: conversationId, seq: seqInUrl })
 
+/** How long they may be is told by the accounts; neither is ever repeated in an error. */
+export const credentials = z.object({ name: wellFormed, password: wellFormed })
+
+export const refresh = z.object({ refreshToken: z.string().max(256) })
+
 const seconds = z.int().min(LIMITS.retentionMinSeconds).max(LIMITS.retentionMaxSeconds)
 const retention = z.discriminatedUnion('mode', [
   z.object({ mode: z.literal('permanent') }),

@@ -19,6 +19,9 @@ export const LIMITS = {
   /** Seconds for which the body of a temporary message may be kept. */
   retentionMinSeconds: 5,
   retentionMaxSeconds: 365 * 86_400,
+  /** Code points of the name of a built-in account, and of its password. */
+  nameCharacters: 64,
+  passwordCharacters: 256,
   /** UTF-16 code units of a search, and words in it (characters, where words are not spaced). */
   searchCharacters: 256,
   searchWords: 32,
@@ -41,4 +44,4 @@ export const LIMITS = {
 } as const
 
 /** What a frame takes out of the token buckets, by type; the others take 1. `welcome.rate` says what flows in. */
-export const FRAME_COSTS = { send: 2, delete: 2, watch: 20 } as const
+export const FRAME_COSTS = { send: 2, delete: 2, watch: 20, renew: 20 } as const

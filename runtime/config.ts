@@ -14,6 +14,10 @@ export type ResolvedConfig = Omit<Config, 'databaseUrl' | 'jwtSecret' | 'masterK
   readonly masterKey: Buffer
 }
 
+/** Where an identity provider knows the people, accounts beside it are to be asked for. */
+export const hasAccounts = ({ accounts, jwksUrl }: Pick<Config, 'accounts' | 'jwksUrl'>): boolean =>
+  accounts ?? jwksUrl === undefined
+
 export type ConfigReading =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly problems: readonly (Problem & { readonly setting: string })[] }

@@ -56,6 +56,12 @@ const base64Of32Bytes = z
   .refine((bytes) => bytes.length === 32)
   .optional()
 
+/** As browsers write them: lower case, no path, no default port. */
+const origins = z
+  .string()
+  .transform((text) => text.split(',').map((origin) => origin.trim()))
+  .refine((all) => all.every((one) => one === '*' || (URL.canParse(one) && new URL(one).origin === one)))
+
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 /** What flows into token buckets (`api/rate-limits/`). */
@@ -166,6 +172,24 @@ export const SETTINGS = {
     expected: '1 to 512 characters',
     absent: { means: 'any audience' },
     meaning: 'What `aud` must say or list in every token, whoever signed it. Tokens of our own say it.',
+  }),
+  accounts: setting({
+    env: 'TRIPTICK_ACCOUNTS',
+    schema: z
+      .enum(['on', 'off'])
+      .transform((word) => word === 'on')
+      .optional(),
+    expected: '`on` or `off`',
+    absent: { means: 'on, unless TRIPTICK_JWKS_URL is set' },
+    meaning: 'Whether people may register with a name and a password (`/v1/auth/…`).',
+  }),
+  allowedOrigins: setting({
+    env: 'TRIPTICK_ALLOWED_ORIGINS',
+    schema: origins.optional(),
+    expected: 'origins like https://chat.example with commas between, or `*` for every page',
+    absent: { means: 'pages of the host that is asked; with a loopback HOST also all of this machine' },
+    meaning:
+      'Web pages whose requests and WebSockets are accepted. Programs that are no browsers always are.',
   }),
   masterKey: setting({
     env: 'TRIPTICK_MASTER_KEY',

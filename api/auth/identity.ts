@@ -8,11 +8,15 @@ const LAST_SECOND = 8.64e12
 
 export const ROLES = ['user', 'analyst', 'support', 'admin'] as const
 
+/** The log-in that a token of a built-in account belongs to; a name that no identity provider uses for anything else. */
+export const LOGIN_CLAIM = 'triptickLogin'
+
 /** Claims that we read; others are ignored. `exp` is required and checked by the verifier. */
 export const claims = z.object({
   sub: userId,
   exp: z.number().max(LAST_SECOND),
   name: z.string().max(256).optional(),
+  [LOGIN_CLAIM]: z.uuid().optional().catch(undefined),
   roles: z.array(z.enum(ROLES)).default(['user']),
 })
 

@@ -5,6 +5,7 @@ import { answer, createAsker } from '../../runtime/bus/ask.ts'
 import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
 import type { Expired, Nudge, Nudged } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
+import type { Login } from '../accounts/logins.ts'
 import type { ApiDeps } from '../deps.ts'
 import { createHeldReceipts } from '../load/held-receipts.ts'
 import { createPresence, type Presence } from '../presence/presence.ts'
@@ -20,6 +21,7 @@ import { createGaps } from './gaps.ts'
 import { createGateways, type Gateways, type LoadQuestion, type NodeLoad } from './gateways.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import { createHub } from './hub.ts'
+import { createLogOuts, type LogOutMessage } from './log-outs.ts'
 import { createPolls, type Polls } from './polls.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
 import { createRenew } from './renewal.ts'
@@ -40,6 +42,8 @@ export interface Gateway {
   readonly presence: Presence
   readonly gateways: Gateways
   committed(committed: Committed): void
+  /** A log-in has ended: its sockets are closed, wherever they are. */
+  loggedOut(login: Login): void
   /** Receipts that waited for a calmer moment are with the handler; later ones go there at once. */
   released(): Promise<void>
   /** Closes every socket with 1001, and answers every poll. */
@@ -75,6 +79,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const turns = createTurns()
   const catchUp = createCatchUp({ ...deps, turns, report })
   const gaps = createGaps({ ...deps, report })
+  const logOuts = createLogOuts({ hub, bus, directory, report })
   const claims = createClaims({ node, hub, bus, directory, report })
   const expiry = startExpiry(hub)
   const admission = createAdmission({ ...deps, hub, positions, claims, expiry, presence, report })
@@ -112,6 +117,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       | PushMessage
       | ResyncMessage
       | ClaimMessage
+      | LogOutMessage
       | SeenQuestion
       | LoadQuestion
       | Expired
@@ -129,6 +135,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
         return presence.asked(message)
       case 'claim':
         return claims.received(message)
+      case 'log-out':
+        return logOuts.received(message)
       case 'how-busy':
         return answer(bus, message, ownLoad())
       case 'expired':
@@ -165,6 +173,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       positions.seen(committed.position)
       for (const { type } of committed.events) events.inc({ type })
     },
+    loggedOut: (login) => void logOuts.tell(login),
     released: heldReceipts.close,
     disconnect: async () => {
       const answered = polls.disconnect()

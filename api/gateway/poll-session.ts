@@ -7,7 +7,7 @@
 import type { DeviceId } from '../../domain/ids.ts'
 import { NO_SEQ } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
-import type { Identity } from '../auth/identity.ts'
+import { type Identity, LOGIN_CLAIM } from '../auth/identity.ts'
 import type { Session } from './session.ts'
 
 export interface PollSession extends Session {
@@ -85,6 +85,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     get closedWith() {
       return closedWith
     },
+    loginId: identity[LOGIN_CLAIM],
     doubted: false,
     claim: undefined,
     attendance: undefined,

@@ -8,7 +8,7 @@ import type { Ledger, Position } from '../../ledger/ledger.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
-import type { Identity } from '../auth/identity.ts'
+import { type Identity, LOGIN_CLAIM } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { OpenBodiesDeps } from '../messages/open-bodies.ts'
 import { ApiProblem } from '../problem.ts'
@@ -121,6 +121,7 @@ export function createPolls(deps: PollsDeps): Polls {
     const { session } = attendance
     attendance.polls++
     const turn = session.begin(identity.exp)
+    session.loginId = identity[LOGIN_CLAIM]
     expiry.expect(identity.exp)
     signal.addEventListener('abort', turn.end)
     try {

@@ -1,6 +1,6 @@
 /** A token that ends on an open socket is followed by another of the same person, without a reconnect. */
 import type { ErrorCode } from '../../protocol/errors.ts'
-import type { Identity } from '../auth/identity.ts'
+import { type Identity, LOGIN_CLAIM } from '../auth/identity.ts'
 import type { VerifyToken } from '../auth/verify-token.ts'
 import type { Expiry } from './expiry.ts'
 import type { Session } from './session.ts'
@@ -19,6 +19,7 @@ export const createRenew =
     if (!identity) return refused('unauthorized', 'the token is not valid, or no longer')
     if (identity.sub !== session.userId) return refused('forbidden', 'the token is of somebody else')
     session.expiresAt = identity.exp
+    session.loginId = identity[LOGIN_CLAIM]
     expiry.expect(identity.exp)
     return { kind: 'renewed', identity }
   }

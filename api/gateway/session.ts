@@ -51,6 +51,8 @@ export interface Session {
   readonly deviceId: DeviceId
   /** Unix seconds at which its token ends; later once it was renewed. */
   expiresAt: number
+  /** That of its token, if it came from a built-in account. */
+  loginId: string | undefined
   readonly mode: SessionMode
   /** Everything at or before it has been sent. */
   readonly position: Position
@@ -249,6 +251,7 @@ export function createSession(deps: SessionDeps): SocketSession {
     },
     isMissing: (conversationId) => early?.has(conversationId) ?? false,
     fallBehind,
+    loginId: undefined,
     doubted: false,
     claim: undefined,
     attendance: undefined,

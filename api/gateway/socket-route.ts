@@ -10,7 +10,7 @@ import { socketQuery } from '../../protocol/http.ts'
 import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { WelcomeFrame } from '../../protocol/server-frames.ts'
 import { bearerOf, identityOf } from '../auth/bearer.ts'
-import { type Identity, millisOf } from '../auth/identity.ts'
+import { type Identity, LOGIN_CLAIM, millisOf } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
@@ -94,12 +94,8 @@ export const socketRoute =
       },
     )
 
-    function open(
-      socket: WebSocket,
-      { sub, exp }: Identity,
-      deviceId: DeviceId,
-      address: string,
-    ): SocketSession {
+    function open(socket: WebSocket, identity: Identity, deviceId: DeviceId, address: string): SocketSession {
+      const { sub, exp } = identity
       const session = createSession({
         socket,
         userId: sub,
@@ -110,6 +106,7 @@ export const socketRoute =
         onGap: gaps.noticed,
         onResync: (doubted) => void catchUp.resume(doubted),
       })
+      session.loginId = identity[LOGIN_CLAIM]
       const source = { userId: sub, deviceId, network: networkOf(address) }
       const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
       // Nothing is read before the session has been welcomed.

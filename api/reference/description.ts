@@ -14,6 +14,7 @@ export const TAGS = {
   search: 'Finding what was said, and where one was mentioned.',
   people: 'Who is there, and what people show of themselves.',
   connection: 'How a WebSocket is opened. What is spoken on it: [the frames](/docs/frames).',
+  accounts: 'For people without an identity provider: a name and a password become tokens.',
   operations: 'For load balancers and monitoring.',
 } as const
 

@@ -1,5 +1,6 @@
 /** The description of every route. `test/reference` fails for a route that has none, and for one that is no more. */
 import type { RouteDescriptions } from './description.ts'
+import { accountReference } from './routes/accounts.ts'
 import { connectionReference } from './routes/connection.ts'
 import { conversationReference } from './routes/conversations.ts'
 import { messageReference } from './routes/messages.ts'
@@ -13,5 +14,6 @@ export const ROUTES: RouteDescriptions = {
   ...searchReference,
   ...peopleReference,
   ...connectionReference,
+  ...accountReference,
   ...operationsReference,
 }

@@ -30,6 +30,8 @@ export interface World {
   readonly position: string
   /** Of alice. */
   readonly token: string
+  /** Somebody with a built-in account, who is logged in. */
+  readonly account: { readonly name: string; readonly password: string; readonly refreshToken: string }
 }
 
 export function composeExample(
@@ -65,4 +67,9 @@ export const EXAMPLE_WORLD: World = {
   draft: compose('Jc7wN1mQe9Ub4Hs6', 'Bring cake.'),
   position: '4711',
   token: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSIsImV4cCI6MTc5MDAwMDAwMH0.c2lnbmF0dXJlLW9mLW5vYm9keQ',
+  account: {
+    name: 'Erin Example',
+    password: 'correct horse battery staple',
+    refreshToken: '6f0c1f4e-52b3-4f6e-9a55-0f3c6a1c2d7b.Zm9yLW9uZS11c2Utb25seS1hbmQtb25seS1vbmNlLi4',
+  },
 }

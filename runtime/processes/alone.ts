@@ -1,5 +1,5 @@
 /** One process of a larger deployment: the named roles, on a database that others run. Starts no Postgres. */
-import type { Config } from '../config.ts'
+import { type Config, hasAccounts } from '../config.ts'
 import { createLogger } from '../logging.ts'
 import { migrate } from '../migrate.ts'
 import { type Problem, StartProblem } from '../problem.ts'
@@ -51,6 +51,11 @@ function sharedSettings(config: Config): { databaseUrl: string | undefined; prob
   if (config.masterKey === undefined) missing('TRIPTICK_MASTER_KEY', 'Make one with: openssl rand -base64 32')
   if (config.jwtSecret === undefined && config.jwksUrl === undefined) {
     missing('TRIPTICK_JWT_SECRET', 'Make one with `openssl rand -base64 32`, or set TRIPTICK_JWKS_URL.')
+  } else if (config.jwtSecret === undefined && hasAccounts(config)) {
+    missing(
+      'TRIPTICK_JWT_SECRET',
+      'It signs the tokens of accounts: make one with `openssl rand -base64 32`, or unset TRIPTICK_ACCOUNTS.',
+    )
   }
   return { databaseUrl: config.databaseUrl, problems }
 }

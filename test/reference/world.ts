@@ -38,6 +38,9 @@ export async function createWorld(url: string): Promise<World> {
     if (answer.t !== 'receipt') throw new Error(JSON.stringify(answer))
     await socket.close()
   }
+  const { password } = EXAMPLE_WORLD.account
+  const credentials = { name: `erin ${process.pid} ${made}`, password }
+  const registered = await call(url, alice, 'POST', '/v1/auth/register', credentials)
   return {
     alice,
     bob,
@@ -49,5 +52,6 @@ export async function createWorld(url: string): Promise<World> {
     draft: compose(EXAMPLE_WORLD.draft, 2),
     position: '1',
     token: await tokenFor(alice),
+    account: { ...credentials, refreshToken: registered.body.refreshToken },
   }
 }

@@ -1,0 +1,130 @@
+/**
+ * Accounts for people without an identity provider: a name and a password become tokens. Composes what the files beside it
+ * own; knows no HTTP.
+ */
+import { randomUUID } from 'node:crypto'
+import type pg from 'pg'
+import type { UserId } from '../../domain/ids.ts'
+import type { SignedIn } from '../../protocol/answers.ts'
+import type { Logger } from '../../runtime/logging.ts'
+import { LOGIN_CLAIM, millisOf } from '../auth/identity.ts'
+import { type Signing, signToken } from '../auth/sign-token.ts'
+import { ApiProblem } from '../problem.ts'
+import { networkOf } from '../rate-limits/network-of.ts'
+import { type AttemptKind, createAttempts } from './attempts.ts'
+import { createLogins, type LiveLogin, type Login } from './logins.ts'
+import { accountName } from './name.ts'
+import { createPasswords } from './passwords.ts'
+
+export interface Credentials {
+  readonly name: string
+  readonly password: string
+}
+
+/** All throw an `ApiProblem`: `unauthorized`, `conflict`, `rate_limited`, `overloaded`, or for input that breaks a rule. */
+export interface Accounts {
+  /** @param address of who asks, as in `request.ip`. */
+  register(credentials: Credentials, address: string): Promise<SignedIn>
+  login(credentials: Credentials, address: string): Promise<SignedIn>
+  refresh(refreshToken: string): Promise<SignedIn>
+  /** Also of a log-in that is over, or never was. */
+  logout(refreshToken: string): Promise<void>
+  sweep(): Promise<void>
+}
+
+export interface AccountDeps {
+  readonly pool: pg.Pool
+  readonly signing: Signing
+  readonly log: Logger
+  /** A log-in has ended before its time: its sockets should. */
+  readonly onEnded: (login: Login) => void
+}
+
+/** Short, because nobody looks up whether its log-in is still there. */
+const TOKEN_SECONDS = 15 * 60
+
+const REGISTER = `INSERT INTO accounts.people (user_id, name, name_key, password_hash) VALUES ($1, $2, $3, $4)
+  ON CONFLICT (name_key) DO NOTHING`
+
+const FIND = `SELECT user_id AS "userId", name, password_hash AS kept FROM accounts.people WHERE name_key = $1`
+
+interface Person {
+  readonly userId: UserId
+  readonly name: string
+  readonly kept: string
+}
+
+export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Accounts {
+  const attempts = createAttempts(pool)
+  const logins = createLogins(pool)
+  const passwords = createPasswords()
+
+  async function take(kind: AttemptKind, who: string | undefined): Promise<void> {
+    const waitMs = await attempts.take(kind, who)
+    if (waitMs > 0) throw new ApiProblem('rate_limited', 'too many attempts', waitMs)
+  }
+
+  async function signIn({ userId, loginId, name, refreshToken }: LiveLogin): Promise<SignedIn> {
+    const exp = Math.floor(Date.now() / 1000) + TOKEN_SECONDS
+    const token = await signToken(signing, userId, { name, [LOGIN_CLAIM]: loginId }, exp)
+    return { userId, token, refreshToken, expiresAt: millisOf({ exp }) }
+  }
+
+  return {
+    register: async ({ name, password }, address) => {
+      const { shown, key } = accountName(name)
+      await take('registration', networkOf(address))
+      const kept = await passwords.hashOf(password)
+      // Not made of the name: tokens of the operator's own may name anybody, and must not be met by whoever comes first.
+      const userId = randomUUID() as UserId
+      const { rowCount } = await pool.query(REGISTER, [userId, shown, key, kept])
+      if (rowCount === 0) throw new ApiProblem('conflict', 'this name is taken')
+      return await signIn({ ...(await logins.begin(userId)), name: shown })
+    },
+
+    login: async ({ name, password }, address) => {
+      const { key } = accountName(name)
+      const network = networkOf(address)
+      // 1. an attempt, of the name and of the network
+      await take('name', key)
+      await take('network', network).catch(async (refused) => {
+        await attempts.giveBack('name', key)
+        throw refused
+      })
+      // 2. the password; as long for a name that is nobody's
+      const { rows } = await pool.query<Person>(FIND, [key])
+      const person = rows[0]
+      const isRight = await passwords.matches(person?.kept, password)
+      if (!isRight || !person) throw new ApiProblem('unauthorized', 'name or password is wrong')
+      // 3. it was no failure
+      await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
+      return await signIn({ ...(await logins.begin(person.userId)), name: person.name })
+    },
+
+    refresh: async (refreshToken) => {
+      const exchanged = await logins.exchange(refreshToken)
+      switch (exchanged.kind) {
+        case 'exchanged':
+          return await signIn(exchanged)
+        case 'reused':
+          log.warn({ userId: exchanged.userId }, 'an old refresh token came again: the log-in was ended')
+          onEnded(exchanged)
+          throw new ApiProblem('unauthorized', 'this refresh token was used before: log in again')
+        case 'unknown':
+          throw new ApiProblem('unauthorized', 'the refresh token is not valid, or no longer')
+        default:
+          return exchanged satisfies never
+      }
+    },
+
+    logout: async (refreshToken) => {
+      const ended = await logins.end(refreshToken)
+      if (ended) onEnded(ended)
+    },
+
+    sweep: async () => {
+      await attempts.sweep()
+      await logins.sweep()
+    },
+  }
+}
