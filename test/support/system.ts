@@ -15,6 +15,8 @@ export interface System {
   /** `http://127.0.0.1:<port>` of each api node. */
   readonly urls: readonly string[]
   readonly database: TestDatabase
+  /** For further processes of it. */
+  readonly config: ResolvedConfig
   /** What was logged, as text: nothing of it may be a body or a secret. */
   readonly logged: string[]
   stopApi(index?: number): Promise<void>
@@ -76,6 +78,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   return {
     urls,
     database,
+    config: base,
     logged,
     startApi: addApi,
     stopApi: async (index = 0) => {
