@@ -27,9 +27,12 @@ export interface Load {
 }
 
 const SAMPLE_MS = 100
-/** Pressure 1, each by itself. A loop so late and sends that wait so long leave room for an answer within a second. */
-const LATE_MS = 400
-const WAIT_MS = 500
+/**
+ * Pressure 1, each by itself. A loop so late and sends that wait so long still leave room for an answer within a second; with
+ * less, 200 pairs with 4 messages on their way each, which is a busy node and not a flood, had their receipts held back.
+ */
+const LATE_MS = 600
+const WAIT_MS = 800
 /** Weight of the newest sample when it tells of more, and of less; and the most it may tell: one pause refuses no send. */
 const RISING = 0.5
 const FALLING = 0.25
@@ -38,11 +41,11 @@ const MAX_SAMPLE = 1.9
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
 /** What sends under way may need, at the rate at which they are answered. */
-const ANSWERED_WITHIN_MS = 400
+const ANSWERED_WITHIN_MS = 500
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
 /** For memory: some 10 KB each. */
-const MAX_UNDER_WAY = 20_000
+const MAX_UNDER_WAY = 5_000
 /** New sockets a second while sends are refused. */
 const SOCKETS_PER_SECOND = 50
 const RETRY_MS = 1_000
