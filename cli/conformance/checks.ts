@@ -1,5 +1,6 @@
 /** Every check, in the order of the protocol. */
 import type { Area } from './check.ts'
+import { accounts } from './checks/accounts.ts'
 import { connection } from './checks/connection.ts'
 import { groups } from './checks/groups.ts'
 import { http } from './checks/http.ts'
@@ -11,9 +12,11 @@ import { receipts } from './checks/receipts.ts'
 import { returning } from './checks/returning.ts'
 import { search } from './checks/search.ts'
 import { sync } from './checks/sync.ts'
+import { temporary } from './checks/temporary.ts'
 
 export const AREAS: readonly Area[] = [
   identity,
+  accounts,
   connection,
   messages,
   receipts,
@@ -23,5 +26,6 @@ export const AREAS: readonly Area[] = [
   presence,
   search,
   sync,
+  temporary,
   limits,
 ]

@@ -134,5 +134,25 @@ export const presence: Area = {
         )
       },
     ),
+    check('who hides read receipts gives none, and gets none', async ({ people, direct }) => {
+      const [ann, ben] = await people('ann', 'ben')
+      const id = await direct(ann, ben)
+      assert.equal((await ben.call('PUT', '/v1/me/privacy', { readReceipts: 'hidden' })).status, 200)
+      const [from, to] = [await ann.connect(), await ben.connect()]
+      await from.say(id, 'did you read this?')
+      await to.get({ t: 'message', seq: 1 })
+      await to.ask({ t: 'read', conversationId: id, upTo: 1 })
+      await to.say(id, 'did you read that?')
+      await from.get({ t: 'message', seq: 2 })
+      await from.ask({ t: 'read', conversationId: id, upTo: 2 })
+      await from.say(id, 'the end')
+      await to.get({ t: 'message', seq: 3 })
+      for (const device of [from, to]) {
+        const others = device
+          .all({ t: 'receipt', kind: 'read' })
+          .filter(({ userId }) => userId !== device.userId)
+        assert.deepEqual(others, [])
+      }
+    }),
   ],
 }
