@@ -1,4 +1,6 @@
 /** Errors on their way out of HTTP: RFC 9457 `application/problem+json` with a code of the catalogue. */
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts'
@@ -22,20 +24,32 @@ export function sendProblem(
   detail: string,
   retryAfterMs?: number,
 ): FastifyReply {
-  const { status, title, retryable } = ERRORS[code]
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
   return reply
-    .code(status)
+    .code(ERRORS[code].status)
     .type('application/problem+json')
-    .send({
-      type: 'about:blank',
-      status,
-      title,
-      code,
-      detail,
-      retryable,
-      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    })
+    .send(problemOf(code, detail, retryAfterMs))
+}
+
+function problemOf(code: ErrorCode, detail: string, retryAfterMs?: number): object {
+  const { status, title, retryable } = ERRORS[code]
+  const wait = retryAfterMs === undefined ? {} : { retryAfterMs }
+  return { type: 'about:blank', status, title, code, detail, retryable, ...wait }
+}
+
+/** What the HTTP parser itself refuses (headers of more than 16 KiB, no HTTP at all) never becomes a request: answered by hand. */
+export function handleUnreadable(error: { readonly code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return
+  const code: ErrorCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'bad_frame'
+  const body = JSON.stringify(problemOf(code, 'the head of the request cannot be read'))
+  const { status } = ERRORS[code]
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */

@@ -7,7 +7,7 @@ import { requireBearer } from './auth/bearer.ts'
 import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
-import { handleError, sendProblem } from './problem.ts'
+import { handleError, handleUnreadable, sendProblem } from './problem.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -29,6 +29,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     // Nobody else is believed about whom he speaks for.
     trustProxy: deps.trustedProxies as string[],
     forceCloseConnections: true,
+    clientErrorHandler: handleUnreadable,
     requestTimeout: 30_000,
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)

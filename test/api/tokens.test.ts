@@ -53,6 +53,15 @@ describe('a token', () => {
     expect(await response.json()).toMatchObject({ code: 'unauthorized' })
   })
 
+  test('that no header can hold is refused like any other problem', async () => {
+    const authorization = `Bearer ${'x'.repeat(20_000)}`
+    const response = await fetch(`${url}/v1/inbox`, { headers: { authorization } })
+    expect(response.status).toBe(413)
+    expect(response.headers.get('content-type')).toBe('application/problem+json')
+    expect(await response.json()).toMatchObject({ code: 'too_large', status: 413 })
+    expect(await upgrade({ authorization })).toBe(413)
+  })
+
   test('is needed everywhere but for health', async () => {
     expect(await upgrade({})).toBe(401)
     for (const path of ['/v1/inbox', `/v1/conversations/${direct}`, `/v1/conversations/${direct}/messages`]) {

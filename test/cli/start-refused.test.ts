@@ -60,6 +60,22 @@ test('a data folder in use is named, with the process that has it', async () => 
   expect((await fetch(address)).ok).toBe(true)
 })
 
+test('accounts beside an identity provider need the secret that signs their tokens', async () => {
+  const shared = {
+    DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+    TRIPTICK_MASTER_KEY: Buffer.alloc(32).toString('base64'),
+    TRIPTICK_JWKS_URL: 'http://127.0.0.1:1/jwks.json',
+  }
+  const triptick = scene.start(['start', '--role', 'api'], { ...shared, TRIPTICK_ACCOUNTS: 'on' })
+  expect(await triptick.ended()).toBe(2)
+  expect(triptick.output()).toContain('TRIPTICK_JWT_SECRET')
+  expect(triptick.output()).toContain('unset TRIPTICK_ACCOUNTS')
+  // Without them it gets as far as the database, which is not there.
+  const without = scene.start(['start', '--role', 'api'], shared)
+  expect(await without.ended()).toBe(1)
+  expect(without.output()).not.toContain('TRIPTICK_JWT_SECRET')
+})
+
 test('a single role says what all processes of a deployment must have in common', async () => {
   const triptick = scene.start(['start', '--role', 'api'])
   expect(await triptick.ended()).toBe(2)
