@@ -1,17 +1,13 @@
 /**
  * Log-ins and their refresh tokens. A token is `<loginId>.<secret>` and is exchanged for the next one; only the newest opens
- * anything. Knows no password, and signs no access token.
- *
- * - An older one that comes again was stolen, or the newest was: nobody can tell which, so the log-in ends.
- * - Except that the one before the newest, within a minute, is taken for a client that lost the answer: it gets the same
- *   answer. The newest can be made again out of the one before and a seed that is kept; a stolen table opens nothing.
+ * anything. An older one that comes again was stolen, or the newest was: nobody can tell which, so the log-in ends (RFC 9700,
+ * 4.14.2). Knows no password, and signs no access token.
  */
-import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { UserId } from '../../domain/ids.ts'
 
 export const LOGIN_DAYS = 30
-export const REPEAT_SECONDS = 60
 /** Of one person; the one that was not used for the longest time makes room. */
 const MAX_LOGINS = 100
 
@@ -46,18 +42,13 @@ const BEGIN = `INSERT INTO accounts.logins (login_id, user_id, token_hash, expir
 const MAKE_ROOM = `DELETE FROM accounts.logins WHERE login_id IN
   (SELECT login_id FROM accounts.logins WHERE user_id = $1 ORDER BY exchanged_at DESC OFFSET ${MAX_LOGINS})`
 
-/** Of two at once with the same token, one finds it; the other then finds it to be the one before. */
+/** Of two at once with the same token, one finds it; the other has used it again. */
 const EXCHANGE = `UPDATE accounts.logins l
-  SET previous_hash = l.token_hash, token_hash = $3, seed = $4, exchanged_at = now(),
+  SET token_hash = $3, exchanged_at = now(),
       expires_at = now() + make_interval(days => ${LOGIN_DAYS})
   FROM accounts.people p
   WHERE l.login_id = $1 AND l.token_hash = $2 AND l.expires_at > now() AND p.user_id = l.user_id
   RETURNING l.user_id AS "userId", p.name`
-
-const REPEAT = `SELECT l.user_id AS "userId", p.name, l.seed
-  FROM accounts.logins l JOIN accounts.people p USING (user_id)
-  WHERE l.login_id = $1 AND l.previous_hash = $2 AND l.expires_at > now()
-    AND l.exchanged_at > now() - make_interval(secs => ${REPEAT_SECONDS})`
 
 const END = `DELETE FROM accounts.logins WHERE login_id = $1 RETURNING user_id AS "userId"`
 
@@ -73,8 +64,7 @@ const FORM =
 
 const parse = (text: string): Token | undefined => FORM.exec(text)?.groups as Token | undefined
 const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest()
-const successor = (secret: string, seed: Buffer): string =>
-  createHmac('sha256', seed).update(secret).digest('base64url')
+const newSecret = (): string => randomBytes(32).toString('base64url')
 
 export function createLogins(pool: pg.Pool): Logins {
   async function endLogin(loginId: string): Promise<Login | undefined> {
@@ -85,7 +75,7 @@ export function createLogins(pool: pg.Pool): Logins {
   return {
     begin: async (userId) => {
       const loginId = randomUUID()
-      const secret = randomBytes(32).toString('base64url')
+      const secret = newSecret()
       await pool.query(BEGIN, [loginId, userId, hashOf(secret)])
       await pool.query(MAKE_ROOM, [userId])
       return { loginId, userId, refreshToken: `${loginId}.${secret}` }
@@ -94,18 +84,13 @@ export function createLogins(pool: pg.Pool): Logins {
       const token = parse(refreshToken)
       if (!token) return { kind: 'unknown' }
       const { loginId, secret } = token
-      const live = (row: { userId: UserId; name: string }, seed: Buffer): Exchanged => {
-        return { kind: 'exchanged', loginId, ...row, refreshToken: `${loginId}.${successor(secret, seed)}` }
-      }
-      const fresh = randomBytes(32)
-      const values = [loginId, hashOf(secret)]
-      const exchanged = await pool.query(EXCHANGE, [...values, hashOf(successor(secret, fresh)), fresh])
-      if (exchanged.rows[0]) return live(exchanged.rows[0], fresh)
-      const repeated = await pool.query(REPEAT, values)
-      if (repeated.rows[0]) {
-        const { seed, ...row } = repeated.rows[0]
-        return live(row, seed)
-      }
+      const next = newSecret()
+      const { rows } = await pool.query<{ userId: UserId; name: string }>(EXCHANGE, [
+        loginId,
+        hashOf(secret),
+        hashOf(next),
+      ])
+      if (rows[0]) return { kind: 'exchanged', loginId, ...rows[0], refreshToken: `${loginId}.${next}` }
       const ended = await endLogin(loginId)
       return ended ? { kind: 'reused', ...ended } : { kind: 'unknown' }
     },

@@ -18,9 +18,6 @@ CREATE TABLE accounts.logins (
   login_id      uuid PRIMARY KEY,
   user_id       text COLLATE "C" NOT NULL REFERENCES accounts.people ON DELETE CASCADE,
   token_hash    bytea NOT NULL,
-  -- the token before, and what makes the present one out of it: for a client that lost the answer
-  previous_hash bytea,
-  seed          bytea,
   exchanged_at  timestamptz NOT NULL DEFAULT now(),
   expires_at    timestamptz NOT NULL
 );
