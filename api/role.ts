@@ -36,7 +36,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
   const report = (error: unknown) => log.error({ err: error }, 'the api met an error')
   const pool = createPool({ url: databaseUrl, name: 'triptick-api', log })
   const ledger = measureAppends(await openLedger({ ledgerUrl, databaseUrl, pool, log }), metrics)
-  const bus = await openBus({ databaseUrl, redisUrl, node, log })
+  const bus = await openBus({ databaseUrl, redisUrl, masterKey: config.masterKey, node, log })
   const directory = await openSessionDirectory({ databaseUrl, redisUrl, node, bus, log })
   const waiter = createProjectionWaiter(pool)
   const contentKeys = createContentKeys(pool, config.masterKey)

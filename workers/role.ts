@@ -36,7 +36,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
     opened.push(() => pool.end())
     const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })
     opened.push(() => ledger.close())
-    const bus = await openBus({ databaseUrl, redisUrl, node, log })
+    const bus = await openBus({ databaseUrl, redisUrl, masterKey: config.masterKey, node, log })
     opened.push(() => bus.close())
     const asker = await createAsker(bus)
     opened.push(() => asker.close())

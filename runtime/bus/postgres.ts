@@ -1,13 +1,14 @@
-/** The bus over Postgres: LISTEN and NOTIFY on one dedicated connection. Writes no table. */
+/** The bus over Postgres: LISTEN and NOTIFY on one dedicated connection, payloads sealed. Writes no table. */
 import { createHash } from 'node:crypto'
 import { coalesce } from '../coalesce.ts'
 import type { Logger } from '../logging.ts'
 import type { Bus } from './bus.ts'
 import { openDedicatedConnection } from './dedicated-connection.ts'
+import { createPayloadSeal, sealable } from './payload-seal.ts'
 import { createSubscriptions, refuseOversized } from './subscriptions.ts'
 
-/** Postgres refuses 8,000 bytes and more; the difference holds the number in front (`numbered`). */
-const MAX_PAYLOAD = 7_900
+/** Postgres refuses 8,000 bytes and more. */
+const MAX_PAYLOAD = sealable(7_999)
 /** Longer batches would hold the global lock that committing a NOTIFY takes for too long. */
 const MAX_BATCH = 500
 /** Beyond this the server does not keep up, and what waits is stale anyway. */
@@ -18,17 +19,21 @@ const PUBLISH =
 
 export interface PostgresBusOptions {
   readonly url: string
+  readonly masterKey: Buffer
   readonly node: string
   readonly log: Logger
   /** How often an idle connection is asked whether it is still there. Default 10 s. */
   readonly checkMs?: number
 }
 
-export async function createPostgresBus({ url, node, log, checkMs }: PostgresBusOptions): Promise<Bus> {
+export async function createPostgresBus(options: PostgresBusOptions): Promise<Bus> {
+  const { url, masterKey, node, log, checkMs } = options
+  const { seal, open } = createPayloadSeal(masterKey)
   const subscriptions = createSubscriptions(log)
   const names = new Map<string, string>()
   let closed = false
   let dropped = 0
+  let warned = false
 
   const connection = await openDedicatedConnection({
     url,
@@ -37,7 +42,15 @@ export async function createPostgresBus({ url, node, log, checkMs }: PostgresBus
     prepare: () => subscriptions.channels().map((channel) => `LISTEN ${pgChannel(channel)}`),
     onNotification(name, payload) {
       const channel = names.get(name)
-      if (channel !== undefined) subscriptions.deliver(channel, withoutNumber(payload))
+      if (channel === undefined) return
+      const opened = open(channel, payload)
+      if (opened !== undefined) subscriptions.deliver(channel, opened)
+      else if (!warned) {
+        warned = true
+        log.warn(
+          'the bus carries what another master key has sealed: all processes need the same TRIPTICK_MASTER_KEY',
+        )
+      }
     },
     onReturn() {
       if (dropped > 0) log.warn({ dropped }, 'messages of the bus were dropped while Postgres was away')
@@ -49,7 +62,8 @@ export async function createPostgresBus({ url, node, log, checkMs }: PostgresBus
 
   const outgoing = coalesce<{ channel: string; payload: string }, void>(MAX_BATCH, async (messages) => {
     const channels = messages.map(({ channel }) => pgChannel(channel))
-    const payloads = messages.map(({ payload }, i) => numbered(payload, i))
+    // Each has a nonce of its own: of equal payloads in a transaction Postgres would send only one.
+    const payloads = messages.map(({ channel, payload }) => seal(channel, payload))
     await connection.query(PUBLISH, [channels, payloads]).catch(() => {
       dropped += messages.length
     })
@@ -99,7 +113,3 @@ export async function createPostgresBus({ url, node, log, checkMs }: PostgresBus
 /** Postgres cuts channel names at 63 bytes, which a node's name can fill alone: so a hash of fixed length. */
 const pgChannel = (channel: string): string =>
   `triptick_bus_${createHash('sha256').update(channel).digest('hex').slice(0, 32)}`
-
-/** Postgres sends equal messages of a transaction only once, which would turn "on, off, on" into "on, off". */
-const numbered = (payload: string, i: number): string => `${i.toString(36)}:${payload}`
-const withoutNumber = (payload: string): string => payload.slice(payload.indexOf(':') + 1)

@@ -13,6 +13,7 @@ import { openSessionDirectory } from '../../runtime/sessions/open.ts'
 import { startWorkers } from '../../workers/role.ts'
 import { createWorld, log, pause, type World } from './delivery/kit.ts'
 
+const masterKey = randomBytes(32)
 let world: World
 beforeEach(async () => {
   world = await createWorld()
@@ -22,13 +23,13 @@ afterEach(() => world.stop())
 function contextFor(role: string) {
   const reading = readConfig({ DATABASE_URL: world.databaseUrl, TRIPTICK_DELIVERY_GRACE_MS: '300' })
   if (!reading.ok) throw new Error('the configuration of this test is wrong')
-  const secrets = { databaseUrl: world.databaseUrl, jwtSecret: 'x'.repeat(32), masterKey: randomBytes(32) }
+  const secrets = { databaseUrl: world.databaseUrl, jwtSecret: 'x'.repeat(32), masterKey }
   return { config: { ...reading.config, ...secrets }, log, metrics: createMetrics(role) }
 }
 
 test('who does not acknowledge is nudged on the node that holds their socket; who is away is recorded as offline', async () => {
   const projections = await startProjections(contextFor('projections'))
-  const bus = await openBus({ databaseUrl: world.databaseUrl, node: 'api-1', log })
+  const bus = await openBus({ databaseUrl: world.databaseUrl, masterKey, node: 'api-1', log })
   const directory = await openSessionDirectory({ databaseUrl: world.databaseUrl, node: 'api-1', bus, log })
   const nudged: string[] = []
   await bus.subscribe(nodeChannel('api-1'), (payload) => {

@@ -19,13 +19,15 @@ afterAll(async () => {
   await database.drop()
 })
 
+const masterKey = Buffer.alloc(32, 1)
+
 const cut = async () => {
   await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'triptick-bus-%'`)
 }
 
 busContract('Postgres', async () => ({
-  open: (node) => createPostgresBus({ url: database.url, node, log }),
+  open: (node) => createPostgresBus({ url: database.url, masterKey, node, log }),
   cut,
   stop: async () => {},
 }))
@@ -33,7 +35,7 @@ busContract('Postgres', async () => ({
 test('a thousand messages published together are few statements', async () => {
   await admin.query('CREATE TABLE IF NOT EXISTS counted (n integer)')
   const before = await transactions()
-  const bus = await createPostgresBus({ url: database.url, node: 'a', log })
+  const bus = await createPostgresBus({ url: database.url, masterKey, node: 'a', log })
   const got: string[] = []
   await bus.subscribe('c', (payload) => got.push(payload))
   for (let i = 0; i < 1_000; i++) bus.publish('c', `${i}`)
@@ -53,5 +55,33 @@ async function transactions(): Promise<number> {
 
 test('a bus without a server fails at once, so that the start can say why', async () => {
   const nowhere = 'postgres://nobody@127.0.0.1:1/nothing'
-  await expect(createPostgresBus({ url: nowhere, node: 'a', log })).rejects.toThrow('ECONNREFUSED')
+  await expect(createPostgresBus({ url: nowhere, masterKey, node: 'a', log })).rejects.toThrow('ECONNREFUSED')
+})
+
+test('what travels is sealed, and whoever has another master key is told nothing but that', async () => {
+  const bus = await createPostgresBus({ url: database.url, masterKey, node: 'a', log })
+  const stranger = await createPostgresBus({
+    url: database.url,
+    masterKey: Buffer.alloc(32, 2),
+    node: 'b',
+    log,
+  })
+  const listener = new pg.Client({ connectionString: database.url })
+  await listener.connect()
+  const raw: string[] = []
+  listener.on('notification', ({ payload }) => raw.push(payload ?? ''))
+  const { rows } = await admin.query<{ channel: string }>(
+    `SELECT 'triptick_bus_' || left(encode(sha256('sealed'), 'hex'), 32) AS channel`,
+  )
+  await listener.query(`LISTEN ${rows[0]?.channel}`)
+  const got: string[] = []
+  await bus.subscribe('sealed', (payload) => got.push(payload))
+  await stranger.subscribe('sealed', (payload) => got.push(`stranger: ${payload}`))
+  bus.publish('sealed', 'soup at nine')
+  await vi.waitFor(() => expect([got.length, raw.length]).toEqual([1, 1]))
+  expect(got).toEqual(['soup at nine'])
+  expect(raw.map((payload) => Buffer.from(payload, 'base64').toString()).join()).not.toContain('soup')
+  await listener.end()
+  await stranger.close()
+  await bus.close()
 })

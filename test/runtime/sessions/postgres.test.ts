@@ -24,7 +24,12 @@ afterAll(async () => {
 })
 
 async function open(node?: string) {
-  const bus = await createPostgresBus({ url: database.url, node: node ?? 'observer', log })
+  const bus = await createPostgresBus({
+    url: database.url,
+    masterKey: Buffer.alloc(32, 1),
+    node: node ?? 'observer',
+    log,
+  })
   const pool = createPool({ url: database.url, name: `sessions-${node}`, log, max: 2 })
   let statements = 0
   pool.on('connect', (client) => {
