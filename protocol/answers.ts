@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { conversationId, deviceId, messageId, millis, nonce, seq, userId } from '../domain/fields.ts'
 import { body } from './body.ts'
 import { position } from './fields.ts'
-import { errorCode, member, role, serverFrame } from './server-frames.ts'
+import { errorCode, member, retention, role, serverFrame, temporary } from './server-frames.ts'
 
 const ticks = z
   .enum(['sent', 'delivered', 'read'])
@@ -30,6 +30,7 @@ export const conversation = z
     title: z.string().exactOptional(),
     members: z.array(member),
     lastSeq: seq,
+    retention,
   })
   .meta({ id: 'Conversation', description: 'A conversation and who is in it.' })
 
@@ -42,9 +43,10 @@ const message = z.object({
   at: millis,
   nonce,
   clientAt: millis,
+  temporary: temporary.exactOptional(),
   body: body.exactOptional(),
   gone: z
-    .enum(['deleted', 'erased'])
+    .enum(['deleted', 'erased', 'expired'])
     .exactOptional()
     .meta({ description: 'Why there is no `body`, where there is none.' }),
 })

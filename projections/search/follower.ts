@@ -33,10 +33,9 @@ export interface SearchFollower {
 
 /** Events at a time: few enough that preparing them keeps nobody on this thread waiting for more than some milliseconds. */
 const BATCH_EVENTS = 100
-/**
- * It rests as long as it has worked, so that it takes at most half of a processor, however far behind it is. With less than
- * a batch to do it waits for more: a transaction has its price, whatever is in it.
- */
+/** It rests so many times as long as it has worked: a quarter of a processor at most, however far behind it is. */
+const REST = 3
+/** With less than a batch to do it waits for more: a transaction has its price, whatever is in it. */
 const GATHER_MS = 50
 const PATIENCE_MS = 1_000
 const AFTER_TROUBLE_MS = 500
@@ -80,7 +79,8 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
         const began = performance.now()
         if (!signal.aborted) await index(ownership, events)
         const worked = performance.now() - began
-        const rest = events.length < BATCH_EVENTS ? Math.max(GATHER_MS, worked) : worked
+        const due = worked * REST
+        const rest = events.length < BATCH_EVENTS ? Math.max(GATHER_MS, due) : due
         await sleep(rest, undefined, { signal }).catch(() => {})
       }
       if (signal.aborted) return

@@ -12,6 +12,7 @@ const groupOf = ({ group, alice, bob, dave }: World) => ({
     { userId: bob, role: 'member' },
     { userId: dave, role: 'member' },
   ],
+  retention: { mode: 'permanent' },
 })
 
 export const conversationReference: RouteDescriptions = {
@@ -46,7 +47,7 @@ export const conversationReference: RouteDescriptions = {
   'PATCH /v1/conversations/:id': {
     id: 'changeConversation',
     tag: 'conversations',
-    summary: 'Rename a group; `null` takes its title away',
+    summary: 'Rename a group (`null` takes its title away), or change how long bodies are kept',
     access: 'admin',
     answers: { 200: { description: 'The group as it is now.', schema: conversation } },
     errors: ['too_large', 'conflict'],
