@@ -10,6 +10,7 @@ import type { QueryResult } from 'pg'
 import { numbers, plain, written } from '../../runtime/array-literals.ts'
 import type { AppendOutcome, Position, Revision, StreamName } from '../ledger.ts'
 import type { SerialisedEvent } from '../serialise.ts'
+import { BELL } from './doorbell.ts'
 
 /** Keeps one transaction around 10 to 20 ms on two cores, so that nobody waits long behind a large batch. */
 const MAX_BATCH_EVENTS = 1000
@@ -18,6 +19,8 @@ const MAX_BATCH_EVENTS = 1000
  * before its first event, and wakes every follower.
  */
 const GATHER_MS = 4
+/** Between two rings of the followers' bell. */
+const RING_MS = 20
 /** As many as this have nothing to gain from waiting for more. */
 const ENOUGH_REQUESTS = 50
 
@@ -49,6 +52,8 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
   let closed = false
   let lastBegun = Number.NEGATIVE_INFINITY
   let lastRequests = 0
+  let lastRung = Number.NEGATIVE_INFINITY
+  let ringing: NodeJS.Timeout | undefined
 
   /** Whoever appends alone never waits; where several do, the next few milliseconds' appends share a transaction. */
   async function gather(): Promise<void> {
@@ -65,7 +70,7 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
       const batch = takeBatch()
       lastBegun = performance.now()
       lastRequests = batch.length
-      const outcomes = await write(writer, batch, timeoutMs)
+      const outcomes = await write(writer, batch, rings(), timeoutMs)
       for (const [index, request] of batch.entries()) request.settle(outcomes[index] as AppendOutcome)
     }
     running = undefined
@@ -91,6 +96,26 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
     return batch
   }
 
+  /**
+   * Whether the next commit rings the followers' bell. Otherwise a later one does, or the timer: every ring wakes each of
+   * them, its connection's server process included, and they read no more often than this anyway.
+   */
+  function rings(): boolean {
+    const now = performance.now()
+    if (now - lastRung >= RING_MS) {
+      lastRung = now
+      return true
+    }
+    ringing ??= setTimeout(() => {
+      ringing = undefined
+      if (performance.now() - lastRung < RING_MS) return
+      lastRung = performance.now()
+      // A hint: if it is lost, followers look by themselves within a second.
+      writer.query({ name: 'ledger-ring', text: RING, values: [] }).catch(() => {})
+    }, RING_MS + 1)
+    return false
+  }
+
   return {
     append: (request) => {
       if (closed) {
@@ -108,17 +133,19 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
     close: async () => {
       closed = true
       await running
+      clearTimeout(ringing)
     },
   }
 }
 
 /**
  * Appends a group of batches; see `ledger.append` in the migrations for the contract. JSON travels as one text, split at a
- * character that JSON only has escaped: an array literal would have to escape every quote.
+ * character that JSON only has escaped: an array literal would have to escape every quote. The bell rings with the commit.
  */
-const APPEND = `SELECT batch, written, revision, last_position
+const APPEND = `SELECT batch, written, revision, last_position, CASE WHEN $10::boolean THEN pg_notify('${BELL}', '') END
   FROM ledger.append($1, $2, $3, $4, $5, $6, $7, string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e'))`
 const SEPARATOR = '\x1e'
+const RING = `SELECT pg_notify('${BELL}', '')`
 
 interface AppendRow {
   readonly batch: number
@@ -130,6 +157,7 @@ interface AppendRow {
 async function write(
   writer: Writer,
   batch: readonly AppendRequest[],
+  ring: boolean,
   timeoutMs: number,
 ): Promise<AppendOutcome[]> {
   const events = batch.flatMap((request, number) =>
@@ -145,6 +173,7 @@ async function write(
     written(events, ({ type }) => type),
     events.map(({ data }) => data).join(SEPARATOR),
     events.map(({ metadata }) => metadata).join(SEPARATOR),
+    ring,
   ]
   try {
     const result = await within(timeoutMs, writer.query({ name: 'ledger-append', text: APPEND, values }))

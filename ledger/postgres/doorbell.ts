@@ -4,7 +4,8 @@
  */
 import pg from 'pg'
 
-const CHANNEL = 'triptick_ledger'
+/** Channel of NOTIFY. */
+export const BELL = 'triptick_ledger'
 const POLL_MS = 1000
 
 export interface Doorbell {
@@ -37,7 +38,7 @@ export function createDoorbell(connectionString: string): Doorbell {
     client.on('end', forget)
     client.on('notification', ring)
     await client.connect()
-    await client.query(`LISTEN ${CHANNEL}`)
+    await client.query(`LISTEN ${BELL}`)
     return client
   }
 

@@ -10,6 +10,8 @@ export interface ReaderDeps {
   readonly after: Position
   /** Events in memory, at most, beside the page that the subscription holds. */
   readonly queueEvents: number
+  /** Lanes begin no transaction sooner than this after their last: reading more often would serve nobody. */
+  readonly windowMs: number
   readonly signal: AbortSignal
   /** Everything that was there has been handed over. */
   onLive(): void
@@ -27,7 +29,7 @@ export interface Reader {
 }
 
 export function createReader(deps: ReaderDeps): Reader {
-  const { ledger, lanes, after, queueEvents, signal, throttle } = deps
+  const { ledger, lanes, after, queueEvents, windowMs: paceMs, signal, throttle } = deps
   let live = false
   let resume = () => {}
 
@@ -45,7 +47,7 @@ export function createReader(deps: ReaderDeps): Reader {
       return live
     },
     async run() {
-      for await (const step of ledger.subscribe({ after, prefixes: PROJECTED_PREFIXES, signal })) {
+      for await (const step of ledger.subscribe({ after, prefixes: PROJECTED_PREFIXES, paceMs, signal })) {
         if (signal.aborted) return
         if (step.kind === 'caught-up') {
           live = true

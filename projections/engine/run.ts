@@ -93,6 +93,7 @@ export async function run(
     lanes,
     after,
     queueEvents: settings.queueEvents,
+    windowMs: settings.windowMs,
     signal,
     onLive: () => report(0),
     ...(deps.throttle ? { throttle: deps.throttle } : {}),

@@ -36,7 +36,7 @@ const BATCH_EVENTS = 100
 /** It rests so many times as long as it has worked: a quarter of a processor at most, however far behind it is. */
 const REST = 3
 /** With less than a batch to do it waits for more: a transaction has its price, whatever is in it. */
-const GATHER_MS = 50
+const GATHER_MS = 200
 const PATIENCE_MS = 1_000
 const AFTER_TROUBLE_MS = 500
 const AFTER_FAILURE_MS = 10_000
@@ -71,7 +71,12 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
 
   async function follow(ownership: Ownership, signal: AbortSignal): Promise<void> {
     const after = await takeUpIndex(ownership, lexemes.fingerprint)
-    for await (const step of ledger.subscribe({ after, prefixes: MESSAGE_PREFIXES, signal })) {
+    for await (const step of ledger.subscribe({
+      after,
+      prefixes: MESSAGE_PREFIXES,
+      paceMs: GATHER_MS,
+      signal,
+    })) {
       if (step.kind === 'caught-up') continue
       for (let from = 0; from < step.events.length && !signal.aborted; from += BATCH_EVENTS) {
         const events = step.events.slice(from, from + BATCH_EVENTS)

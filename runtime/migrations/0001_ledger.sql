@@ -81,7 +81,6 @@ BEGIN
   SELECT max(e.position) - head INTO added FROM ledger.events e;
   IF added > 0 THEN
     UPDATE ledger.head h SET position = head + added;
-    PERFORM pg_notify('triptick_ledger', (head + added)::text);
   END IF;
 END
 $$;
