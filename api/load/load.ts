@@ -32,7 +32,7 @@ const SAMPLE_MS = 100
  * less, 200 pairs with 4 messages on their way each, which is a busy node and not a flood, had their receipts held back.
  */
 const LATE_MS = 600
-const WAIT_MS = 800
+const WAIT_MS = 650
 /** Weight of the newest sample when it tells of more, and of less; and the most it may tell: one pause refuses no send. */
 const RISING = 0.5
 const FALLING = 0.25
@@ -41,7 +41,7 @@ const MAX_SAMPLE = 1.9
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
 /** What sends under way may need, at the rate at which they are answered. */
-const ANSWERED_WITHIN_MS = 500
+const ANSWERED_WITHIN_MS = 350
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
 /** For memory: some 10 KB each. */
