@@ -67,7 +67,9 @@ function unknownNames(env: Environment): (Problem & { setting: string })[] {
       return {
         setting: name,
         problem: 'there is no setting of this name',
-        fix: `Did you mean ${nearest}? Otherwise unset ${name}.`,
+        fix: isLike(name, nearest)
+          ? `Did you mean ${nearest}? Otherwise unset ${name}.`
+          : `Unset ${name}. All settings: docs/configuration.md.`,
       }
     })
 }
@@ -75,6 +77,9 @@ function unknownNames(env: Environment): (Problem & { setting: string })[] {
 /** Some settings have no prefix: somebody who writes TRIPTICK_PORT means one of those. */
 const likeness = (name: string, setting: string): number =>
   Math.min(distance(name, setting), distance(name.slice('TRIPTICK_'.length), setting))
+
+/** A few slips of the finger, not another word. */
+const isLike = (name: string, setting: string): boolean => likeness(name, setting) <= 3
 
 /** Levenshtein distance. */
 function distance(a: string, b: string): number {

@@ -12,7 +12,7 @@ import { type Signing, signToken } from '../auth/sign-token.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
 import { type AttemptKind, createAttempts } from './attempts.ts'
-import { createLogins, type LiveLogin, type Login } from './logins.ts'
+import { createLogins, type LiveLogin, type Login, loginName } from './logins.ts'
 import { accountName } from './name.ts'
 import { createPasswords } from './passwords.ts'
 
@@ -64,9 +64,11 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
     if (waitMs > 0) throw new ApiProblem('rate_limited', 'too many attempts', waitMs)
   }
 
+  const ended = ({ userId, loginId }: Login) => onEnded({ userId, loginId: loginName(loginId) })
+
   async function signIn({ userId, loginId, name, refreshToken }: LiveLogin): Promise<SignedIn> {
     const exp = Math.floor(Date.now() / 1000) + TOKEN_SECONDS
-    const token = await signToken(signing, userId, { name, [LOGIN_CLAIM]: loginId }, exp)
+    const token = await signToken(signing, userId, { name, [LOGIN_CLAIM]: loginName(loginId) }, exp)
     return { userId, token, refreshToken, expiresAt: millisOf({ exp }) }
   }
 
@@ -94,7 +96,11 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
       // 2. the password; as long for a name that is nobody's
       const { rows } = await pool.query<Person>(FIND, [key])
       const person = rows[0]
-      const isRight = await passwords.matches(person?.kept, password)
+      const isRight = await passwords.matches(person?.kept, password).catch(async (error) => {
+        // Nobody has been wrong: what can't be looked at now is no failure of theirs.
+        await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
+        throw error
+      })
       if (!isRight || !person) throw new ApiProblem('unauthorized', 'name or password is wrong')
       // 3. it was no failure
       await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
@@ -108,7 +114,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
           return await signIn(exchanged)
         case 'reused':
           log.warn({ userId: exchanged.userId }, 'an old refresh token came again: the log-in was ended')
-          onEnded(exchanged)
+          ended(exchanged)
           throw new ApiProblem('unauthorized', 'this refresh token was used before: log in again')
         case 'unknown':
           throw new ApiProblem('unauthorized', 'the refresh token is not valid, or no longer')
@@ -118,8 +124,8 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
     },
 
     logout: async (refreshToken) => {
-      const ended = await logins.end(refreshToken)
-      if (ended) onEnded(ended)
+      const login = await logins.end(refreshToken)
+      if (login) ended(login)
     },
 
     sweep: async () => {

@@ -16,7 +16,11 @@ export const claims = z.object({
   sub: userId,
   exp: z.number().max(LAST_SECOND),
   name: z.string().max(256).optional(),
-  [LOGIN_CLAIM]: z.uuid().optional().catch(undefined),
+  [LOGIN_CLAIM]: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional()
+    .catch(undefined),
   roles: z.array(z.enum(ROLES)).default(['user']),
 })
 

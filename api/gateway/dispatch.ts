@@ -32,7 +32,7 @@ import type { Session } from './session.ts'
 export interface DispatchDeps {
   readonly handler: CommandHandler
   readonly load: Load
-  readonly presence: Pick<Presence, 'did' | 'watch'>
+  readonly presence: Pick<Presence, 'did' | 'watch' | 'beforeReading'>
   readonly typing: Pick<Typing, 'typed'>
   readonly heldReceipts: Pick<HeldReceipts, 'turn'>
   /** This device has kept everything up to here. */
@@ -152,6 +152,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const { t: kind, conversationId, upTo, ref } = frame
     const { userId, deviceId } = session
     const command = acknowledgeCommand(kind, conversationId, upTo, userId, deviceId)
+    const known = kind === 'read' ? deps.presence.beforeReading(userId) : undefined
+    if (known) await known
     const turn = heldReceipts.turn(kind, conversationId)
     if (turn) await turn
     const answered = await handler.deliver(conversationId, command)

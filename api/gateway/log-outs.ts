@@ -27,7 +27,8 @@ export interface LogOuts {
 
 export function createLogOuts({ hub, bus, directory, report }: LogOutDeps): LogOuts {
   function received({ userId, loginId }: LogOutMessage): void {
-    for (const session of hub.sessionsOf(userId)) {
+    // A copy: a session that is closed leaves the hub at once.
+    for (const session of [...hub.sessionsOf(userId)]) {
       if (session.loginId === loginId) session.close(CLOSE_CODES.authenticationEnded, 'logged out')
     }
   }

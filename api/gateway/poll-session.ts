@@ -126,7 +126,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
         },
         woken: (withinMs) =>
           new Promise((resolve) => {
-            if (isDirty || isOver) return resolve()
+            if (isDirty || isOver || current !== turn) return resolve()
             const timer = setTimeout(resolve, withinMs)
             wake = () => {
               clearTimeout(timer)

@@ -111,6 +111,7 @@ export function createAttendanceRegister(
   }
 
   function connectionCommand(
+    what: 'connect' | 'disconnect',
     session: Attending,
     connection: string,
   ): Omit<Addressed<UserCommand>, 'type'> & {
@@ -119,7 +120,12 @@ export function createAttendanceRegister(
     readonly node: string
   } {
     const { userId, deviceId } = session
-    const envelope = { commandId: connection, actorId: userId, actorKind: 'user', deviceId } as const
+    const envelope = {
+      commandId: `${what} ${connection}`,
+      actorId: userId,
+      actorKind: 'user',
+      deviceId,
+    } as const
     return { at: now(), deviceId, connection, node, envelope }
   }
 
@@ -149,7 +155,7 @@ export function createAttendanceRegister(
       const connection = `${prefix}${++connections}`
       const at = now()
       session.attendance = { connection, seenAt: at, recordedAt: at, privacy: EVERYTHING_SHARED }
-      record(session.userId, { type: 'connect', ...connectionCommand(session, connection), at })
+      record(session.userId, { type: 'connect', ...connectionCommand('connect', session, connection), at })
     },
     left: (session) => {
       const { userId, attendance } = session
@@ -158,7 +164,7 @@ export function createAttendanceRegister(
       elsewhere.set(userId, { seenAt, recordedAt: seenAt })
       record(userId, {
         type: 'disconnect',
-        ...connectionCommand(session, connection),
+        ...connectionCommand('disconnect', session, connection),
         reason: 'closed',
         seenAt,
       })

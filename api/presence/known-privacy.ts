@@ -14,24 +14,35 @@ export interface KnownPrivacy {
   of(userId: UserId): Promise<Privacy>
   changed(userId: UserId, privacy: Privacy): void
   changedLately(userId: UserId): Privacy | undefined
+  /** What was read or changed within minutes; `undefined` for everybody else. */
+  current(userId: UserId): Privacy | undefined
+  /** Changes may have been missed. */
+  forget(): void
 }
 
 const READ_AT_ONCE = 500
 /** Far longer than read models are behind. */
 const CHANGED_FOR_MS = 10 * 60_000
 const CHANGED_MAX = 10_000
+/** Shorter than that, so that a change always counts more than what was read before it; some 10 MB. */
+const READ_FOR_MS = 5 * 60_000
+const READ_MAX = 50_000
 
 export function createKnownPrivacy(pool: pg.Pool): KnownPrivacy {
   const changes = new LRUCache<UserId, Privacy>({ max: CHANGED_MAX, ttl: CHANGED_FOR_MS })
+  const read = new LRUCache<UserId, Privacy>({ max: READ_MAX, ttl: READ_FOR_MS })
   const reads = coalesce<UserId, ReadonlyMap<UserId, Privacy>>(READ_AT_ONCE, (userIds) =>
     privacyOf(pool, [...new Set(userIds)]),
   )
   return {
     of: async (userId) => {
-      const read = await reads.add(userId)
-      return changes.get(userId) ?? read.get(userId) ?? EVERYTHING_SHARED
+      const found = (await reads.add(userId)).get(userId) ?? EVERYTHING_SHARED
+      read.set(userId, found)
+      return changes.get(userId) ?? found
     },
     changedLately: (userId) => changes.get(userId),
+    current: (userId) => changes.get(userId) ?? read.get(userId),
+    forget: () => read.clear(),
     changed: (userId, privacy) => void changes.set(userId, privacy),
   }
 }

@@ -64,6 +64,8 @@ export interface Presence {
   ): Promise<{ readonly online: boolean; readonly lastSeen: Millis | null } | undefined>
   /** Of somebody who has a session here, or changed it lately. */
   hidesReading(userId: UserId): boolean
+  /** To be waited for before a reading is recorded, so that `hidesReading` can tell; nothing if it can already. */
+  beforeReading(userId: UserId): Promise<void> | undefined
   privacy(userId: UserId): Promise<Privacy>
   changePrivacy(userId: UserId, change: Partial<Privacy>): Promise<Answer<Privacy>>
   /** A question of another node. */
@@ -89,6 +91,10 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     hub,
     directory,
     asker,
+    hidesLastSeen: (userId) => {
+      const changed = known.changedLately(userId)
+      return changed && changed.lastSeen === 'hidden'
+    },
     lastSeenHere: (userId) => latest(register.lastSeenHere(userId), moves.lastSeenElsewhere(userId)),
     heard: (userId, at) => moves.heard(userId, at),
   })
@@ -131,6 +137,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
   })
 
   const offGap = bus.onGap(() => {
+    known.forget()
     watches.recheckAll()
     for (const session of hub.all()) loadPrivacy(session).catch(report)
   })
@@ -184,11 +191,10 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       const hidden = viewer !== userId && (hidesLastSeen || shares === 'hidden')
       return { online, lastSeen: hidden ? null : lastSeen }
     },
-    hidesReading: (userId) => {
-      const [here] = hub.sessionsOf(userId)
-      const privacy = here?.attendance?.privacy ?? known.changedLately(userId)
-      return privacy?.readReceipts === 'hidden'
-    },
+    // Of whom nothing is known, nothing is told: their ticks are found by whoever looks.
+    hidesReading: (userId) => known.current(userId)?.readReceipts !== 'shared',
+    beforeReading: (userId) =>
+      known.current(userId) === undefined ? known.of(userId).then(() => {}) : undefined,
     privacy: known.of,
     changePrivacy: async (userId, change) => {
       const answered = await handler.attend(userId, {

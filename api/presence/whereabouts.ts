@@ -30,6 +30,8 @@ export interface WhereaboutsDeps {
   readonly hub: Pick<Hub, 'sessionsOf'>
   readonly directory: Pick<SessionDirectory, 'nodesOf'>
   readonly asker: Asker
+  /** What was changed lately counts more than read models that may not have it yet; `undefined`: nothing was. */
+  readonly hidesLastSeen: (userId: UserId) => boolean | undefined
   /** What this node remembers of people who are not connected to it. */
   readonly lastSeenHere: (userId: UserId) => Millis | undefined
   /** What another node said, so that it is not forgotten between somebody's leaving there and the news of it. */
@@ -71,7 +73,8 @@ export function createFindPeople(deps: WhereaboutsDeps): FindPeople {
     const [recorded, others] = await Promise.all([seenPeople(pool, userIds), onOtherNodes(userIds)])
     return new Map(
       userIds.map((userId) => {
-        const { lastSeen, hidesLastSeen } = recorded.get(userId) ?? { lastSeen: null, hidesLastSeen: false }
+        const { lastSeen, ...row } = recorded.get(userId) ?? { lastSeen: null, hidesLastSeen: false }
+        const hidesLastSeen = deps.hidesLastSeen(userId) ?? row.hidesLastSeen
         const here = seenHere(hub, userId)
         const seen = latest(lastSeen ?? undefined, here, others.get(userId), deps.lastSeenHere(userId))
         const online = here !== undefined || others.has(userId)

@@ -70,7 +70,10 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
       const batch = takeBatch()
       lastBegun = performance.now()
       lastRequests = batch.length
-      const outcomes = await write(writer, batch, rings(), timeoutMs)
+      const ring = isDue()
+      const outcomes = await write(writer, batch, ring, timeoutMs)
+      if (ring) lastRung = performance.now()
+      else ringLater()
       for (const [index, request] of batch.entries()) request.settle(outcomes[index] as AppendOutcome)
     }
     running = undefined
@@ -100,20 +103,17 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
    * Whether the next commit rings the followers' bell. Otherwise a later one does, or the timer: every ring wakes each of
    * them, its connection's server process included, and they read no more often than this anyway.
    */
-  function rings(): boolean {
-    const now = performance.now()
-    if (now - lastRung >= RING_MS) {
-      lastRung = now
-      return true
-    }
+  const isDue = () => performance.now() - lastRung >= RING_MS
+
+  function ringLater(): void {
+    const committed = performance.now()
     ringing ??= setTimeout(() => {
       ringing = undefined
-      if (performance.now() - lastRung < RING_MS) return
+      if (lastRung >= committed) return
       lastRung = performance.now()
       // A hint: if it is lost, followers look by themselves within a second.
       writer.query({ name: 'ledger-ring', text: RING, values: [] }).catch(() => {})
     }, RING_MS + 1)
-    return false
   }
 
   return {

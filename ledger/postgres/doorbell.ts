@@ -20,6 +20,7 @@ export function createDoorbell(connectionString: string): Doorbell {
   let rings = 0
   let waiting = new Set<() => void>()
   let listening: Promise<pg.Client> | undefined
+  let current: pg.Client | undefined
   let closed = false
 
   const ring = () => {
@@ -31,15 +32,22 @@ export function createDoorbell(connectionString: string): Doorbell {
 
   async function listen(): Promise<pg.Client> {
     const client = new pg.Client({ connectionString, application_name: 'triptick ledger doorbell' })
+    // A dead connection says so twice, and by then there may be another.
     const forget = () => {
-      listening = undefined
+      if (current === client) listening = undefined
     }
+    current = client
     client.on('error', forget)
     client.on('end', forget)
     client.on('notification', ring)
-    await client.connect()
-    await client.query(`LISTEN ${BELL}`)
-    return client
+    try {
+      await client.connect()
+      await client.query(`LISTEN ${BELL}`)
+      return client
+    } catch (error) {
+      client.end().catch(() => {})
+      throw error
+    }
   }
 
   return {
