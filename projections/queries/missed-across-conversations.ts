@@ -26,7 +26,7 @@ const FIRST_MISSED = firstSeqBehind({
 
 /**
  * Each conversation gives its first `limit`, and the earliest of all are taken: the cost of a page grows with the number of
- * conversations that have something (1,000 of them with 100 each: some 200 ms), not with how much was missed in them.
+ * conversations that have something, not with how much was missed in them.
  */
 const MISSED_ACROSS_CONVERSATIONS: Statement = {
   name: 'messages missed across conversations',

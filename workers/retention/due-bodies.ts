@@ -33,7 +33,7 @@ const OVERDUE: Statement = {
 
 /**
  * The conversations in which a body waits for delivery and something has happened since. One step of the index for each
- * conversation, however many bodies it has: 10,000 of them take some 50 ms.
+ * conversation, however many bodies it has.
  */
 const MOVED: Statement = {
   name: 'retention: conversations that wait for delivery and have moved',
