@@ -30,10 +30,11 @@ export function createHub(onMembers: (userId: UserId) => void = () => {}): Hub {
 
   function remove(session: Session): void {
     const sessions = byUser.get(session.userId)
-    const index = sessions?.indexOf(session) ?? -1
-    if (!sessions || index < 0) return
-    sessions.splice(index, 1)
-    if (sessions.length === 0) byUser.delete(session.userId)
+    if (!sessions?.includes(session)) return
+    // A new list: whoever goes through the old one may be closing its sessions.
+    const others = sessions.filter((one) => one !== session)
+    if (others.length > 0) byUser.set(session.userId, others)
+    else byUser.delete(session.userId)
     size--
   }
 

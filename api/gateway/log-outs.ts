@@ -27,8 +27,7 @@ export interface LogOuts {
 
 export function createLogOuts({ hub, bus, directory, report }: LogOutDeps): LogOuts {
   function received({ userId, loginId }: LogOutMessage): void {
-    // A copy: a session that is closed leaves the hub at once.
-    for (const session of [...hub.sessionsOf(userId)]) {
+    for (const session of hub.sessionsOf(userId)) {
       if (session.loginId === loginId) session.close(CLOSE_CODES.authenticationEnded, 'logged out')
     }
   }
