@@ -99,15 +99,23 @@ export function createAttendanceRegister(
   async function recordAll(userId: UserId, commands: readonly Addressed<UserCommand>[]): Promise<boolean> {
     try {
       const answers = await Promise.all(commands.map((command) => handler.attend(userId, command)))
-      const refused = commands.filter((_, index) => answers[index]?.kind !== 'done')
-      // That somebody was seen is seen again soon; connections are not.
-      const again = refused.filter(({ type }) => type !== 'see')
-      if (again.length > 0) waiting.set(userId, [...again, ...(waiting.get(userId) ?? [])])
-      return refused.length === 0
+      const first = answers.findIndex(({ kind }) => kind !== 'done')
+      if (first < 0) return true
+      recordAgain(userId, commands.slice(first))
     } catch (error) {
       report(error)
-      return false
+      recordAgain(userId, commands)
     }
+    return false
+  }
+
+  /**
+   * With all that came after the first that was not recorded: an end that is taken before its beginning would leave it open. A
+   * connection that was recorded after all may be there twice, each with its end. Being seen is seen again soon.
+   */
+  function recordAgain(userId: UserId, commands: readonly Addressed<UserCommand>[]): void {
+    const again = commands.filter(({ type }) => type !== 'see')
+    if (again.length > 0) waiting.set(userId, [...again, ...(waiting.get(userId) ?? [])])
   }
 
   function connectionCommand(

@@ -65,6 +65,17 @@ test('while the ledger does not answer connections wait, and being seen does not
   await until(() => expect(recorded).toEqual(['ann connect', 'ann disconnect']))
 })
 
+test('a connection whose beginning the ledger refused does not stay open because its end came through', async () => {
+  const answers = ['unavailable', 'done']
+  const { register, recorded } = given(() => ({ kind: answers.shift() ?? 'done' }))
+  const ann = person('ann')
+  register.arrived(ann)
+  register.left(ann)
+  await until(() => expect(recorded).toContain('ann connect'))
+  await register.close(20_000)
+  expect(recorded.at(-1)).toBe('ann disconnect')
+})
+
 test('what cannot be recorded in time is left when the node stops', async () => {
   const { register } = given(() => ({ kind: 'unavailable' }))
   register.arrived(person('ann'))
