@@ -72,8 +72,10 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
       lastRequests = batch.length
       const ring = isDue()
       const outcomes = await write(writer, batch, ring, timeoutMs)
-      if (ring) lastRung = performance.now()
-      else ringLater()
+      if (outcomes.some(({ kind }) => kind === 'written')) {
+        if (ring) lastRung = performance.now()
+        else ringLater()
+      }
       for (const [index, request] of batch.entries()) request.settle(outcomes[index] as AppendOutcome)
     }
     running = undefined
