@@ -76,7 +76,7 @@ const GONE: Statement = {
       coalesce(m.body_hash = b.body_hash AND m.deleted_at IS NULL, false) AS recordable
     FROM ledger.temporary_bodies b
     LEFT JOIN read.messages m ON m.conversation_id = b.conversation_id AND m.seq = b.seq
-    WHERE b.gone IS NOT NULL AND (m.seq IS NOT NULL OR ${NOBODYS})
+    WHERE b.gone IS NOT NULL AND b.conversation_id <> ALL ($2::uuid[]) AND (m.seq IS NOT NULL OR ${NOBODYS})
     ORDER BY b.kept_at LIMIT $1`,
 }
 
@@ -146,8 +146,11 @@ export async function destroyDelivered(
   return { destroyed: reasonsOf(await ask(db, DELIVERED, [ids])), upTo }
 }
 
-export const goneBodies = (db: Database, limit: number): Promise<readonly GoneBody[]> =>
-  ask<GoneBody>(db, GONE, [limit])
+export const goneBodies = (
+  db: Database,
+  limit: number,
+  except: readonly ConversationId[],
+): Promise<readonly GoneBody[]> => ask<GoneBody>(db, GONE, [limit, except])
 
 /** To be called when the ledger says of the recordable ones that they are gone. */
 export async function forget(db: Database, bodies: readonly GoneBody[]): Promise<void> {

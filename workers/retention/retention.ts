@@ -1,11 +1,13 @@
 /**
- * Sees to it that temporary bodies are gone within seconds of being due, and that the ledger says so. Every second:
+ * Sees to it that temporary bodies are gone within seconds of being due, and that the ledger says so. Two loops, because a
+ * ledger that does not answer must not keep bodies alive. Every second the one destroys:
  *
- *   1. overdue    what is past its time is destroyed, also when there are no read models
- *   2. delivered  what everybody has is destroyed, in the conversations that have moved
- *   3. record     `MessageExpired` for each; only then is its row forgotten
- *   4. sweep      at the start and now and then: sealings that became no message, bodies of deleted messages
- *   5. vacuum     so that dead rows do not lie about
+ *   1. overdue    what is past its time, also when there are no read models
+ *   2. delivered  what everybody has, in the conversations that have moved
+ *   3. sweep      at the start and now and then: sealings that became no message, bodies of deleted messages
+ *   4. vacuum     so that dead rows, also those that the other loop has forgotten, do not lie about
+ *
+ * and the other records: `MessageExpired` for each; only then is its row forgotten.
  *
  * Keeps nothing that matters in memory: killed anywhere, it, or another process beside it, goes on from the rows.
  */
@@ -62,7 +64,7 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
     if (destroyed.length > 0) dead = true
   }
 
-  async function look(): Promise<void> {
+  async function destroy(): Promise<void> {
     // 1. Overdue.
     for (let full = true; full && !signal.aborted; ) {
       const destroyed = await destroyOverdue(pool, Date.now() as Millis, settings.page)
@@ -73,21 +75,14 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
     const { destroyed, upTo } = await destroyDelivered(pool, deliveredSince)
     deliveredSince = upTo
     count(destroyed)
-    // 3. Record.
-    for (let full = true; full && !signal.aborted; ) {
-      const gone = await goneBodies(pool, settings.page)
-      const recorded = await record(gone)
-      await forget(pool, recorded)
-      full = recorded.length === settings.page
-    }
-    // 4. Sweep.
+    // 3. Sweep.
     if (performance.now() >= sweepAt) {
       if ((await sweep(pool, settings.page, signal)) > 0) dead = true
       sweepAt = performance.now() + settings.sweepMs
       // A conversation that was parked and freed has moved at positions from before: all are looked at again.
       deliveredSince = BEGINNING
     }
-    // 5. Vacuum.
+    // 4. Vacuum.
     if (dead && performance.now() >= vacuumAt) {
       const begun = performance.now()
       dead = false
@@ -97,32 +92,52 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
     }
   }
 
-  /** Those of which the ledger now says that they are gone, or of which there is nothing to say. */
-  async function record(gone: readonly GoneBody[]): Promise<readonly GoneBody[]> {
-    const done = gone.filter(({ recordable }) => !recordable)
-    for (const [conversationId, messages] of byConversation(gone.filter(({ recordable }) => recordable))) {
-      for (let from = 0; from < messages.length; from += EXPIRED_AT_ONCE) {
-        const some = messages.slice(from, from + EXPIRED_AT_ONCE)
-        const answer = await handler.converse(conversationId, {
-          type: 'expire',
-          at: Date.now() as Millis,
-          messages: some,
-          envelope: { commandId: randomUUID(), actorId: 'system', actorKind: 'system' },
-        })
-        // Otherwise their rows stay, and the next look tries again.
-        if (answer.kind === 'done') done.push(...some)
-        else log.warn({ conversationId, answer: answer.kind }, 'an expiry could not be recorded yet')
-      }
+  async function record(): Promise<void> {
+    // Those that can't be recorded now do not stand before the others; the next look tries again.
+    const failed = new Set<ConversationId>()
+    for (let full = true; full && !signal.aborted; ) {
+      const gone = await goneBodies(pool, settings.page, [...failed])
+      await forgetThose(gone.filter(({ recordable }) => !recordable))
+      const recordable = byConversation(gone.filter((body) => body.recordable))
+      await Promise.all(
+        [...recordable].map(async ([conversationId, messages]) => {
+          if (!(await recordIn(conversationId, messages))) failed.add(conversationId)
+        }),
+      )
+      full = gone.length === settings.page
     }
-    return done
   }
 
-  async function live(): Promise<void> {
+  /** Whether the ledger now says of all of them that they are gone. */
+  async function recordIn(conversationId: ConversationId, messages: readonly GoneBody[]): Promise<boolean> {
+    for (let from = 0; from < messages.length; from += EXPIRED_AT_ONCE) {
+      const some = messages.slice(from, from + EXPIRED_AT_ONCE)
+      const answer = await handler.converse(conversationId, {
+        type: 'expire',
+        at: Date.now() as Millis,
+        messages: some,
+        envelope: { commandId: randomUUID(), actorId: 'system', actorKind: 'system' },
+      })
+      if (answer.kind !== 'done') {
+        log.warn({ conversationId, answer: answer.kind }, 'an expiry could not be recorded yet')
+        return false
+      }
+      await forgetThose(some)
+    }
+    return true
+  }
+
+  async function forgetThose(bodies: readonly GoneBody[]): Promise<void> {
+    await forget(pool, bodies)
+    if (bodies.length > 0) dead = true
+  }
+
+  async function again(work: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {
       const begun = performance.now()
       let pauseMs = settings.lookMs
       try {
-        await look()
+        await work()
       } catch (err) {
         // At the very first start there are no read models yet: what is overdue is destroyed before they are asked.
         log.warn({ err }, 'due bodies are looked for again in a moment')
@@ -133,7 +148,7 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
     }
   }
 
-  const finished = live()
+  const finished = Promise.all([again(destroy), again(record)])
   return {
     async stop() {
       stopping.abort()

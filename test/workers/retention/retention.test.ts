@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { CommandHandler } from '../../../ledger/handle-command.ts'
 import { createLogger } from '../../../runtime/logging.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
@@ -26,6 +26,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await pool?.end()
   await system?.stop()
+})
+
+// Of tests in which nothing is recorded.
+afterEach(async () => {
+  await pool.query('DELETE FROM ledger.temporary_bodies')
 })
 
 const log = createLogger({ level: 'silent', process: 'test' })
@@ -106,6 +111,52 @@ test('interrupted between destroying and recording, and run again, it records ea
   await expect.poll(() => kept(id), SOON).toEqual([])
   expect(await expiries(id)).toEqual([1, 2, 3, 4, 5])
   await Promise.all(others.map((role) => role.stop()))
+  await a.close()
+})
+
+test('a ledger that does not answer keeps no body alive', async () => {
+  const [alice, bob] = people('alice', 'bob') as [string, string]
+  const id = await startTemporary(alice, bob, 5)
+  const a = await connect(url, alice)
+  await a.say(id, 'recorded by nobody')
+  let answer: (kind: object) => void = () => {}
+  const answers = new Promise<object>((resolve) => {
+    answer = resolve
+  })
+  const worker = retentionOn((() => answers) as never)
+  const bodies = async () => (await kept(id)).map(({ empty }: { empty: boolean }) => empty)
+  await expect.poll(bodies, SOON).toEqual([true])
+  // Its recording hangs by now; the next one is destroyed all the same.
+  await a.say(id, 'recorded by nobody either')
+  await expect.poll(bodies, SOON).toEqual([true, true])
+  answer({ kind: 'unavailable', cause: 'a test' })
+  await worker.stop()
+  await a.close()
+})
+
+test('a conversation that cannot be recorded does not stand before the others', async () => {
+  const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
+  const [broken, whole] = [await startTemporary(alice, bob, 5), await startTemporary(alice, carl, 5)]
+  const a = await connect(url, alice)
+  for (let n = 0; n < 3; n++) await a.say(broken, `${n}`)
+  await a.say(whole, 'to be recorded')
+  const asked = new Set<string>()
+  const worker = startRetention({
+    pool,
+    handler: {
+      converse: (async (id: string) => {
+        asked.add(id)
+        return id === broken ? { kind: 'unavailable', cause: 'a test' } : { kind: 'done', result: {} }
+      }) as never,
+    },
+    settings: { ...DEFAULT_RETENTION, lookMs: 50, page: 2 },
+    metrics: createMetrics('test'),
+    log,
+  })
+  await expect.poll(() => kept(whole), SOON).toEqual([])
+  expect(await kept(broken)).toHaveLength(3)
+  expect(asked).toEqual(new Set([broken, whole]))
+  await worker.stop()
   await a.close()
 })
 
