@@ -65,6 +65,26 @@ test('who hides what they read shows it to nobody, on no node, and is not shown 
   await Promise.all([a, b, again, bobAgain].map((chat) => chat.close()))
 })
 
+test('a node that has never met a person knows what they hide before it tells of their readings', async () => {
+  const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
+  const id = await begin(url, alice, 'group', [bob, carl])
+  await hide(bob, { readReceipts: 'hidden' })
+  const a = await join(url, alice)
+  await a.say(id, 'for both')
+  const elsewhere = await system.startApi()
+  const position = async (who: string) => (await call(url, who, 'GET', '/v1/me/privacy')).body.readReceipts
+  await expect.poll(() => position(bob)).toBe('hidden')
+  for (const who of [bob, carl]) {
+    const frames = [{ t: 'read', ref: 1, conversationId: id, upTo: 1 }]
+    await expect
+      .poll(async () => (await call(elsewhere, who, 'POST', '/v1/sync', { frames })).body.frames?.[0]?.t)
+      .toBe('receipt')
+  }
+  await a.get({ t: 'receipt', kind: 'read', userId: carl })
+  expect(a.all({ t: 'receipt', kind: 'read', userId: bob })).toEqual([])
+  await a.close()
+})
+
 test('in a group who hides counts for no blue tick and against none', async () => {
   const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
   const id = await begin(url, alice, 'group', [bob, carl])

@@ -235,6 +235,18 @@ describe('logging out', () => {
     await other.close()
   })
 
+  test('takes the refresh token: what an access token says of its log-in ends nothing', async () => {
+    const { token, refreshToken } = await registered()
+    const { triptickLogin } = decodeJwt<{ triptickLogin: string }>(token)
+    const form = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/
+    for (const id of [triptickLogin, triptickLogin.replace(form, '$1-$2-$3-$4-$5')]) {
+      const guessed = `${id}.${'x'.repeat(43)}`
+      expectProblem(await post('refresh', { refreshToken: guessed }), 401, 'unauthorized')
+      expect((await post('logout', { refreshToken: guessed })).status).toBe(204)
+    }
+    expect((await post('refresh', { refreshToken })).status).toBe(200)
+  })
+
   test('closes a socket that was renewed, or opened with a ticket, too', async () => {
     const { userId, token, refreshToken } = await registered()
     const renewed = await join(node(1), userId, { token, device: 'renewed' })
