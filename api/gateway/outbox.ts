@@ -5,36 +5,39 @@
 import type { WebSocket } from 'ws'
 import { LIMITS } from '../../protocol/limits.ts'
 
-export interface Outbox {
-  /** A frame that is already JSON. */
-  push(json: string): void
+const NOTHING: string[] = []
+
+export class Outbox {
+  readonly #socket: WebSocket
+  /** `NOTHING` until something is: idle sockets need no list of their own. */
+  #waiting = NOTHING
+  #units = 0
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket
+  }
+
+  /** A frame that is already JSON. `true` for the first that waits: then a `flush` is due at the end of this turn. */
+  push(json: string): boolean {
+    const isFirst = this.#waiting === NOTHING
+    if (isFirst) this.#waiting = [json]
+    else this.#waiting.push(json)
+    this.#units += json.length
+    return isFirst
+  }
+
   /** Sends what waits. */
-  flush(): void
+  flush(): void {
+    const frames = this.#waiting
+    this.#waiting = NOTHING
+    this.#units = 0
+    if (this.#socket.readyState !== this.#socket.OPEN) return
+    for (const frame of packed(frames)) this.#socket.send(frame)
+  }
+
   /** Bytes (UTF-16 units, for what is not sent yet) that the reader has not taken. */
-  readonly backlog: number
-}
-
-/** `schedule` asks for a `flush` at the end of this turn; it is called once until then. */
-export function createOutbox(socket: WebSocket, schedule: () => void): Outbox {
-  let waiting: string[] = []
-  let units = 0
-
-  return {
-    push: (json) => {
-      if (waiting.length === 0) schedule()
-      waiting.push(json)
-      units += json.length
-    },
-    flush: () => {
-      const frames = waiting
-      waiting = []
-      units = 0
-      if (socket.readyState !== socket.OPEN) return
-      for (const frame of packed(frames)) socket.send(frame)
-    },
-    get backlog() {
-      return units + socket.bufferedAmount
-    },
+  get backlog(): number {
+    return this.#units + this.#socket.bufferedAmount
   }
 }
 

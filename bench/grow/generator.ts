@@ -9,7 +9,7 @@ import { type Circle, meet } from './circle.ts'
 import { fill } from './fill.ts'
 import type { GrownSystem, GrowSettings, GrowSystem } from './settings.ts'
 
-/** After connecting and filling: what is recorded of it, and the jobs that look after it, are done. */
+/** After connecting: what is recorded of it, and the jobs that look after it, are done. */
 const SETTLE_MS = 3_000
 /** After the last message of a round: its receipt is in the read models. */
 const TRAIL_MS = 200
@@ -39,7 +39,7 @@ export async function generateGrow({
 interface Measured {
   warmUp(): Promise<void>
   round(sends: number, reads: number): Promise<void>
-  /** Cold ones, each conversation once; then what was measured. */
+  /** The cold circle comes, and writes in each conversation once; then what was measured. */
   end(): Promise<GrownSystem>
 }
 
@@ -55,8 +55,6 @@ async function begin({
   const filled = await fill({ databaseUrl, masterKey: Buffer.from(masterKey, 'base64'), circles })
   const filledSeconds = (performance.now() - began) / 1000
   const hot = await meet(url, people.hot)
-  const cold = await meet(url, people.cold)
-
   const durations = {
     sent: createDurations(),
     delivered: createDurations(),
@@ -64,7 +62,6 @@ async function begin({
     coldSent: createDurations(),
     coldInbox: createDurations(),
   }
-  for (const ms of [...hot.firstInboxMs, ...cold.firstInboxMs]) durations.coldInbox.record(ms)
   const medians: { sentMs: number; inboxMs: number }[] = []
   const cpuMs: Record<ProcessKind, number> = { supervisor: 0, api: 0, background: 0, postgres: 0 }
   let sent = 0
@@ -105,6 +102,9 @@ async function begin({
       medians.push({ sentMs: await sendSome(sends), inboxMs: await readSome(reads) })
     },
     end: async () => {
+      const cold = await meet(url, people.cold)
+      for (const ms of cold.firstInboxMs) durations.coldInbox.record(ms)
+      await sleep(SETTLE_MS)
       for (let n = 0; n < cold.size; n++) durations.coldSent.record((await cold.send(n)).sentMs)
       await Promise.all([hot.leave(), cold.leave()])
       return {

@@ -110,7 +110,7 @@ function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
         ({ one, send, inbox }) =>
           `${thousands(one.events)}: median of the ratios of ${one.rounds.length} rounds: send ${send.toFixed(2)}, inbox ${inbox.toFixed(2)}; filled in ${one.filledSeconds.toFixed(0)} s`,
       ),
-      'cold: first touch of a conversation or a person since the past was written, 105 and 30 of them',
+      'cold: first touch of a conversation or a person since the past was written, 105 and 15 of them',
     ],
     figures: Object.assign(
       { sends: reference.sentMs.count },
