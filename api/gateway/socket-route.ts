@@ -108,6 +108,12 @@ export const socketRoute =
       },
     )
 
+    /** A frame too large, a reset: nobody waits for what the client makes of it. `close` follows. */
+    function broken(this: WebSocket, error: Error): void {
+      log.debug({ err: error }, 'a socket broke')
+      this.terminate()
+    }
+
     const events: SessionEvents = {
       scheduleFlush: hub.scheduleFlush,
       onBehind: (behind) => void catchUp.resume(behind),
@@ -119,26 +125,23 @@ export const socketRoute =
       const { sub, exp } = identity
       const session = new SocketSession({ socket, userId: sub, deviceId, expiresAt: exp, events })
       session.loginId = identity[LOGIN_CLAIM]
-      // Of its own only from its first frame on: most sockets of a node say nothing for hours.
+      // Made with the first frame: most sockets of a node say nothing for hours.
       let limits: FrameLimits | undefined
-      const limitsOfOwn = () =>
-        createFrameLimits(deps.rateSocket, deps.rateLimits, {
-          userId: sub,
-          deviceId,
-          network: networkOf(address),
-        })
       // Nothing is read before the session has been welcomed.
       socket.pause()
       socket.on('pong', () => session.heard())
       socket.on('message', (data, isBinary) => {
         session.heard()
-        limits ??= limitsOfOwn()
+        limits ??= createFrameLimits(deps.rateSocket, deps.rateLimits, {
+          userId: sub,
+          deviceId,
+          network: networkOf(address),
+        })
         dispatch.text(session, limits, isBinary ? '' : String(data))
       })
-      // That of the plugin holds on to request and reply (`letGo`).
+      // In place of the plugin's, which holds on to request and reply (`letGo`).
       socket.removeAllListeners('error')
-      // Whatever ends a socket, `close` follows; `error` (a frame too large, a reset) needs no more than a listener.
-      socket.on('error', (error) => log.debug({ err: error }, 'a socket broke'))
+      socket.on('error', broken)
       socket.on('close', () => admission.dismiss(session))
       return session
     }
