@@ -77,8 +77,7 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     await meetMachine(databaseUrl)
     tables.push(await projectSuite(plan.projectEvents, databaseUrl, context))
   }
-  if (plan.suites.includes('grow'))
-    tables.push(await growSuite(plan.grow, context, ({ databaseUrl }) => meetMachine(databaseUrl)))
+  if (plan.suites.includes('grow')) tables.push(await growSuite(plan.grow, context, meetMachine))
   if (plan.suites.includes('soak')) await onSystem((system) => soakSuite(plan.soak, system, context))
   if (!machine) throw new Error('no suite was run')
   return {

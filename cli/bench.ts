@@ -112,14 +112,15 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
   const endings: (() => Promise<void>)[] = []
   const context: BenchContext = {
     startSystem: async (own = {}) => {
-      const masterKey = randomBytes(32)
+      const { TRIPTICK_MASTER_KEY: given } = own
+      const masterKey = given === undefined ? randomBytes(32) : Buffer.from(given, 'base64')
       const system = await startOwnSystem(config, {
         ...(options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)),
         ...own,
         TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
       })
       endings.push(system.stop)
-      const databaseUrl = readRunning(system.config.dataFolder)?.databaseUrl ?? ''
+      const databaseUrl = own.DATABASE_URL ?? readRunning(system.config.dataFolder)?.databaseUrl ?? ''
       return { ...system, databaseUrl, masterKey }
     },
     progress: (text) => console.error(text),

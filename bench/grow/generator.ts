@@ -1,12 +1,11 @@
 /**
- * Fills each system with its past, then measures them in turns: a noisy machine is as noisy for one as for the other, so the
+ * Measures systems with pasts of different lengths in turns: a noisy machine is as noisy for one as for the other, so the
  * ratio of each round holds where its figures would not.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createDurations } from '../histogram.ts'
 import { type ProcessKind, usageUnder } from '../machine/processes.ts'
 import { type Circle, meet } from './circle.ts'
-import { fill } from './fill.ts'
 import type { GrownSystem, GrowSettings, GrowSystem } from './settings.ts'
 
 /** After connecting: what is recorded of it, and the jobs that look after it, are done. */
@@ -43,17 +42,7 @@ interface Measured {
   end(): Promise<GrownSystem>
 }
 
-async function begin({
-  url,
-  databaseUrl,
-  pid,
-  masterKey,
-  circles,
-  ...people
-}: GrowSystem): Promise<Measured> {
-  const began = performance.now()
-  const filled = await fill({ databaseUrl, masterKey: Buffer.from(masterKey, 'base64'), circles })
-  const filledSeconds = (performance.now() - began) / 1000
+async function begin({ url, pids, ...people }: GrowSystem): Promise<Measured> {
   const hot = await meet(url, people.hot)
   const durations = {
     sent: createDurations(),
@@ -67,9 +56,18 @@ async function begin({
   let sent = 0
   let read = 0
 
+  function cpuSeconds(): Record<ProcessKind, number> {
+    const all = { supervisor: 0, api: 0, background: 0, postgres: 0 }
+    for (const pid of pids) {
+      const usage = usageUnder(pid)
+      for (const kind of KINDS) all[kind] += usage?.cpuSeconds[kind] ?? 0
+    }
+    return all
+  }
+
   async function sendSome(count: number): Promise<number> {
     const ofRound = createDurations()
-    const before = usageUnder(pid)
+    const before = cpuSeconds()
     for (let n = 0; n < count; n++) {
       const { sentMs, deliveredMs } = await hot.send(sent++)
       durations.sent.record(sentMs)
@@ -77,9 +75,8 @@ async function begin({
       ofRound.record(sentMs)
     }
     await sleep(TRAIL_MS)
-    const after = usageUnder(pid)
-    for (const kind of KINDS)
-      cpuMs[kind] += ((after?.cpuSeconds[kind] ?? 0) - (before?.cpuSeconds[kind] ?? 0)) * 1000
+    const after = cpuSeconds()
+    for (const kind of KINDS) cpuMs[kind] += (after[kind] - before[kind]) * 1000
     return ofRound.percentiles().p50
   }
 
@@ -108,14 +105,12 @@ async function begin({
       for (let n = 0; n < cold.size; n++) durations.coldSent.record((await cold.send(n)).sentMs)
       await Promise.all([hot.leave(), cold.leave()])
       return {
-        ...filled,
-        filledSeconds,
         sentMs: durations.sent.percentiles(),
         deliveredMs: durations.delivered.percentiles(),
         inboxMs: durations.inbox.percentiles(),
         coldSentMs: durations.coldSent.percentiles(),
         coldInboxMs: durations.coldInbox.percentiles(),
-        ...(usageUnder(pid) ? { cpuMs: scaled(cpuMs, sent) } : {}),
+        ...(process.platform === 'linux' ? { cpuMs: scaled(cpuMs, sent) } : {}),
         rounds: medians,
         ...sumOf(hot, cold),
       }

@@ -14,11 +14,8 @@ export interface GrowSettings {
 
 export interface GrowSystem {
   readonly url: string
-  readonly databaseUrl: string
-  readonly pid: number
-  /** In base64. */
-  readonly masterKey: string
-  readonly circles: number
+  /** Of the process whose children do the work, and of its database. */
+  readonly pids: readonly number[]
   /** People of one circle of the past, who talk before anything is measured. */
   readonly hot: readonly Person[]
   /** People of another, of whom nothing is in the memory of the api. */
@@ -26,10 +23,6 @@ export interface GrowSystem {
 }
 
 export interface GrownSystem {
-  readonly events: number
-  readonly bytes: number
-  /** Until all of it was in the ledger and in the read models. */
-  readonly filledSeconds: number
   readonly sentMs: Percentiles
   /** From the send to its ✓✓, with the recipient there. */
   readonly deliveredMs: Percentiles

@@ -1,11 +1,13 @@
 /** `grow`: what a send and an inbox cost behind a long past; the reference is the same system behind ten thousand events. */
+import { randomBytes } from 'node:crypto'
 import { forkBenchChild } from '../child-process.ts'
 import type { Told } from '../crowd/process.ts'
 import type { Person } from '../crowd/socket.ts'
+import { startPostgres } from '../database.ts'
 import type { Percentiles } from '../histogram.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
-import { EVENTS_OF_A_CIRCLE, memberOf, PEOPLE_IN_A_CIRCLE } from './fill.ts'
+import { EVENTS_OF_A_CIRCLE, type Filled, fill, memberOf, PEOPLE_IN_A_CIRCLE } from './fill.ts'
 import type { GrownSystem, GrowSettings, GrowSystem } from './settings.ts'
 
 export interface GrowPlan {
@@ -21,63 +23,66 @@ export interface GrowPlan {
 /** Medians and CPU, against the reference. */
 const LIMIT = 1.25
 
-/** @param onSystem called with the first that runs. */
+interface Grown extends GrownSystem {
+  readonly filled: Filled
+}
+
+/** @param onDatabase called with the first that runs. */
 export async function growSuite(
   { events, judges, ...plan }: GrowPlan,
   context: BenchContext,
-  onSystem: (system: SystemUnderTest) => Promise<void>,
+  onDatabase: (databaseUrl: string) => Promise<void>,
 ): Promise<SuiteReport> {
-  context.progress(`grow: pasts of ${events.map(thousands).join(', ')} events`)
-  const started: SystemUnderTest[] = []
+  const masterKey = randomBytes(32)
+  const filled: Filled[] = []
+  const running: SystemUnderTest[] = []
   const systems: GrowSystem[] = []
   for (const length of events) {
-    // The index of words follows at its own pace, hours behind a past like this: it would be the load that is measured.
-    const system = await context.startSystem({ TRIPTICK_SEARCH: 'off' })
-    started.push(system)
-    systems.push(await toBeMeasured(system, Math.max(2, Math.round(length / EVENTS_OF_A_CIRCLE))))
+    context.progress(`grow: a past of ${thousands(length)} events`)
+    const database = await startPostgres(context)
+    await onDatabase(database.url)
+    filled.push(await fill(database.url, masterKey, Math.max(2, Math.round(length / EVENTS_OF_A_CIRCLE))))
+    const system = await context.startSystem({
+      DATABASE_URL: database.url,
+      TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
+      // The index of words follows at its own pace, hours behind such a past: it would be the load that is measured.
+      TRIPTICK_SEARCH: 'off',
+    })
+    running.push(system)
+    const [hot, cold] = await Promise.all([peopleOf(system, 0), peopleOf(system, 1)])
+    systems.push({ url: system.url, pids: [system.pid, database.pid], hot, cold })
   }
-  await onSystem(started[0] as SystemUnderTest)
+  context.progress('grow: sends and inboxes, each past in turn')
   const generator = forkBenchChild<Told<readonly GrownSystem[]>>('grow/main.js')
   context.onEnd(generator.stop)
   generator.send({ ...plan, systems } satisfies GrowSettings)
   const told = await generator.next()
   await generator.stop()
-  for (const system of started) await system.stop()
+  for (const system of running) await system.stop()
   if (told.kind === 'failed') throw new Error(`grow: ${told.reason}`)
-  return report(told.result, judges)
+  return report(
+    told.result.map((one, index) => ({ ...one, filled: filled[index] as Filled })),
+    judges,
+  )
 }
 
-async function toBeMeasured(system: SystemUnderTest, circles: number): Promise<GrowSystem> {
-  const { url, databaseUrl, pid } = system
-  const peopleOf = (circle: number): Promise<Person[]> =>
-    Promise.all(
-      Array.from({ length: PEOPLE_IN_A_CIRCLE }, async (_, index) => {
-        const userId = memberOf(circle, index)
-        return { userId, token: await system.tokenFor(userId) }
-      }),
-    )
-  // Neither at the beginning of the past nor at its end, where there is room for it.
-  const [hot, cold] = [Math.floor((circles - 1) / 3), Math.ceil((2 * (circles - 1)) / 3)]
-  return {
-    url,
-    databaseUrl,
-    pid,
-    masterKey: system.masterKey.toString('base64'),
-    circles,
-    hot: await peopleOf(hot),
-    cold: await peopleOf(cold),
-  }
-}
+const peopleOf = (system: SystemUnderTest, circle: number): Promise<Person[]> =>
+  Promise.all(
+    Array.from({ length: PEOPLE_IN_A_CIRCLE }, async (_, index) => {
+      const userId = memberOf(circle, index)
+      return { userId, token: await system.tokenFor(userId) }
+    }),
+  )
 
-function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
-  const [reference, ...longer] = grown as [GrownSystem, ...GrownSystem[]]
+function report(grown: readonly Grown[], judges: boolean): SuiteReport {
+  const [reference, ...longer] = grown as [Grown, ...Grown[]]
   /** A cell for each past, and the ratio of each longer one. */
-  const row = (name: string, value: (one: GrownSystem) => number, digits = 2) => [
+  const row = (name: string, value: (one: Grown) => number, digits = 2) => [
     name,
     ...grown.map((one) => value(one).toFixed(digits)),
     ...longer.map((one) => (value(one) / value(reference)).toFixed(2)),
   ]
-  const percentiles = (name: string, of: (one: GrownSystem) => Percentiles) => [
+  const percentiles = (name: string, of: (one: Grown) => Percentiles) => [
     row(`${name}, p50`, (one) => of(one).p50),
     row(`${name}, p99`, (one) => of(one).p99),
   ]
@@ -94,8 +99,8 @@ function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
     rows: [
       [
         'ms',
-        ...grown.map(({ events }) => `${thousands(events)} events`),
-        ...longer.map(({ events }) => `${thousands(events)} ÷`),
+        ...grown.map(({ filled }) => `${thousands(filled.events)} events`),
+        ...longer.map(({ filled }) => `${thousands(filled.events)} ÷`),
       ],
       ...percentiles('send → sent ✓', ({ sentMs }) => sentMs),
       ...percentiles('send → delivered ✓✓', ({ deliveredMs }) => deliveredMs),
@@ -103,12 +108,12 @@ function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
       ...percentiles('cold: send → sent ✓', ({ coldSentMs }) => coldSentMs),
       ...percentiles('cold: inbox', ({ coldInboxMs }) => coldInboxMs),
       ...(reference.cpuMs ? [row('CPU of a message', cpuOf)] : []),
-      row('on the disk, MB', ({ bytes }) => bytes / 1e6, 0),
+      row('on the disk, MB', ({ filled }) => filled.bytes / 1e6, 0),
     ],
     notes: [
       ...ratios.map(
         ({ one, send, inbox }) =>
-          `${thousands(one.events)}: median of the ratios of ${one.rounds.length} rounds: send ${send.toFixed(2)}, inbox ${inbox.toFixed(2)}; filled in ${one.filledSeconds.toFixed(0)} s`,
+          `${thousands(one.filled.events)}: median of the ratios of ${one.rounds.length} rounds: send ${send.toFixed(2)}, inbox ${inbox.toFixed(2)}; filled in ${one.filled.seconds.toFixed(0)} s`,
       ),
       'cold: first touch of a conversation or a person since the past was written, 105 and 15 of them',
     ],
@@ -116,9 +121,9 @@ function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
       { sends: reference.sentMs.count },
       ...grown.map((one) => figuresOf(one)),
       ...ratios.map(({ one, send, inbox, cpu }) => ({
-        [`${one.events}SendRatio`]: send,
-        [`${one.events}InboxRatio`]: inbox,
-        ...(Number.isFinite(cpu) ? { [`${one.events}CpuRatio`]: cpu } : {}),
+        [`${one.filled.events}SendRatio`]: send,
+        [`${one.filled.events}InboxRatio`]: inbox,
+        ...(Number.isFinite(cpu) ? { [`${one.filled.events}CpuRatio`]: cpu } : {}),
       })),
     ),
     broken: [
@@ -129,7 +134,7 @@ function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
               .filter(([, ratio]) => ratio > LIMIT)
               .map(
                 ([what, ratio]) =>
-                  `grow: ${what} costs ${ratio.toFixed(2)} times as much behind ${thousands(one.events)} events, ${LIMIT} is allowed`,
+                  `grow: ${what} costs ${ratio.toFixed(2)} times as much behind ${thousands(one.filled.events)} events, ${LIMIT} is allowed`,
               ),
           )
         : []),
@@ -140,8 +145,8 @@ function report(grown: readonly GrownSystem[], judges: boolean): SuiteReport {
 const cpuOf = ({ cpuMs }: GrownSystem): number =>
   cpuMs ? cpuMs.api + cpuMs.background + cpuMs.postgres + cpuMs.supervisor : Number.NaN
 
-function figuresOf(one: GrownSystem): Record<string, number> {
-  const { events, sentMs, inboxMs, coldSentMs, coldInboxMs, filledSeconds, bytes } = one
+function figuresOf(one: Grown): Record<string, number> {
+  const { sentMs, inboxMs, coldSentMs, coldInboxMs, filled } = one
   const named = {
     SentP50Ms: sentMs.p50,
     SentP99Ms: sentMs.p99,
@@ -150,17 +155,17 @@ function figuresOf(one: GrownSystem): Record<string, number> {
     ColdSentP50Ms: coldSentMs.p50,
     ColdInboxP50Ms: coldInboxMs.p50,
     ...(one.cpuMs ? { MessageCpuMs: cpuOf(one) } : {}),
-    FilledSeconds: filledSeconds,
-    Bytes: bytes,
+    FilledSeconds: filled.seconds,
+    Bytes: filled.bytes,
   }
-  return Object.fromEntries(Object.entries(named).map(([name, value]) => [`${events}${name}`, value]))
+  return Object.fromEntries(Object.entries(named).map(([name, value]) => [`${filled.events}${name}`, value]))
 }
 
-const whatBroke = ({ events, lost, doubled, outOfOrder, wrongInboxes }: GrownSystem): string[] =>
+const whatBroke = ({ filled, lost, doubled, outOfOrder, wrongInboxes }: Grown): string[] =>
   lost + doubled + outOfOrder + wrongInboxes === 0
     ? []
     : [
-        `grow, ${thousands(events)} events: ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${wrongInboxes} inboxes not whole`,
+        `grow, ${thousands(filled.events)} events: ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${wrongInboxes} inboxes not whole`,
       ]
 
 const middle = (values: readonly number[]): number =>
