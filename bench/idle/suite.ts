@@ -67,12 +67,14 @@ export async function idleSuite(
       row('bare ws', bare),
       row('triptick', ours),
     ],
-    notes:
-      sockets < asked
+    notes: [
+      ...(sockets < asked
         ? [
             `${asked} were asked for: a process may have ${openFiles} files open here (ulimit -n, LimitNOFILE), ${OTHER_FILES} are kept for others`,
           ]
-        : [],
+        : []),
+      ...(judges ? [] : ['too few sockets to say what one takes: no verdict on it']),
+    ],
     figures: {
       sockets,
       bytesPerSocket: ours.bytesPerSocket,
