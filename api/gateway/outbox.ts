@@ -30,7 +30,8 @@ export function createOutbox(socket: WebSocket, schedule: () => void): Outbox {
       waiting = []
       units = 0
       if (socket.readyState !== socket.OPEN) return
-      for (const frame of packed(frames)) socket.send(frame)
+      if (frames.length === 1) socket.send(frames[0] as string)
+      else for (const frame of packed(frames)) socket.send(frame)
     },
     get backlog() {
       return units + socket.bufferedAmount

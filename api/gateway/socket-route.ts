@@ -14,6 +14,7 @@ import { type Identity, LOGIN_CLAIM, millisOf } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
+import { frameSource } from '../rate-limits/rate-limits.ts'
 import { limitConnections } from '../rate-limits/request-limits.ts'
 import { BURST_SECONDS } from '../rate-limits/token-buckets.ts'
 import type { Admission } from './admission.ts'
@@ -107,7 +108,7 @@ export const socketRoute =
         onResync: (doubted) => void catchUp.resume(doubted),
       })
       session.loginId = identity[LOGIN_CLAIM]
-      const source = { userId: sub, deviceId, network: networkOf(address) }
+      const source = frameSource(sub, deviceId, networkOf(address))
       const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
       // Nothing is read before the session has been welcomed.
       socket.pause()
