@@ -2,8 +2,8 @@
  * Fills a fresh system with people, conversations and messages: read models and search index, past the ledger. The rows are
  * made by the code that makes them in the program; the next ones are made while the last ones are written.
  *
- * The index over all but the last messages is built at once, as a restored backup would: into a million messages' index each
- * is 200 µs of Postgres. The last ones are indexed one batch after another, as they come in life, and that is what is timed.
+ * The index over all but the last messages is built at once, as a restored backup would: into a million messages' index one
+ * by one would be most of the time. The last ones are indexed one batch after another, as they come in life, and that is what is timed.
  */
 import { hash, randomUUID } from 'node:crypto'
 import pg from 'pg'

@@ -3,7 +3,8 @@
  *
  * A name is an AES-256-CBC-MAC over three blocks, conversation ‖ number of the stretch ‖ word: of messages of one length
  * that is a pseudorandom function (Bellare, Kilian and Rogaway, "The security of the cipher block chaining MAC"). However many
- * words, a message costs three calls of the cipher under one key schedule: 4 µs for 40 words, where a SHA-256 each took 70.
+ * words, a message costs three calls of the cipher under one key schedule, and a search of a thousand stretches too: 3 to 6 ms,
+ * where an HMAC and a SHA-256 for each took 11.
  */
 import { createCipheriv, hash } from 'node:crypto'
 import type { ConversationId } from '../../domain/ids.ts'
