@@ -59,7 +59,8 @@ const MAX_LOOK_UPS = 5
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })
   const users = new LRUCache<UserId, UserLane>({ max: USERS_IN_MEMORY })
-  const underWay = new Set<Promise<unknown>>()
+  let underWay = 0
+  let onDrained: (() => void)[] = []
 
   function mailbox(conversationId: ConversationId): Mailbox {
     const known = mailboxes.get(conversationId)
@@ -79,8 +80,16 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   }
 
   function track<T>(work: Promise<T>): Promise<T> {
-    underWay.add(work)
-    return work.finally(() => underWay.delete(work))
+    underWay++
+    work.then(ended, ended)
+    return work
+  }
+
+  function ended(): void {
+    if (--underWay > 0) return
+    const waiting = onDrained
+    onDrained = []
+    for (const resolve of waiting) resolve()
   }
 
   /** A message that the state has forgotten is looked up, and the command decided again with what was found. */
@@ -112,9 +121,11 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     refresh: async (conversationId) => {
       await mailboxes.peek(conversationId)?.conversation.current(true)
     },
-    drained: async () => {
-      await Promise.allSettled(underWay)
-    },
+    drained: () =>
+      new Promise((resolve) => {
+        if (underWay === 0) resolve()
+        else onDrained.push(resolve)
+      }),
   }
 }
 

@@ -84,10 +84,12 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const expiry = startExpiry(hub)
   const admission = createAdmission({ ...deps, hub, positions, claims, expiry, presence, report })
 
-  const frames = metrics.counter('triptick_frames_total', 'Frames received from clients.', ['type'])
-  const events = metrics.counter('triptick_committed_events_total', 'Facts appended by this process.', [
+  const countFrame = metrics.tally('triptick_frames_total', 'Frames received from clients.', 'type')
+  const countEvent = metrics.tally(
+    'triptick_committed_events_total',
+    'Facts appended by this process.',
     'type',
-  ])
+  )
   const sockets = metrics.gauge('triptick_sockets', 'Open WebSockets of this node.')
 
   const heldReceipts = createHeldReceipts(load)
@@ -100,7 +102,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     keep: positions.keep,
     safePosition: positions.safe,
     renew: createRenew(deps.verifyToken, expiry),
-    onFrame: (type) => frames.inc({ type }),
+    onFrame: countFrame,
     report,
   }
   const dispatch = createDispatch(dispatchDeps)
@@ -171,7 +173,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     committed: (committed) => {
       push.committed(committed)
       positions.seen(committed.position)
-      for (const { type } of committed.events) events.inc({ type })
+      for (const { type } of committed.events) countEvent(type)
     },
     loggedOut: (login) => void logOuts.tell(login),
     released: heldReceipts.close,

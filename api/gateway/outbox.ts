@@ -32,7 +32,8 @@ export class Outbox {
     this.#waiting = NOTHING
     this.#units = 0
     if (this.#socket.readyState !== this.#socket.OPEN) return
-    for (const frame of packed(frames)) this.#socket.send(frame)
+    if (frames.length === 1) this.#socket.send(frames[0] as string)
+    else for (const frame of packed(frames)) this.#socket.send(frame)
   }
 
   /** Bytes (UTF-16 units, for what is not sent yet) that the reader has not taken. */

@@ -13,6 +13,7 @@ import type { ApiDeps } from '../deps.ts'
 import type { OpenBodiesDeps } from '../messages/open-bodies.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
+import { frameSource } from '../rate-limits/rate-limits.ts'
 import type { Admission } from './admission.ts'
 import type { Device, DevicePositions, DeviceStarted } from './device-positions.ts'
 import { createDispatch, type DispatchDeps } from './dispatch.ts'
@@ -197,7 +198,7 @@ export function createPolls(deps: PollsDeps): Polls {
       keep: (device, position) => void positions.keepAnswered(device, least(position, head)),
       safePosition: () => kept,
     })
-    const source = { userId: identity.sub, deviceId, network: networkOf(address) }
+    const source = frameSource(identity.sub, deviceId, networkOf(address))
     await dispatch.frames(session, createFrameLimits(deps.rateSocket, deps.rateLimits, source), frames)
     session.closed()
     return session.takeSent()

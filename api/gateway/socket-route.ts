@@ -14,6 +14,7 @@ import { type Identity, LOGIN_CLAIM, millisOf } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
+import { frameSource } from '../rate-limits/rate-limits.ts'
 import { limitConnections } from '../rate-limits/request-limits.ts'
 import { BURST_SECONDS } from '../rate-limits/token-buckets.ts'
 import type { Admission } from './admission.ts'
@@ -132,11 +133,11 @@ export const socketRoute =
       socket.on('pong', () => session.heard())
       socket.on('message', (data, isBinary) => {
         session.heard()
-        limits ??= createFrameLimits(deps.rateSocket, deps.rateLimits, {
-          userId: sub,
-          deviceId,
-          network: networkOf(address),
-        })
+        limits ??= createFrameLimits(
+          deps.rateSocket,
+          deps.rateLimits,
+          frameSource(sub, deviceId, networkOf(address)),
+        )
         dispatch.text(session, limits, isBinary ? '' : String(data))
       })
       // In place of the plugin's, which holds on to request and reply (`letGo`).

@@ -18,7 +18,8 @@ export interface RateLimits {
 
 export interface FrameSource {
   readonly userId: UserId
-  readonly deviceId: DeviceId
+  /** The device and its person in one: a name for its bucket, which is looked up with every frame. */
+  readonly device: string
   /** As `networkOf` tells it. */
   readonly network: string | undefined
 }
@@ -28,6 +29,12 @@ export const REQUEST_COST = 8
 
 export type Rates = Pick<Config, 'rateDevice' | 'ratePerson' | 'rateAddress' | 'rateConnections'>
 
+export const frameSource = (
+  userId: UserId,
+  deviceId: DeviceId,
+  network: string | undefined,
+): FrameSource => ({ userId, device: `${deviceId} ${userId}`, network })
+
 export function createRateLimits(rates: Rates): RateLimits {
   const devices = createTokenBuckets(rates.rateDevice)
   const people = createTokenBuckets(rates.ratePerson)
@@ -35,10 +42,8 @@ export function createRateLimits(rates: Rates): RateLimits {
   const connections = createTokenBuckets(rates.rateConnections)
   return {
     // From the narrowest: a flood on one device does not use up what its person has.
-    frame: ({ userId, deviceId, network }, cost, now) =>
-      devices.take(`${deviceId} ${userId}`, cost, now) ||
-      people.take(userId, cost, now) ||
-      networks.take(network, cost, now),
+    frame: ({ userId, device, network }, cost, now) =>
+      devices.take(device, cost, now) || people.take(userId, cost, now) || networks.take(network, cost, now),
     request: (userId, now) => people.take(userId, REQUEST_COST, now),
     anonymous: (address, now) => networks.take(networkOf(address), REQUEST_COST, now),
     connection: (address, now) => connections.take(networkOf(address), 1, now),

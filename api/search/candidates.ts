@@ -14,11 +14,10 @@ export interface Searched {
   readonly stretches: readonly SearchedStretch[]
 }
 
-/**
- * Stretches that are looked into at once. A frequent word is found often enough in the first few; a rare one has few rows,
- * however many stretches are asked for it.
- */
-const STEPS = [8, 64, Number.POSITIVE_INFINITY] as const
+/** Stretches that are looked into first: what they hold tells how many more it takes. */
+const FIRST = 8
+/** Then half as many again as would do if words were spread evenly, at least as many as before; all, if nothing was there. */
+const MARGIN = 1.5
 
 /** All of them between two positions, or the `limit` newest, newest first. */
 export async function newestCandidates(
@@ -29,15 +28,17 @@ export async function newestCandidates(
 ): Promise<readonly MessageRecord[]> {
   let found: MessageRecord[] = []
   let from = 0
-  for (const step of STEPS) {
+  let step = FIRST
+  for (;;) {
     // Once there are enough, only newer ones than the last of them still matter.
     const floor = found.length === limit ? (found.at(-1) as MessageRecord).position : above
     const next = stretches.slice(from, from + step).filter(({ newest }) => newest > floor)
     if (next.length === 0) break
-    const queries = next.map(({ conversationId, stretch }) => lexemes.query(conversationId, stretch, query))
+    const queries = lexemes.queries(next, query)
     const more = await searchCandidates(pool, queries, userId, { above: floor, below }, limit)
     found = [...found, ...more].sort(newestFirst).slice(0, limit)
     from += step
+    step = Math.max(from, Math.ceil(((limit - found.length) / found.length) * from * MARGIN))
   }
   return found
 }

@@ -12,6 +12,7 @@
  */
 
 import { type AppendResult, jsonEvent, NO_STREAM as NO_STREAM_YET } from '@eventstore/db-client'
+import { checkLimits } from '../append-limits.ts'
 import {
   type AppendOutcome,
   type EventToAppend,
@@ -20,7 +21,6 @@ import {
   type Revision,
   type StreamName,
 } from '../ledger.ts'
-import { serialise } from '../serialise.ts'
 import { outcomeOf } from './append-outcome.ts'
 import type { AppendConnection } from './client.ts'
 import { isSystemStream } from './decode.ts'
@@ -79,7 +79,7 @@ export async function append(
 }
 
 function checkUse(stream: StreamName, events: readonly EventToAppend[], expected: Revision): void {
-  serialise(events)
+  checkLimits(events)
   if (isSystemStream(stream)) throw new RangeError(`${stream} is the name of a system stream`)
   if (!Number.isSafeInteger(expected) || expected < NO_STREAM)
     throw new RangeError(`${expected} is no revision`)
@@ -88,8 +88,13 @@ function checkUse(stream: StreamName, events: readonly EventToAppend[], expected
 }
 
 const toClient = ({ id, type, data, metadata }: EventToAppend) =>
-  // Without an index signature in our type, and with exactly these fields: the cast widens, it hides nothing.
-  jsonEvent({ id, type, data: data as Record<string, unknown>, metadata: metadata as Record<string, string> })
+  // The client writes data from objects only; metadata it takes as they are.
+  jsonEvent({
+    id,
+    type,
+    data: JSON.parse(data) as Record<string, unknown>,
+    metadata: Uint8Array.from(Buffer.from(metadata)),
+  })
 
 /** A reply whose two positions differ would come from an explicit transaction, which this never starts: read it back. */
 const positionIn = (position: AppendResult['position']): Position | undefined =>

@@ -8,8 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
 import { numbers, plain, written } from '../../runtime/array-literals.ts'
-import type { AppendOutcome, Position, Revision, StreamName } from '../ledger.ts'
-import type { SerialisedEvent } from '../serialise.ts'
+import type { AppendOutcome, EventToAppend, Position, Revision, StreamName } from '../ledger.ts'
 import { BELL } from './doorbell.ts'
 
 /** Keeps one transaction around 10 to 20 ms on two cores, so that nobody waits long behind a large batch. */
@@ -26,7 +25,7 @@ const ENOUGH_REQUESTS = 50
 
 export interface AppendRequest {
   readonly stream: StreamName
-  readonly events: readonly SerialisedEvent[]
+  readonly events: readonly EventToAppend[]
   readonly expected: Revision
 }
 
@@ -141,7 +140,7 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
 }
 
 /**
- * Appends a group of batches; see `ledger.append` in the migrations for the contract. JSON travels as one text, split at a
+ * Appends a group of batches; see `ledger.append` in the migrations (0001, 0010) for the contract. JSON travels as one text, split at a
  * character that JSON only has escaped: an array literal would have to escape every quote. The bell rings with the commit.
  */
 const APPEND = `SELECT batch, written, revision, last_position, CASE WHEN $10::boolean THEN pg_notify('${BELL}', '') END
@@ -162,31 +161,63 @@ async function write(
   ring: boolean,
   timeoutMs: number,
 ): Promise<AppendOutcome[]> {
-  const events = batch.flatMap((request, number) =>
-    request.events.map((event, index) => ({ ...event, batch: number + 1, index: index + 1 })),
-  )
-  const values = [
-    written(batch, ({ stream }) => stream),
-    numbers(batch, ({ expected }) => expected),
-    numbers(batch, (request) => request.events.length),
-    numbers(events, (event) => event.batch),
-    numbers(events, ({ index }) => index),
-    plain(events, ({ id }) => id),
-    written(events, ({ type }) => type),
-    events.map(({ data }) => data).join(SEPARATOR),
-    events.map(({ metadata }) => metadata).join(SEPARATOR),
-    ring,
-  ]
+  const values = valuesOf(batch, ring)
   try {
     const result = await within(timeoutMs, writer.query({ name: 'ledger-append', text: APPEND, values }))
-    const outcomes: AppendOutcome[] = []
-    for (const row of result.rows as AppendRow[]) outcomes[row.batch - 1] = toOutcome(row)
-    return outcomes
+    return toOutcomes(result.rows as AppendRow[], batch)
   } catch (error) {
     const outcome = classify(error)
     if (outcome.kind === 'ambiguous') writer.discard()
     return batch.map(() => outcome)
   }
+}
+
+/** Columns for `unnest`: three of the batches, six of their events. */
+function valuesOf(batch: readonly AppendRequest[], ring: boolean): unknown[] {
+  let batches = ''
+  let indexes = ''
+  let data = ''
+  let metadata = ''
+  const events: EventToAppend[] = []
+  for (const [number, request] of batch.entries()) {
+    for (const [index, event] of request.events.entries()) {
+      const isFirst = events.length === 0
+      batches += isFirst ? `${number + 1}` : `,${number + 1}`
+      indexes += isFirst ? `${index + 1}` : `,${index + 1}`
+      data += isFirst ? event.data : SEPARATOR + event.data
+      metadata += isFirst ? event.metadata : SEPARATOR + event.metadata
+      events.push(event)
+    }
+  }
+  return [
+    written(batch, ({ stream }) => stream),
+    numbers(batch, ({ expected }) => expected),
+    numbers(batch, (request) => request.events.length),
+    `{${batches}}`,
+    `{${indexes}}`,
+    plain(events, ({ id }) => id),
+    written(events, ({ type }) => type),
+    data,
+    metadata,
+    ring,
+  ]
+}
+
+/** One row for a batch, or a single one that says that all of them were written, one behind the other. */
+function toOutcomes(rows: readonly AppendRow[], batch: readonly AppendRequest[]): AppendOutcome[] {
+  const outcomes: AppendOutcome[] = []
+  const [first] = rows
+  if (first?.batch !== 0) {
+    for (const row of rows) outcomes[row.batch - 1] = toOutcome(row)
+    return outcomes
+  }
+  let position = BigInt(first.last_position as string)
+  for (const { expected, events } of batch) {
+    position += BigInt(events.length)
+    const revision = (expected + events.length) as Revision
+    outcomes.push({ kind: 'written', revision, position: position as Position })
+  }
+  return outcomes
 }
 
 const toOutcome = (row: AppendRow): AppendOutcome =>

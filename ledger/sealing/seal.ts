@@ -24,7 +24,11 @@ export function seal(key: Buffer, messageId: MessageId, body: Body): Required<Se
   const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(messageId, 'hex'))
   const ciphertext = cipher.update(JSON.stringify(body), 'utf8')
   cipher.final()
-  const sealed = Buffer.concat([Buffer.of(VERSION), nonce, ciphertext, cipher.getAuthTag()])
+  const sealed = Buffer.allocUnsafe(1 + NONCE_BYTES + ciphertext.length + TAG_BYTES)
+  sealed[0] = VERSION
+  sealed.set(nonce, 1)
+  sealed.set(ciphertext, 1 + NONCE_BYTES)
+  sealed.set(cipher.getAuthTag(), sealed.length - TAG_BYTES)
   return { hash: hash('sha256', sealed), bytes: sealed.toString('base64') }
 }
 

@@ -50,14 +50,19 @@ const PLACE = 'coalesce(m.left_position, greatest(c.last_message_position, m.joi
 const INBOX: Statement = {
   name: 'inbox of a person',
   text: `
-    WITH page AS (
-      SELECT c.conversation_id, c.kind, c.title, c.last_seq, m.user_id, m.role, m.left_seq, m.left_position, m.history,
-             m.delivered_seq, m.delivered_at, m.read_seq, m.read_at, m.last_sent_seq, m.own_after_read,
-             ${UNREAD} AS unread, ${PLACE} AS place
+    WITH newest AS (
+      SELECT conversation_id, ${PLACE} AS place
       FROM read.members m JOIN read.conversations c USING (conversation_id)
       WHERE m.user_id = $1 AND ($2::bigint IS NULL OR ${PLACE} < $2)
       ORDER BY place DESC
       LIMIT $3
+    ), page AS MATERIALIZED (
+      SELECT c.conversation_id, c.kind, c.title, c.last_seq, m.user_id, m.role, m.left_seq, m.left_position, m.history,
+             m.delivered_seq, m.delivered_at, m.read_seq, m.read_at, m.last_sent_seq, m.own_after_read,
+             ${UNREAD} AS unread, newest.place,
+             upper(m.history * int4multirange(int4range(NULL, c.last_seq + 1))) - 1 AS newest_seq
+      FROM newest JOIN read.members m USING (conversation_id) JOIN read.conversations c USING (conversation_id)
+      WHERE m.user_id = $1
     )
     SELECT page.conversation_id AS "conversationId", page.kind, page.role,
            CASE WHEN page.left_seq IS NULL THEN page.title ELSE (
@@ -71,7 +76,7 @@ const INBOX: Statement = {
            ${MESSAGE_COLUMNS}
     FROM page
     LEFT JOIN read.messages m ON m.conversation_id = page.conversation_id
-      AND m.seq = upper(page.history * int4multirange(int4range(NULL, page.last_seq + 1))) - 1
+      AND m.seq = page.newest_seq
     LEFT JOIN LATERAL (
       ${firstUnread('page')}
     ) unread ON true

@@ -12,24 +12,32 @@ export interface SearchedStretch {
   readonly newest: Position
 }
 
-/** The newest stretch of a conversation ends with its newest message, an older one with its own last. */
+/**
+ * The newest stretch of a conversation ends with its newest message, an older one with its own last. Few conversations have
+ * older ones: to ask each of a thousand for its series took a sixth of the time.
+ */
 const STRETCHES: Statement = {
   name: 'stretches to search',
   text: `
-    SELECT mine.conversation_id AS "conversationId", stretch,
-           CASE WHEN (stretch + 1) * $3::int < mine.last_seq
-                THEN (SELECT ending.position FROM read.messages ending
-                      WHERE ending.conversation_id = mine.conversation_id AND ending.seq = (stretch + 1) * $3::int)
-                ELSE mine.newest END AS newest
-    FROM (
-      SELECT me.conversation_id, lower(me.history) AS first_seq,
-             least(c.last_seq, coalesce(upper(me.history) - 1, c.last_seq)) AS last_seq,
-             least(c.last_message_position, coalesce(me.left_position, c.last_message_position)) AS newest
-      FROM read.members me JOIN read.conversations c USING (conversation_id)
-      WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.conversation_id = $2)
-    ) mine
-    CROSS JOIN LATERAL generate_series((first_seq - 1) / $3::int, (last_seq - 1) / $3::int) stretch
-    WHERE mine.last_seq >= mine.first_seq
+    WITH mine AS MATERIALIZED (
+      SELECT conversation_id, (first_seq - 1) / $3::int AS first, (last_seq - 1) / $3::int AS last, newest
+      FROM (
+        SELECT me.conversation_id, lower(me.history) AS first_seq,
+               least(c.last_seq, coalesce(upper(me.history) - 1, c.last_seq)) AS last_seq,
+               least(c.last_message_position, coalesce(me.left_position, c.last_message_position)) AS newest
+        FROM read.members me JOIN read.conversations c USING (conversation_id)
+        WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.conversation_id = $2)
+      ) mine
+      WHERE last_seq >= first_seq
+    )
+    SELECT conversation_id AS "conversationId", last AS stretch, newest FROM mine
+    UNION ALL
+    SELECT conversation_id, stretch, (
+      SELECT ending.position FROM read.messages ending
+      WHERE ending.conversation_id = mine.conversation_id AND ending.seq = (stretch + 1) * $3::int
+    )
+    FROM mine CROSS JOIN LATERAL generate_series(first, last - 1) stretch
+    WHERE first < last
     ORDER BY newest DESC, 1, 2`,
 }
 

@@ -80,9 +80,8 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
       if (step.kind === 'caught-up') continue
       for (let from = 0; from < step.events.length && !signal.aborted; from += BATCH_EVENTS) {
         const events = step.events.slice(from, from + BATCH_EVENTS)
-        await projected((events.at(-1) as RecordedEvent).position, signal)
         const began = performance.now()
-        if (!signal.aborted) await index(ownership, events)
+        await index(ownership, events, signal)
         const worked = performance.now() - began
         const due = worked * REST
         const rest = events.length < BATCH_EVENTS ? Math.max(GATHER_MS, due) : due
@@ -92,16 +91,22 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
     }
   }
 
-  /** Who is a member is known from the read models, so these come first. */
+  /** Who is a member, and may be mentioned, is known from the read models: then these come first. */
   async function projected(position: Position, signal: AbortSignal): Promise<void> {
     while (!signal.aborted && !(await waiter.waitFor(position, PATIENCE_MS)));
   }
 
   /** What cannot be indexed for a reason of its own is left out, so that one message does not stop the search of all. */
-  async function index(ownership: Ownership, events: readonly RecordedEvent[]): Promise<void> {
+  async function index(
+    ownership: Ownership,
+    events: readonly RecordedEvent[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const last = events.at(-1) as RecordedEvent
     try {
-      await writeIndex(ownership, await indexEntries(deps, placedOf(events)), last.position)
+      const entries = await indexEntries(deps, placedOf(events))
+      if (entries.mentions.length > 0) await projected(last.position, signal)
+      if (!signal.aborted) await writeIndex(ownership, entries, last.position)
     } catch (err) {
       if (ownership.lost.aborted || classify(err) === 'transient') throw err
       if (events.length === 1) {
@@ -110,8 +115,8 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
         return
       }
       const half = Math.ceil(events.length / 2)
-      await index(ownership, events.slice(0, half))
-      await index(ownership, events.slice(half))
+      await index(ownership, events.slice(0, half), signal)
+      await index(ownership, events.slice(half), signal)
     }
   }
 

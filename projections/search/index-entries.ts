@@ -20,7 +20,7 @@ interface Place {
 export interface IndexEntries {
   readonly messages: readonly (Place & { readonly position: Position; readonly lexemes: string })[]
   readonly mentions: readonly (Place & { readonly position: Position; readonly userId: UserId })[]
-  /** Of messages that are no more, those of this batch among them. */
+  /** Of messages that are no more, of earlier batches; those of this one are not among the `messages`. */
   readonly removed: readonly Place[]
 }
 
@@ -34,7 +34,11 @@ export interface EntryDeps {
 type Sent = Placed & { readonly event: MessageSent }
 
 export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): Promise<IndexEntries> {
-  const sent = placed.filter((one): one is Sent => one.event.type === 'MessageSent')
+  const removed = placed.flatMap(({ event }) => (event.type === 'MessageDeleted' ? [event] : []))
+  const gone = new Set(removed.map(nameOf))
+  const sent = placed.filter(
+    (one): one is Sent => one.event.type === 'MessageSent' && !gone.has(nameOf(one.event)),
+  )
   const keys = await deps.contentKeys.find(sent.map(({ event }) => event))
   const messages: IndexEntries['messages'][number][] = []
   const mentions: IndexEntries['mentions'][number][] = []
@@ -48,9 +52,10 @@ export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): 
       if (userId !== senderId) mentions.push({ conversationId, seq, position, userId })
     }
   }
-  const removed = placed.flatMap(({ event }) => (event.type === 'MessageDeleted' ? [event] : []))
   return { messages, mentions, removed }
 }
+
+const nameOf = ({ conversationId, seq }: Place): string => `${conversationId} ${seq}`
 
 /** Undefined for a body that is not in the ledger, or whose key was destroyed: nobody reads it, so nobody searches it. */
 function open({ messageId, body }: MessageSent, key: Buffer | undefined) {

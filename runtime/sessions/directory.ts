@@ -4,7 +4,7 @@
  *
  * Glossary
  * - session: one connected device of a person on one node.
- * - node: an api process. It is live while its heartbeat is younger than 25 s; a dead node's sessions do not count.
+ * - node: an api process. It is live while its heartbeat is younger than 24 s; a dead node's sessions do not count.
  * - peer: another live node.
  * - observer: a process without sessions of its own (a worker) that looks nodes up.
  *
@@ -42,7 +42,7 @@ export interface Timing {
 }
 
 /**
- * Five heartbeats may be lost before a node is given up: a long garbage collection is no death. Its peers look once a
- * heartbeat, so its people are offline 30 s after its last one at most.
+ * Four heartbeats may be lost before a node is given up: a long garbage collection is no death. Its peers look once a
+ * heartbeat, so they know 29 s after its last one at most, and have a second to say within 30 s that its people are offline.
  */
-export const DEFAULT_TIMING: Timing = { heartbeatMs: 5_000, deadAfterMs: 25_000 }
+export const DEFAULT_TIMING: Timing = { heartbeatMs: 5_000, deadAfterMs: 24_000 }

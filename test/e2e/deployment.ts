@@ -21,6 +21,7 @@ export interface Deployment {
   /** Of the api nodes. */
   readonly urls: readonly [string, string]
   readonly callers: readonly [Caller, Caller]
+  readonly databaseUrl: string
   readonly redis: RedisServer | undefined
   readonly simulator: SimulatorProcess | undefined
   /** Starts it, or starts it again, and waits until it is ready. */
@@ -79,6 +80,7 @@ export async function startDeployment(options: DeploymentOptions): Promise<Deplo
   const deployment: Deployment = {
     urls,
     callers: [createCaller(urls[0], tokenFor), createCaller(urls[1], tokenFor)],
+    databaseUrl: database.url,
     redis,
     simulator,
     async start(part) {

@@ -105,6 +105,15 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
       { above: 0n as Position, below: (2n ** 62n) as Position },
       200,
     ),
+  // Of so many that it knows, Postgres expects so much that it would rather read every message.
+  'searchCandidates of a word that is frequent, in 1,000 stretches': (db) =>
+    searchCandidates(
+      db,
+      Array.from({ length: 1000 }, (_, n) => `'word${n % 100}'`),
+      hub,
+      { above: 0n as Position, below: (2n ** 62n) as Position },
+      200,
+    ),
   mentionsOf: (db) => mentionsOf(db, somebody, { before: undefined, limit: 50 }),
   undeliveredPeople: (db) => undeliveredPeople(db, { olderThan: 2 as Millis, limit: 20 }),
   undeliveredIn: (db) => undeliveredIn(db, [busy], 2 as Millis),
