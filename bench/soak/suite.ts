@@ -34,7 +34,7 @@ export async function soakSuite(
   system: SystemUnderTest,
   context: BenchContext,
 ): Promise<SuiteReport> {
-  context.progress('soak: what the system can do')
+  if (plan.capacity === undefined) context.progress('soak: what the system can do')
   const capacity = plan.capacity ?? (await measureCapacity(plan, system, context))
   const rate = Math.max(1, Math.round(capacity / 2))
   context.progress(`soak: ${rate} messages/s for ${(seconds / 60).toFixed(1)} minutes`)
