@@ -30,8 +30,7 @@ export function createOutbox(socket: WebSocket, schedule: () => void): Outbox {
       waiting = []
       units = 0
       if (socket.readyState !== socket.OPEN) return
-      if (frames.length === 1) socket.send(frames[0] as string)
-      else for (const frame of packed(frames)) socket.send(frame)
+      for (const frame of packed(frames)) socket.send(frame)
     },
     get backlog() {
       return units + socket.bufferedAmount
@@ -41,6 +40,10 @@ export function createOutbox(socket: WebSocket, schedule: () => void): Outbox {
 
 /** Array frames as large as the limit of a frame allows; a single frame stays an object. */
 function packed(frames: readonly string[]): string[] {
+  let units = 2
+  for (const frame of frames) units += frame.length + 1
+  // A UTF-16 unit is at most three bytes of UTF-8: most arrays need no counting.
+  if (units * 3 <= LIMITS.frameBytes && frames.length <= LIMITS.framesPerArray) return [join(frames)]
   const out: string[] = []
   let from = 0
   let bytes = 2
