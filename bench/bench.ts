@@ -3,8 +3,8 @@ import { appendSuite } from './append/suite.ts'
 import { type CatchUpPlan, catchUpSuite } from './catch-up/suite.ts'
 import { startDatabase } from './database.ts'
 import { type GroupPlan, groupSuite } from './group/suite.ts'
-import type { IdleResult } from './idle/measure.ts'
-import { measureIdle } from './idle/measure.ts'
+import { type GrowPlan, growSuite } from './grow/suite.ts'
+import { type IdlePlan, idleSuite } from './idle/suite.ts'
 import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
 import { describeMachine, type Machine } from './machine/machine.ts'
 import { measureOverload, type OverloadPlan, type OverloadReport } from './overload/measure.ts'
@@ -12,6 +12,7 @@ import { projectSuite } from './project/suite.ts'
 import { type AppendReport, type BenchReport, type LivesReport, whatBroke } from './report/report.ts'
 import type { SuiteReport } from './report/suite-report.ts'
 import { measureSearch, type SearchPlan, type SearchReport } from './search/measure.ts'
+import { type SoakPlan, soakSuite } from './soak/suite.ts'
 import type { Suite } from './suites.ts'
 import type { BenchContext, SystemUnderTest } from './system-under-test.ts'
 
@@ -20,12 +21,14 @@ export interface BenchPlan {
   readonly closed?: LivesPlan
   readonly open?: LivesPlan
   readonly appendSeconds: number
-  readonly idleSockets: number
+  readonly idle: IdlePlan
   readonly search: SearchPlan
   readonly overload: OverloadPlan
   readonly group: GroupPlan
   readonly catchUp: CatchUpPlan
   readonly projectEvents: number
+  readonly grow: GrowPlan
+  readonly soak: SoakPlan
 }
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
@@ -36,7 +39,6 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
   }
   let lives: LivesReport | undefined
   let append: AppendReport | undefined
-  let idle: IdleResult | undefined
   let search: SearchReport | undefined
   let overload: OverloadReport | undefined
 
@@ -45,13 +47,6 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     const suite = await appendSuite(plan.appendSeconds, context)
     await meetMachine(suite.databaseUrl)
     append = suite.report
-  }
-  if (plan.suites.includes('idle')) {
-    context.progress(`idle: ${plan.idleSockets} sockets`)
-    const system = await context.startSystem()
-    await meetMachine(system.databaseUrl)
-    idle = await measureIdle(plan.idleSockets, system, context)
-    await system.stop()
   }
   if (plan.suites.includes('search')) {
     const system = await context.startSystem()
@@ -73,6 +68,7 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     tables.push(await measure(system))
     await system.stop()
   }
+  if (plan.suites.includes('idle')) await onSystem((system) => idleSuite(plan.idle, system, context))
   if (plan.suites.includes('group')) await onSystem((system) => groupSuite(plan.group, system, context))
   if (plan.suites.includes('catch-up'))
     await onSystem((system) => catchUpSuite(plan.catchUp, system, context))
@@ -81,6 +77,8 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     await meetMachine(databaseUrl)
     tables.push(await projectSuite(plan.projectEvents, databaseUrl, context))
   }
+  if (plan.suites.includes('grow')) tables.push(await growSuite(plan.grow, context, meetMachine))
+  if (plan.suites.includes('soak')) await onSystem((system) => soakSuite(plan.soak, system, context))
   if (!machine) throw new Error('no suite was run')
   return {
     machine,
@@ -88,7 +86,6 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     ...(lives ? { lives } : {}),
     ...(append ? { append } : {}),
-    ...(idle ? { idle } : {}),
     ...(search ? { search } : {}),
     ...(overload ? { overload } : {}),
     tables,

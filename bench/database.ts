@@ -9,7 +9,13 @@ import { migrate } from '../runtime/migrate.ts'
 import type { BenchContext } from './system-under-test.ts'
 
 /** Answers its URL. It runs until the end of the bench. */
-export async function startDatabase(context: BenchContext): Promise<string> {
+export const startDatabase = async (context: BenchContext): Promise<string> =>
+  (await startPostgres(context)).url
+
+/** With the id of its first process. */
+export async function startPostgres(
+  context: BenchContext,
+): Promise<{ readonly url: string; readonly pid: number }> {
   const log = createLogger({ level: 'warn', process: 'bench' })
   const folder = mkdtempSync(join(tmpdir(), 'triptick-bench-'))
   context.onEnd(async () => rmSync(folder, { recursive: true, force: true }))
@@ -20,5 +26,5 @@ export async function startDatabase(context: BenchContext): Promise<string> {
   const postgres = await startEmbeddedPostgres(join(folder, 'data'), log)
   context.onEnd(() => postgres.stop())
   await migrate({ url: postgres.url, log })
-  return postgres.url
+  return postgres
 }

@@ -8,5 +8,7 @@ export const SUITES = [
   'group',
   'catch-up',
   'project',
+  'grow',
+  'soak',
 ] as const
 export type Suite = (typeof SUITES)[number]

@@ -25,11 +25,14 @@ interface BenchOptions {
   readonly members?: number
   readonly people?: number
   readonly events?: number
+  readonly minutes?: number
   readonly json?: string
   readonly quick?: true
   readonly cpuProf?: string
 }
 
+/** Only run when they are asked for. */
+const LONG: readonly Suite[] = ['grow', 'soak']
 const SUITE_NAMES = [...SUITES, 'all'] as const
 
 export function registerBench(program: Command): void {
@@ -48,14 +51,15 @@ export function registerBench(program: Command): void {
         .choices(['each', 'range'])
         .default('each'),
     )
-    .option('--sockets <n>', 'idle: how many (default: 2000)', wholeNumber)
+    .option('--sockets <n>', 'idle: how many (default: 10000)', wholeNumber)
     .option('--messages <n>', 'search: over how many (default: 100000)', wholeNumber)
     .option('--members <n>', 'group: how many, all online (default: 1024)', wholeNumber)
     .option('--people <n>', 'catch-up: how many come back at once (default: 1000)', wholeNumber)
-    .option('--events <n>', 'project: how many in the ledger (default: 1000000)', wholeNumber)
+    .option('--events <n>', 'project, grow: how many in the ledger (default: 1000000)', wholeNumber)
+    .option('--minutes <n>', 'soak: for how long (default: 30)', wholeNumber)
     .option(
       '--capacity <n>',
-      'overload: messages a second that the system can do (default: measured)',
+      'overload, soak: messages a second that the system can do (default: measured)',
       wholeNumber,
     )
     .option(
@@ -72,21 +76,27 @@ const HELP = `
 Suites:
   lives   messages from send to read tick, each life durable; the reference is a bare ws relay that stores nothing
   append  the Postgres ledger alone, fsync on; the reference is plain INSERTs
-  idle    memory of an idle socket; the reference is a bare ws server
+  idle    memory of an idle socket, and how soon a message reaches one; the reference is a bare ws server
   overload  twice the capacity: sends answered in time, by sent or overloaded, no receipt missing at the end
   search  full-text search over HTTP
   group   one message to a large group until all have read it; the reference is a bare ws relay
   catch-up  many people with 500 missed messages come back at once; the reference is what others wait before
   project   the read models of a long past, live and rebuilt; the reference is reading it
+  grow    a send and an inbox behind a long past; the reference is the same behind ten thousand events
+  soak    memory of every process at half load, for a long time; the reference is itself when it is warm
 
 Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
-Exit code 1 if anything was lost, doubled or out of order, or answered too late under overload.
+Without names all are run but \`grow\` and \`soak\`, which take longer.
+Exit code 1 if anything was lost, doubled or out of order, answered too late under overload, or costs more than it may.
 
 Examples:
   npm run bench
   npm run bench -- lives --rate 1000 --seconds 30
   npm run bench -- append --json append.json
-  npm run bench -- search --messages 1000000`
+  npm run bench -- search --messages 1000000
+  npm run bench -- grow --events 10000000
+  npm run bench -- idle --sockets 50000
+  npm run bench -- soak --minutes 60`
 
 async function runBench(names: readonly string[], options: BenchOptions): Promise<void> {
   const [{ bench }, { renderReport }, { startOwnSystem }, { listenForStop }, { readRunning }] =
@@ -101,14 +111,16 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
   const signals = listenForStop()
   const endings: (() => Promise<void>)[] = []
   const context: BenchContext = {
-    startSystem: async () => {
-      const masterKey = randomBytes(32)
+    startSystem: async (own = {}) => {
+      const { TRIPTICK_MASTER_KEY: given } = own
+      const masterKey = given === undefined ? randomBytes(32) : Buffer.from(given, 'base64')
       const system = await startOwnSystem(config, {
         ...(options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)),
+        ...own,
         TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
       })
       endings.push(system.stop)
-      const databaseUrl = readRunning(system.config.dataFolder)?.databaseUrl ?? ''
+      const databaseUrl = own.DATABASE_URL ?? readRunning(system.config.dataFolder)?.databaseUrl ?? ''
       return { ...system, databaseUrl, masterKey }
     },
     progress: (text) => console.error(text),
@@ -138,13 +150,12 @@ function profilingEnvironment(folder: string): NodeJS.ProcessEnv {
 function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
   const { quick, rate, pairs, inFlight, bytes: textBytes, acks } = options
   const all = names.length === 0 || names.includes('all')
-  // Memory has no verdict, so a quick look leaves it out.
   const {
     members = quick ? 50 : 1024,
     people = quick ? 50 : 1000,
     events = quick ? 20_000 : 1_000_000,
   } = options
-  const every: readonly Suite[] = quick ? SUITES.filter((suite) => suite !== 'idle') : SUITES
+  const every: readonly Suite[] = quick ? SUITES : SUITES.filter((suite) => !LONG.includes(suite))
   const suites = all ? every : (names as readonly Suite[])
   const secondsPerRun = options.seconds ?? (quick ? 2 : 10)
   const common = {
@@ -161,7 +172,11 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     open,
     ...(rate === undefined ? { closed: { ...common, load: { inFlight } } } : {}),
     appendSeconds: options.seconds ?? (quick ? 1 : 5),
-    idleSockets: options.sockets ?? 2000,
+    idle: {
+      sockets: options.sockets ?? (quick ? 200 : 10_000),
+      tries: quick ? 20 : 1000,
+      judges: !quick,
+    },
     search: { messages: options.messages ?? (quick ? 5_000 : 100_000), searches: quick ? 20 : 200 },
     overload: {
       pairs: common.pairs,
@@ -174,6 +189,20 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     group: { members, sends: quick ? 5 : 50 },
     catchUp: { people, missed: quick ? 50 : 500 },
     projectEvents: events,
+    grow: {
+      events: quick ? [10_000, 20_000] : [...new Set([10_000, Math.min(events, 1_000_000), events])],
+      rounds: quick ? 2 : 12,
+      sends: quick ? 20 : 100,
+      reads: quick ? 20 : 100,
+      judges: !quick,
+    },
+    soak: {
+      pairs: common.pairs,
+      textBytes,
+      acks,
+      seconds: quick ? 5 : 60 * (options.minutes ?? 30),
+      ...(options.capacity === undefined ? (quick ? { capacity: 200 } : {}) : { capacity: options.capacity }),
+    },
   }
 }
 

@@ -2,7 +2,7 @@
  * `GET /v1/ws`: from an upgrade request to a session. Authenticates before the upgrade, so that a refusal is a plain 401;
  * registers the session before it looks at what was missed, so that nothing falls in between.
  */
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import type { WebSocket } from 'ws'
 import type { DeviceId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
@@ -21,10 +21,11 @@ import type { Admission } from './admission.ts'
 import { type CatchUp, comeBack } from './catch-up.ts'
 import type { DevicePositions } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
-import { createFrameLimits } from './frame-limits.ts'
+import { createFrameLimits, type FrameLimits } from './frame-limits.ts'
 import type { Gaps } from './gaps.ts'
 import type { Hub } from './hub.ts'
-import { createSession, type Session, type SocketSession } from './session.ts'
+import type { Session } from './session.ts'
+import { type SessionEvents, SocketSession } from './socket-session.ts'
 
 export const SUBPROTOCOL = 'triptick.v1'
 const TICKET_PREFIX = 'ticket.'
@@ -82,9 +83,22 @@ export const socketRoute =
       }
     }
 
+    /**
+     * From here on nothing is answered but the handshake, which `ws` writes by itself. What Fastify made of the request would hang
+     * on the socket for as long as it lives: 3.4 kB, more than the socket's own 2.9.
+     */
+    async function letGo(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+      reply.raw.detachSocket(request.raw.socket)
+    }
+
     app.get(
       '/v1/ws',
-      { websocket: true, onRequest: [limitConnections(deps), admit], preValidation: authenticate },
+      {
+        websocket: true,
+        onRequest: [limitConnections(deps), admit],
+        preValidation: authenticate,
+        preHandler: letGo,
+      },
       (socket, request) => {
         const { device, after } = socketQuery.parse(request.query)
         const session = open(socket, identityOf(request), device, request.ip)
@@ -95,30 +109,40 @@ export const socketRoute =
       },
     )
 
+    /** A frame too large, a reset: nobody waits for what the client makes of it. `close` follows. */
+    function broken(this: WebSocket, error: Error): void {
+      log.debug({ err: error }, 'a socket broke')
+      this.terminate()
+    }
+
+    const events: SessionEvents = {
+      scheduleFlush: hub.scheduleFlush,
+      onBehind: (behind) => void catchUp.resume(behind),
+      onGap: gaps.noticed,
+      onResync: (doubted) => void catchUp.resume(doubted),
+    }
+
     function open(socket: WebSocket, identity: Identity, deviceId: DeviceId, address: string): SocketSession {
       const { sub, exp } = identity
-      const session = createSession({
-        socket,
-        userId: sub,
-        deviceId,
-        expiresAt: exp,
-        scheduleFlush: hub.scheduleFlush,
-        onBehind: (behind) => void catchUp.resume(behind),
-        onGap: gaps.noticed,
-        onResync: (doubted) => void catchUp.resume(doubted),
-      })
+      const session = new SocketSession({ socket, userId: sub, deviceId, expiresAt: exp, events })
       session.loginId = identity[LOGIN_CLAIM]
-      const source = frameSource(sub, deviceId, networkOf(address))
-      const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
+      // Made with the first frame: most sockets of a node say nothing for hours.
+      let limits: FrameLimits | undefined
       // Nothing is read before the session has been welcomed.
       socket.pause()
-      socket.on('pong', session.heard)
+      socket.on('pong', () => session.heard())
       socket.on('message', (data, isBinary) => {
         session.heard()
+        limits ??= createFrameLimits(
+          deps.rateSocket,
+          deps.rateLimits,
+          frameSource(sub, deviceId, networkOf(address)),
+        )
         dispatch.text(session, limits, isBinary ? '' : String(data))
       })
-      // Whatever ends a socket, `close` follows; `error` (a frame too large, a reset) needs no more than a listener.
-      socket.on('error', (error) => log.debug({ err: error }, 'a socket broke'))
+      // In place of the plugin's, which holds on to request and reply (`letGo`).
+      socket.removeAllListeners('error')
+      socket.on('error', broken)
       socket.on('close', () => admission.dismiss(session))
       return session
     }

@@ -13,6 +13,7 @@ export interface Heard {
   readonly ref?: unknown
   readonly conversationId?: string
   readonly seq?: number
+  readonly messageId?: string
   readonly senderId?: string
   readonly userId?: string
   readonly kind?: string
@@ -26,15 +27,19 @@ const DEVICE = 'default'
 /** A server that is asked for more than it takes says when to come again; a client that follows it gets in. */
 const PATIENCE_MS = 120_000
 
-/** Resolves when the socket is `live`; everything before has been heard then. */
+/**
+ * Resolves when the socket is `live`; everything before has been heard then.
+ * @param localAddress to come from; by default the system chooses.
+ */
 export async function openSocket(
   url: string,
   { token }: Person,
   onFrames: (frames: readonly Heard[], socket: WebSocket) => void,
+  localAddress?: string,
 ): Promise<WebSocket> {
   const deadline = performance.now() + PATIENCE_MS
   while (true) {
-    const opened = await tryOpen(url, token, onFrames)
+    const opened = await tryOpen(url, token, onFrames, localAddress)
     if (opened instanceof WebSocket) return opened
     if (performance.now() + opened.retryAfterMs > deadline)
       throw new Error('the server takes no more sockets')
@@ -46,11 +51,13 @@ function tryOpen(
   url: string,
   token: string,
   onFrames: (frames: readonly Heard[], socket: WebSocket) => void,
+  localAddress: string | undefined,
 ): Promise<WebSocket | { readonly retryAfterMs: number }> {
   const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/v1/ws?device=${DEVICE}`, 'triptick.v1', {
     headers: { authorization: `Bearer ${token}` },
     perMessageDeflate: false,
     skipUTF8Validation: true,
+    ...(localAddress === undefined ? {} : { localAddress }),
   })
   return new Promise((resolve, reject) => {
     socket.on('unexpected-response', (request, { statusCode, headers }) => {

@@ -1,70 +1,102 @@
-/** Measures what an idle socket costs the process that serves it: resident memory with and without many of them. */
+/** Measures idle sockets on one server: what each costs in memory, how long all take to connect, how soon a message reaches one. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { forkBenchChild } from '../child-process.ts'
-import { apiProcessUnder, residentBytes } from '../machine/processes.ts'
-import { unsignedToken } from '../relay/unsigned-token.ts'
-import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
-import type { IdleMessage, IdleOrder } from './main.ts'
+import { type BenchChild, forkBenchChild } from '../child-process.ts'
+import type { Person } from '../crowd/socket.ts'
+import { residentBytes } from '../machine/processes.ts'
+import type { BenchContext } from '../system-under-test.ts'
+import type { IdleLatency, IdleMessage, IdleOrder } from './settings.ts'
 
-export interface IdleResult {
-  readonly sockets: number
-  /** Of the system's api process. */
-  readonly bytesPerSocket: number
-  /** Of a bare `ws` server. */
-  readonly bareBytesPerSocket: number
-  readonly ratio: number
+export interface IdleServer {
+  readonly url: string
+  readonly pid: number
+  /** Different for each server, so that no port waits for its last connection to be forgotten. */
+  readonly network: string
+  tokenFor(userId: string): Promise<string>
+  /** Resolves when what connecting has caused is done. */
+  settled(): Promise<void>
 }
 
-/** Opened first and not counted: pools and caches fill, code is compiled, the heap finds its size. */
-const WARM_UP_SOCKETS = 300
+export interface IdleRun extends IdleLatency {
+  readonly sockets: number
+  readonly bytesPerSocket: number
+  readonly connectSeconds: number
+}
+
+/**
+ * Opened first and not counted: code is compiled, the young generation grows to its 128 MB, and what is kept of people is kept of
+ * as many as ever (`USERS_IN_MEMORY` of the api: 2,000). With 300 of them these stood in the figures of 10,000 sockets with 8 kB each.
+ */
+const WARM_UP_SOCKETS = 2_500
+/** Sockets that come from one address, and of one process: below the ports of an address (28,232) and its file descriptors. */
+const SOCKETS_A_PROCESS = 8_000
 /** For the garbage of connecting to be collected. */
 const SETTLE_MS = 5_000
 
 export async function measureIdle(
   sockets: number,
-  system: SystemUnderTest,
+  tries: number,
+  server: IdleServer,
   context: BenchContext,
-): Promise<IdleResult> {
-  const apiPid = apiProcessUnder(system.pid)
-  if (apiPid === undefined) throw new Error('memory of other processes is read from /proc: Linux only')
-  const bytesPerSocket = await perSocket(sockets, system.url, apiPid, (id) => system.tokenFor(id), context)
+): Promise<IdleRun> {
+  const { url, pid, network } = server
+  const openers: Opener[] = []
+  const people = (from: number, count: number): Promise<Person[]> =>
+    Promise.all(
+      Array.from({ length: count }, async (_, index) => {
+        const userId = `idle.${from + index}`
+        return { userId, token: await server.tokenFor(userId) }
+      }),
+    )
+  const opener = (): Opener => {
+    const started = startOpener(context)
+    openers.push(started)
+    return started
+  }
 
-  const relay = forkBenchChild<{ url: string }>('relay/main.js')
-  context.onEnd(relay.stop)
-  const { url } = await relay.next()
-  const bareBytesPerSocket = await perSocket(
-    sockets,
-    url,
-    relay.pid,
-    async (id) => unsignedToken(id),
-    context,
-  )
-  await relay.stop()
-  return { sockets, bytesPerSocket, bareBytesPerSocket, ratio: bytesPerSocket / bareBytesPerSocket }
+  try {
+    const warmUp = await people(0, Math.min(WARM_UP_SOCKETS, sockets))
+    await opener().ask({ kind: 'open', url, people: warmUp, localAddress: `${network}.1` })
+    await server.settled()
+    await sleep(SETTLE_MS)
+    const before = residentBytes(pid) ?? 0
+
+    const crowds: Person[][] = []
+    for (let from = 0; from < sockets; from += SOCKETS_A_PROCESS)
+      crowds.push(await people(WARM_UP_SOCKETS + from, Math.min(SOCKETS_A_PROCESS, sockets - from)))
+    const began = performance.now()
+    const opening = crowds.map((crowd, index) =>
+      opener().ask({ kind: 'open', url, people: crowd, localAddress: `${network}.${index + 2}` }),
+    )
+    await Promise.all(opening)
+    const connectSeconds = (performance.now() - began) / 1000
+    await server.settled()
+    await sleep(SETTLE_MS)
+    const after = residentBytes(pid) ?? 0
+
+    const writer = { userId: 'idle.writer', token: await server.tokenFor('idle.writer') }
+    const told = await openers.at(-1)?.ask({ kind: 'write', url, writer, tries })
+    if (told?.kind !== 'written') throw new Error('nothing was written')
+    return { ...told.run, sockets, bytesPerSocket: (after - before) / sockets, connectSeconds }
+  } finally {
+    await Promise.all(openers.map(({ stop }) => stop()))
+  }
 }
 
-async function perSocket(
-  count: number,
-  url: string,
-  pid: number,
-  tokenFor: (userId: string) => Promise<string>,
-  context: BenchContext,
-): Promise<number> {
-  const opener = forkBenchChild<IdleMessage>('idle/main.js')
-  context.onEnd(opener.stop)
-  const open = async (from: number, to: number) => {
-    const ids = Array.from({ length: to - from }, (_, index) => `idle.${from + index}`)
-    opener.send({ url, tokens: await Promise.all(ids.map(tokenFor)) } satisfies IdleOrder)
-    const message = await opener.next()
-    if (message.kind === 'failed') throw new Error(`opening idle sockets: ${message.reason}`)
-    await sleep(SETTLE_MS)
-    return residentBytes(pid) ?? 0
-  }
-  try {
-    const before = await open(0, WARM_UP_SOCKETS)
-    const after = await open(WARM_UP_SOCKETS, WARM_UP_SOCKETS + count)
-    return (after - before) / count
-  } finally {
-    await opener.stop()
+interface Opener {
+  ask(order: IdleOrder): Promise<IdleMessage>
+  stop(): Promise<void>
+}
+
+function startOpener(context: BenchContext): Opener {
+  const child: BenchChild<IdleMessage> = forkBenchChild('idle/main.js')
+  context.onEnd(child.stop)
+  return {
+    ask: async (order) => {
+      child.send(order)
+      const message = await child.next()
+      if (message.kind === 'failed') throw new Error(`idle: ${message.reason}`)
+      return message
+    },
+    stop: child.stop,
   }
 }

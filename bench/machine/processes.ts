@@ -3,6 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 export type ProcessKind = 'supervisor' | 'api' | 'background' | 'postgres'
 
+/** Bytes of memory that no other process shares, added up by kind. */
+export type Memory = Readonly<Record<ProcessKind, number>>
+
 export interface Usage {
   /** Seconds of CPU since each began, added up by kind. */
   readonly cpuSeconds: Readonly<Record<ProcessKind, number>>
@@ -24,6 +27,14 @@ export function usageUnder(root: number): Usage | undefined {
   return { cpuSeconds }
 }
 
+/** Without shared memory: every Postgres process maps the same buffers, and counts what it has touched of them. */
+export function memoryUnder(root: number): Memory | undefined {
+  if (process.platform !== 'linux') return undefined
+  const memory: Record<ProcessKind, number> = { supervisor: 0, api: 0, background: 0, postgres: 0 }
+  for (const { pid } of descendants(root)) memory[kindOf(pid)] += statusBytes(pid, 'RssAnon') ?? 0
+  return memory
+}
+
 /** The process that serves the sockets. */
 export function apiProcessUnder(root: number): number | undefined {
   return process.platform === 'linux'
@@ -31,11 +42,14 @@ export function apiProcessUnder(root: number): number | undefined {
     : undefined
 }
 
-/** Resident memory in bytes. */
-export function residentBytes(pid: number): number | undefined {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1]
-  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
+/** How many files (and so sockets) this process may have open. */
+export function maxOpenFiles(pid: number): number | undefined {
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(read(`/proc/${pid}/limits`) ?? '')?.[1]
+  return soft === undefined ? undefined : soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)
 }
+
+/** Resident memory in bytes. */
+export const residentBytes = (pid: number): number | undefined => statusBytes(pid, 'VmRSS')
 
 /** Cores used by each kind between two readings. */
 export function coresBetween(before: Usage, after: Usage, seconds: number): Record<ProcessKind, number> {
@@ -83,6 +97,11 @@ function kindOf(pid: number): ProcessKind {
   if (/--role \S*api/.test(command)) return 'api'
   if (command.includes('--role ')) return 'background'
   return command.includes('postgres') && !command.includes('main.js') ? 'postgres' : 'supervisor'
+}
+
+function statusBytes(pid: number, name: 'VmRSS' | 'RssAnon'): number | undefined {
+  const line = read(`/proc/${pid}/status`)?.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))
+  return line?.[1] === undefined ? undefined : Number(line[1]) * 1024
 }
 
 function read(path: string): string | undefined {

@@ -3,6 +3,7 @@
  * load is gone no receipt may be missing. The capacity is what a closed loop gets through on the same system just before.
  */
 import { type LivesPlan, type MeasuredRun, measureSystem } from '../lives/measure.ts'
+import { whatPairsBroke } from '../lives/verdict.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
 
 export interface OverloadPlan {
@@ -36,18 +37,7 @@ export async function measureOverload(
 ): Promise<OverloadReport> {
   const { pairs, textBytes, acks, seconds } = plan
   const common = { pairs, textBytes, acks, runs: 1 }
-  const capacity = plan.capacity ?? (await measureCapacity())
-
-  async function measureCapacity(): Promise<number> {
-    const closed = {
-      ...common,
-      load: { inFlight: IN_FLIGHT },
-      warmUpSeconds: 4,
-      secondsPerRun: CAPACITY_SECONDS,
-    }
-    const [run] = await measureSystem(closed, system, 'capacity', context)
-    return Math.round(run?.messagesPerSecond ?? 0)
-  }
+  const capacity = plan.capacity ?? (await measureCapacity(plan, system, context))
 
   context.progress(`overload: ${TIMES} × ${capacity} messages/s`)
   const load = { rate: capacity * TIMES }
@@ -57,15 +47,29 @@ export async function measureOverload(
   return { plan, capacity, run }
 }
 
+/** Messages a second that a closed loop gets through. */
+export async function measureCapacity(
+  { pairs, textBytes, acks }: Pick<OverloadPlan, 'pairs' | 'textBytes' | 'acks'>,
+  system: SystemUnderTest,
+  context: BenchContext,
+): Promise<number> {
+  const load = { inFlight: IN_FLIGHT }
+  const closed = {
+    pairs,
+    textBytes,
+    acks,
+    runs: 1,
+    load,
+    warmUpSeconds: 4,
+    secondsPerRun: CAPACITY_SECONDS,
+  }
+  const [run] = await measureSystem(closed, system, 'capacity', context)
+  return Math.round(run?.messagesPerSecond ?? 0)
+}
+
 /** What the design promises and this run did not keep. */
 export function whatOverloadBroke({ plan, run }: OverloadReport): string[] {
-  const { sent, read, lost, doubled, outOfOrder, errors } = run.verdict
-  const broken: string[] = []
-  if (sent === 0 || sent !== read || lost + doubled + outOfOrder + errors > 0) {
-    broken.push(
-      `overload: ${sent} sent, ${read} read, ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${errors} errors`,
-    )
-  }
+  const broken = whatPairsBroke('overload', run.verdict)
   for (const [answer, { p99 }] of [
     ['sent', run.latencyMs.sent],
     ['overloaded', run.refusedMs ?? { p99: 0 }],

@@ -1,5 +1,6 @@
 /** A past of real shape: pairs that talk, receipts as ranges, every event encoded and chained as the mailbox does it. */
 import { randomBytes, randomUUID } from 'node:crypto'
+import type { SealedBody } from '../../domain/body.ts'
 import type { DomainEvent } from '../../domain/events.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import { encode } from '../../ledger/codec/encode.ts'
@@ -12,16 +13,24 @@ const DEVICE = 'phone' as DeviceId
 /** Messages that one receipt covers, in turns: most cover one, some what came while somebody was away. */
 const RANGES = [1, 1, 2, 1, 5]
 /** Streams appended to at the same time, so that the group commit has something to gather. */
-const WRITERS = 64
+export const WRITERS = 64
 const EVENTS_AN_APPEND = 60
 /** What sealing makes of a text of 100 bytes. */
 const SEALED = randomBytes(150).toString('base64')
+
+/** One writes, the other acknowledges. */
+export interface Talk {
+  readonly conversationId: ConversationId
+  readonly pair: readonly [UserId, UserId]
+  readonly messages: number
+  readonly seal: (messageId: MessageId) => Required<SealedBody>
+}
 
 interface Tail {
   readonly stream: StreamName
   revision: Revision
   hash: string
-  waiting: DomainEvent<{ hash: string; bytes: string }>[]
+  waiting: DomainEvent<Required<SealedBody>>[]
 }
 
 /** Appends about so many events, each conversation with `messages` messages. Answers how many it were. */
@@ -34,7 +43,7 @@ export async function writePast(
   let written = 0
   async function writer(): Promise<void> {
     while (written < events) {
-      await writeConversation(ledger, messages, (count) => {
+      await writeConversation(ledger, { ...strangers(), messages }, (count) => {
         written += count
       })
       onProgress(written)
@@ -44,14 +53,22 @@ export async function writePast(
   return written
 }
 
-async function writeConversation(
-  ledger: Ledger,
-  messages: number,
-  wrote: (count: number) => void,
-): Promise<void> {
+/** Nobody else talks to them, and what they say nobody can open. */
+function strangers(): Omit<Talk, 'messages'> {
   const conversationId = randomUUID() as string as ConversationId
   const name = conversationId.slice(0, 8)
-  const [ann, ben] = [`ann.${name}` as UserId, `ben.${name}` as UserId]
+  return {
+    conversationId,
+    pair: [`ann.${name}` as UserId, `ben.${name}` as UserId],
+    seal: () => ({ hash: randomBytes(32).toString('hex'), bytes: SEALED }),
+  }
+}
+
+export async function writeConversation(
+  ledger: Ledger,
+  { conversationId, pair: [ann, ben], messages, seal }: Talk,
+  wrote: (count: number) => void,
+): Promise<void> {
   const tail = (stream: StreamName): Tail => ({
     stream,
     revision: NO_STREAM,
@@ -98,14 +115,15 @@ async function writeConversation(
   let [acknowledged, range] = [0, 0]
   for (let seq = 1; seq <= messages; seq++) {
     at += 1000
+    const messageId = randomBytes(32).toString('hex') as MessageId
     conversation.waiting.push({
       type: 'MessageSent',
       at: at as Millis,
-      body: { hash: randomBytes(32).toString('hex'), bytes: SEALED },
+      body: seal(messageId),
       clientAt: at as Millis,
       conversationId,
       deviceId: DEVICE,
-      messageId: randomBytes(32).toString('hex') as MessageId,
+      messageId,
       nonce: 'n0nce-n0nce-n0nce',
       senderId: ann,
       seq: seq as Seq,

@@ -1,7 +1,7 @@
 /** The result of a whole bench: what `--json` writes and the table shows. Types, and what counts as broken. */
 import type { AppendRun } from '../append/measure.ts'
-import type { IdleResult } from '../idle/measure.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
+import { whatPairsBroke } from '../lives/verdict.ts'
 import type { Machine } from '../machine/machine.ts'
 import { type OverloadReport, whatOverloadBroke } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
@@ -27,7 +27,6 @@ export interface BenchReport {
   readonly tookSeconds: number
   readonly lives?: LivesReport
   readonly append?: AppendReport
-  readonly idle?: IdleResult
   readonly search?: SearchReport
   readonly overload?: OverloadReport
   readonly tables: readonly SuiteReport[]
@@ -49,14 +48,8 @@ export function whatBroke({
 }: Pick<BenchReport, 'lives' | 'append' | 'search' | 'overload'>): string[] {
   const broken: string[] = []
   const check = (name: string, runs: readonly MeasuredRun[] = []) => {
-    for (const [index, { verdict }] of runs.entries()) {
-      const { sent, read, lost, doubled, outOfOrder, errors } = verdict
-      const whole = sent === read && lost + doubled + outOfOrder + errors === 0 && sent > 0
-      if (whole) continue
-      broken.push(
-        `${name}, run ${index + 1}: ${sent} sent, ${read} read, ${lost} lost, ${doubled} doubled, ${outOfOrder} out of order, ${errors} errors`,
-      )
-    }
+    for (const [index, { verdict }] of runs.entries())
+      broken.push(...whatPairsBroke(`${name}, run ${index + 1}`, verdict))
   }
   check('relay', lives?.closed?.relay)
   check('lives', lives?.closed?.system)

@@ -25,23 +25,13 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 export function renderReport(report: BenchReport): string {
-  const { machine, lives, append, idle, search, overload, tables, broken } = report
+  const { machine, lives, append, search, overload, tables, broken } = report
   const sections = [
     `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
     `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
     `node ${machine.node} · postgres ${machine.postgres} · generator on the same machine`,
     ...(lives ? livesSections(lives) : []),
     ...(append ? appendSections(append) : []),
-    ...(idle
-      ? [
-          `\nidle · memory of one more socket, ${count(idle.sockets)} of them`,
-          table([
-            ['', 'bytes each', 'ratio'],
-            ['bare ws', count(idle.bareBytesPerSocket), '1.00'],
-            ['triptick', count(idle.bytesPerSocket), idle.ratio.toFixed(2)],
-          ]),
-        ]
-      : []),
     ...(search ? searchSections(search) : []),
     ...(overload ? overloadSections(overload) : []),
     ...tables.flatMap(({ title, rows, notes = [] }) => [

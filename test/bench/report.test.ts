@@ -41,7 +41,6 @@ const report = (system: MeasuredRun[]): BenchReport => {
     tookSeconds: 60,
     lives,
     append: { plainInsertsPerSecond: 1000, runs: [] },
-    idle: { sockets: 2000, bytesPerSocket: 12_000, bareBytesPerSocket: 10_000, ratio: 1.2 },
     tables: [],
     broken: whatBroke({ lives }),
   }

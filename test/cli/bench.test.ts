@@ -16,8 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const run = promisify(execFile)
 
-// Memory of idle sockets has no verdict, and is left out by `--quick`.
-test.each(SUITES.filter((suite) => suite !== 'idle'))('%s runs, and breaks nothing', async (suite) => {
+test.each(SUITES)('%s runs, and breaks nothing', async (suite) => {
   const json = join(folder, `${suite}.json`)
   const main = join(packageRoot, 'dist', 'cli', 'main.js')
   const { stdout } = await run(process.execPath, [main, 'bench', suite, '--quick', '--json', json])

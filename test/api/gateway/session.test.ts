@@ -1,11 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
-import {
-  createSession,
-  type Delivery,
-  MAX_BACKLOG_BYTES,
-  type SocketSession,
-} from '../../../api/gateway/session.ts'
+import { type Delivery, MAX_BACKLOG_BYTES } from '../../../api/gateway/session.ts'
+import { SocketSession } from '../../../api/gateway/socket-session.ts'
 import type { ConversationId, DeviceId, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 
@@ -34,18 +30,20 @@ function live(): Given {
     get bufferedAmount() {
       return reader.backlog
     },
-    send: (frame: string) => frames.push(frame),
+    send: (frame: Buffer) => frames.push(String(frame)),
     close: () => {},
   }
-  const session = createSession({
+  const session = new SocketSession({
     socket: socket as unknown as WebSocket,
     userId: 'u' as UserId,
     deviceId: 'phone' as DeviceId,
     expiresAt: 0,
-    scheduleFlush: () => {},
-    onBehind: () => behind.times++,
-    onGap: () => gaps.times++,
-    onResync: () => {},
+    events: {
+      scheduleFlush: () => {},
+      onBehind: () => behind.times++,
+      onGap: () => gaps.times++,
+      onResync: () => {},
+    },
   })
   session.settle(position(100), '"live"')
   return {

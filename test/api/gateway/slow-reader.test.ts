@@ -5,7 +5,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { type CatchUpDeps, createCatchUp } from '../../../api/gateway/catch-up.ts'
 import { createHub } from '../../../api/gateway/hub.ts'
-import { createSession, MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
+import { MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
+import { SocketSession } from '../../../api/gateway/socket-session.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 
@@ -33,15 +34,17 @@ test('is pushed to no more, closed with 4408 in the end, and others get everythi
   async function connect(name: string): Promise<{ client: WebSocket; session: Session }> {
     const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`)
     const [[socket]] = await Promise.all([once(server, 'connection'), once(client, 'open')])
-    const session = createSession({
+    const session = new SocketSession({
       socket: socket as WebSocket,
       userId: name as UserId,
       deviceId: 'phone' as DeviceId,
       expiresAt: Number.MAX_SAFE_INTEGER,
-      scheduleFlush: hub.scheduleFlush,
-      onBehind: (behind) => void catchUp.resume(behind),
-      onGap: () => {},
-      onResync: () => {},
+      events: {
+        scheduleFlush: hub.scheduleFlush,
+        onBehind: (behind) => void catchUp.resume(behind),
+        onGap: () => {},
+        onResync: () => {},
+      },
     })
     hub.add(session)
     session.settle(1n as Position, '{"t":"live"}')

@@ -1,0 +1,248 @@
+/**
+ * One device on one socket. Sends what it is given, in order and without gap (`session.ts` draws its states); knows nothing of
+ * commands and databases.
+ */
+import type { WebSocket } from 'ws'
+import { type ConversationId, type DeviceId, NO_SEQ, type Seq, type UserId } from '../../domain/ids.ts'
+import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import type { Attendance } from '../presence/attendance.ts'
+import { Outbox } from './outbox.ts'
+import { type Delivery, MAX_BACKLOG_BYTES, type Place, type Session, type SessionMode } from './session.ts'
+
+/** What a session tells its gateway; the same object for all of them. */
+export interface SessionEvents {
+  scheduleFlush(session: Session): void
+  /** Called once each time the session falls behind. */
+  onBehind(session: Session): void
+  /** Called when a frame is held because one before it is missing, once until the conversation is whole again. */
+  onGap(session: Session, conversationId: ConversationId): void
+  onResync(session: Session): void
+}
+
+interface SocketSessionDeps {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  readonly socket: WebSocket
+  readonly expiresAt: number
+  readonly events: SessionEvents
+}
+
+/** A reader who has not taken this much has no use for who is typing. */
+const TYPING_BACKLOG_BYTES = 16 * 1024
+/** What may wait while a session catches up; beyond it the session catches up once more. */
+const MAX_PENDING = 2000
+/** Early frames that a session holds; more are no longer a matter of overtaking. */
+const MAX_EARLY = 500
+
+const NOTHING: Delivery[] = []
+
+/**
+ * A class, because there are tens of thousands: as an object of closures, 30 of them and what they close over, an idle session
+ * took 4,230 bytes, as much again as its socket; like this it takes 270.
+ */
+export class SocketSession implements Session {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  readonly socket: WebSocket
+  expiresAt: number
+  loginId: string | undefined
+  doubted = false
+  claim: bigint | undefined
+  attendance: Attendance | undefined
+
+  readonly #events: SessionEvents
+  readonly #outbox: Outbox
+  #mode: SessionMode = 'catching-up'
+  #position = BEGINNING
+  #heardAt = performance.now()
+  /** `NOTHING` until something is. */
+  #pending = NOTHING
+  /** Only conversations in which something happened since; idle sockets have none. */
+  #sent: Map<ConversationId, Seq> | undefined
+  /** Only while something is missing; in the order in which they came. */
+  #early: Map<ConversationId, readonly Delivery[]> | undefined
+  #earlyCount = 0
+
+  constructor({ userId, deviceId, socket, expiresAt, events }: SocketSessionDeps) {
+    this.userId = userId
+    this.deviceId = deviceId
+    this.socket = socket
+    this.expiresAt = expiresAt
+    this.#events = events
+    this.#outbox = new Outbox(socket)
+  }
+
+  get mode(): SessionMode {
+    return this.#mode
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  get isThere(): true {
+    return true
+  }
+
+  get backlog(): number {
+    return this.#outbox.backlog
+  }
+
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
+  heard(): void {
+    this.#heardAt = performance.now()
+  }
+
+  ping(): void {
+    this.socket.ping()
+  }
+
+  terminate(): void {
+    this.socket.terminate()
+  }
+
+  resync(): void {
+    if (this.#mode !== 'closed') this.#events.onResync(this)
+  }
+
+  deliver(delivery: Delivery): void {
+    const mode = this.#mode
+    if (delivery.typing !== undefined && (mode !== 'live' || this.backlog > TYPING_BACKLOG_BYTES)) return
+    if (mode === 'live') this.#deliverNow(delivery)
+    else if (mode === 'catching-up') {
+      if (this.#pending.length >= MAX_PENDING) return this.fallBehind()
+      if (this.#pending === NOTHING) this.#pending = [delivery]
+      else this.#pending.push(delivery)
+    }
+  }
+
+  send(json: string): void {
+    if (this.#mode !== 'closed') this.#push(json)
+  }
+
+  sentUpTo(conversationId: ConversationId): Seq {
+    return this.#sent?.get(conversationId) ?? NO_SEQ
+  }
+
+  markSent(conversationId: ConversationId, seq: Seq): void {
+    if (seq > this.sentUpTo(conversationId)) this.#remember(conversationId, seq)
+  }
+
+  isMissing(conversationId: ConversationId): boolean {
+    return this.#early?.has(conversationId) ?? false
+  }
+
+  fallBehind(): void {
+    if (this.#mode === 'closed' || this.#mode === 'behind') return
+    this.#mode = 'behind'
+    this.#forgetWaiting()
+    this.#events.onBehind(this)
+  }
+
+  startCatchingUp(): void {
+    if (this.#mode === 'closed') return
+    // What is held is in the ledger already, and so in what is about to be read.
+    if (this.#mode === 'live') this.#forgetWaiting()
+    this.#mode = 'catching-up'
+  }
+
+  settle(upTo: Position, live: string): boolean {
+    if (this.#mode !== 'catching-up') return false
+    this.#position = upTo
+    this.#mode = 'live'
+    this.doubted = false
+    this.#push(live)
+    const waited = this.#pending
+    this.#pending = NOTHING
+    for (const delivery of waited) if ((this.#mode as SessionMode) === 'live') this.#deliverNow(delivery)
+    return true
+  }
+
+  flush(): void {
+    this.#outbox.flush()
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#mode === 'closed') return
+    this.#outbox.flush()
+    this.closed()
+    this.socket.close(code, reason)
+  }
+
+  closed(): void {
+    this.#mode = 'closed'
+    this.#forgetWaiting()
+  }
+
+  #forgetWaiting(): void {
+    this.#pending = NOTHING
+    this.#early = undefined
+    this.#earlyCount = 0
+  }
+
+  /** What to do with a frame at this place: send it, leave it out (sent before), or hold it for the one before it. */
+  #judge(place: Place): 'send' | 'known' | 'early' {
+    const { conversationId, seqBefore, seq, previousPosition, begins } = place
+    let upTo = this.#sent?.get(conversationId)
+    // It may begin while a session catches up, and be told after messages of it have been sent already.
+    if (begins) upTo = Math.max(upTo ?? 0, seqBefore) as Seq
+    if (upTo === undefined) {
+      if (previousPosition > this.#position) return 'early'
+      upTo = seqBefore
+    }
+    if (seqBefore > upTo) return 'early'
+    if (seq !== undefined && seq <= upTo) return 'known'
+    this.#remember(conversationId, seq ?? upTo)
+    return 'send'
+  }
+
+  #remember(conversationId: ConversationId, seq: Seq): void {
+    this.#sent ??= new Map()
+    this.#sent.set(conversationId, seq)
+  }
+
+  #deliverNow(delivery: Delivery): void {
+    if (this.backlog > MAX_BACKLOG_BYTES) return this.fallBehind()
+    const { place } = delivery
+    if (!place) return this.#pushDelivery(delivery)
+    const judged = this.#judge(place)
+    if (judged === 'early') return this.#hold(delivery, place.conversationId)
+    if (judged === 'send') this.#pushDelivery(delivery)
+    if (this.#early?.has(place.conversationId)) this.#releaseEarly(place.conversationId)
+  }
+
+  #pushDelivery({ json, exceptDevice, reading }: Delivery): void {
+    if (reading && this.attendance?.privacy.readReceipts === 'hidden') return
+    if (exceptDevice !== this.deviceId) this.#push(json)
+  }
+
+  #push(json: string): void {
+    if (this.#outbox.push(json)) this.#events.scheduleFlush(this)
+  }
+
+  #hold(delivery: Delivery, conversationId: ConversationId): void {
+    if (this.#earlyCount >= MAX_EARLY) return this.fallBehind()
+    this.#earlyCount++
+    this.#early ??= new Map()
+    const held = this.#early.get(conversationId)
+    this.#early.set(conversationId, [...(held ?? []), delivery])
+    if (!held) this.#events.onGap(this, conversationId)
+  }
+
+  /** Sends of the held frames what follows on what has been sent. */
+  #releaseEarly(conversationId: ConversationId): void {
+    const held = this.#early?.get(conversationId) ?? []
+    const inOrder = held.toSorted((a, b) => (a.place?.seqBefore ?? 0) - (b.place?.seqBefore ?? 0))
+    const still = inOrder.filter((delivery) => {
+      const judged = this.#judge(delivery.place as Place)
+      if (judged === 'send') this.#pushDelivery(delivery)
+      return judged === 'early'
+    })
+    this.#earlyCount -= held.length - still.length
+    if (still.length > 0) this.#early?.set(conversationId, still)
+    else this.#early?.delete(conversationId)
+  }
+}

@@ -1,0 +1,5 @@
+/** The generator of `grow`. */
+import { generate } from '../crowd/process.ts'
+import { generateGrow } from './generator.ts'
+
+generate(generateGrow)

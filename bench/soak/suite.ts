@@ -1,0 +1,116 @@
+/**
+ * `soak`: pairs at half of what the system can do, for a long time. Whatever a process keeps of each message shows as a line
+ * that rises; the reference is the same process when it is warm.
+ */
+import { type LivesPlan, measureSystem } from '../lives/measure.ts'
+import { whatPairsBroke } from '../lives/verdict.ts'
+import { type Memory, memoryUnder } from '../machine/processes.ts'
+import { measureCapacity } from '../overload/measure.ts'
+import type { SuiteReport } from '../report/suite-report.ts'
+import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
+import { bytesPerHour, type Sample } from './slope.ts'
+
+export interface SoakPlan extends Pick<LivesPlan, 'textBytes' | 'acks'> {
+  readonly pairs: number
+  readonly seconds: number
+  /** Messages a second that the system can do; measured if absent. */
+  readonly capacity?: number
+}
+
+/** What is measured. The supervisor does nothing but wait. */
+const KINDS = ['api', 'background', 'postgres'] as const
+/** Caches fill and the heap finds its size: a quarter of the run, ten minutes at most. */
+const WARM_UP_PART = 0.25
+const MAX_WARM_UP_SECONDS = 600
+/**
+ * At 1,000 messages a second 50 MB an hour are 14 bytes a message: less than anything that could be kept of one. The
+ * collector moves the line by as much in a few minutes, so that shorter runs say nothing.
+ */
+const LIMIT_BYTES_PER_HOUR = 50e6
+const JUDGED_SECONDS = 20 * 60
+
+export async function soakSuite(
+  { seconds, ...plan }: SoakPlan,
+  system: SystemUnderTest,
+  context: BenchContext,
+): Promise<SuiteReport> {
+  context.progress('soak: what the system can do')
+  const capacity = plan.capacity ?? (await measureCapacity(plan, system, context))
+  const rate = Math.max(1, Math.round(capacity / 2))
+  context.progress(`soak: ${rate} messages/s for ${(seconds / 60).toFixed(1)} minutes`)
+
+  const began = performance.now()
+  const taken: { readonly hours: number; readonly memory: Memory }[] = []
+  const look = () => {
+    const memory = memoryUnder(system.pid)
+    if (memory) taken.push({ hours: (performance.now() - began) / 3_600_000, memory })
+  }
+  const looking = setInterval(look, Math.min(2_000, seconds * 50))
+  const telling = setInterval(() => {
+    const [last] = taken.slice(-1)
+    const memory = KINDS.map((kind) => `${kind} ${megabytes(last?.memory[kind] ?? 0)} MB`).join(', ')
+    context.progress(`soak: ${((performance.now() - began) / 60_000).toFixed(0)} min, ${memory}`)
+  }, 60_000)
+  const lives = { ...plan, load: { rate }, warmUpSeconds: 0, runs: 1, secondsPerRun: seconds }
+  const [run] = await measureSystem(lives, system, 'soak', context).finally(() => {
+    clearInterval(looking)
+    clearInterval(telling)
+  })
+  if (!run) throw new Error('the soak was not measured')
+
+  const warmHours = Math.min(seconds * WARM_UP_PART, MAX_WARM_UP_SECONDS) / 3600
+  const warm = taken.filter(({ hours }) => hours >= warmHours && hours <= seconds / 3600)
+  const lines = KINDS.map((kind) =>
+    lineOf(
+      kind,
+      warm.map(({ hours, memory }) => ({ hours, bytes: memory[kind] })),
+    ),
+  )
+  const { sent, delivered, read } = run.latencyMs
+  return {
+    title: `soak · ${rate} messages/s (half of ${capacity}) over ${plan.pairs} pairs for ${(seconds / 60).toFixed(1)} minutes`,
+    rows: [
+      ['memory of its own, MB', 'warm', 'end', 'MB an hour', 'bytes a message'],
+      ...lines.map(({ kind, first, last, perHour }) => [
+        kind,
+        megabytes(first),
+        megabytes(last),
+        megabytes(perHour),
+        (perHour / 3600 / rate).toFixed(1),
+      ]),
+    ],
+    notes: [
+      `${run.verdict.read} messages read; sent p99 ${sent.p99.toFixed(1)} ms, delivered ${delivered.p99.toFixed(1)} ms, read ${read.p99.toFixed(1)} ms`,
+      `least squares over ${warm.length} looks after ${(warmHours * 60).toFixed(1)} minutes; without what processes share (Postgres: 256 MB of buffers)`,
+      ...(seconds < JUDGED_SECONDS ? ['too short to say whether memory stays flat: no verdict on it'] : []),
+    ],
+    figures: Object.assign(
+      { seconds, rate, messages: run.verdict.read, sentP99Ms: sent.p99, readP99Ms: read.p99 },
+      ...lines.map(({ kind, last, perHour }) => ({
+        [`${kind}BytesPerHour`]: perHour,
+        [`${kind}Bytes`]: last,
+      })),
+    ),
+    broken: [
+      ...whatPairsBroke('soak', run.verdict),
+      ...(taken.length > 0 ? [] : ['soak: memory of other processes is read from /proc: Linux only']),
+      ...lines
+        .filter(({ perHour }) => seconds >= JUDGED_SECONDS && perHour > LIMIT_BYTES_PER_HOUR)
+        .map(
+          ({ kind, perHour }) =>
+            `soak: ${kind} grows by ${megabytes(perHour)} MB an hour, ${megabytes(LIMIT_BYTES_PER_HOUR)} are allowed`,
+        ),
+    ],
+  }
+}
+
+function lineOf(kind: (typeof KINDS)[number], samples: readonly Sample[]) {
+  return {
+    kind,
+    first: samples[0]?.bytes ?? 0,
+    last: samples.at(-1)?.bytes ?? 0,
+    perHour: bytesPerHour(samples),
+  }
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)

@@ -1,0 +1,62 @@
+/** What an idle socket keeps alive: itself and its session, and nothing of the request that it came by. */
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import websocket from '@fastify/websocket'
+import fastify, { type FastifyRequest } from 'fastify'
+import { expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { createHub } from '../../../api/gateway/hub.ts'
+import type { Session } from '../../../api/gateway/session.ts'
+import { type SocketDeps, socketRoute } from '../../../api/gateway/socket-route.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+test('an open socket holds on to nothing that Fastify made of its request', async () => {
+  const hub = createHub()
+  const requests: WeakRef<FastifyRequest>[] = []
+  const app = fastify()
+  app.decorateRequest('identity')
+  app.addHook('onRequest', async (request) => void requests.push(new WeakRef(request)))
+  await app.register(websocket, { options: { handleProtocols: () => 'triptick.v1' } })
+  const deps = {
+    hub,
+    verifyToken: async () => ({ sub: 'ada', exp: 9e9, roles: [] }),
+    load: { allows: () => true },
+    rateLimits: { connection: () => 0 },
+    admission: {
+      admit: async (session: Session) => {
+        hub.add(session)
+        return { kept: 0n, knownFrom: 0n, claim: 1n }
+      },
+      dismiss: hub.remove,
+    },
+    catchUp: { run: async (session: Session) => session.settle(1n as Position, '{"t":"live"}') },
+    gaps: {},
+  }
+  await app.register(socketRoute(deps as unknown as SocketDeps))
+  await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = app.server.address() as AddressInfo
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/ws`, 'triptick.v1', {
+    headers: { authorization: 'Bearer x' },
+  })
+  await once(socket, 'message')
+
+  expect(hub.size).toBe(1)
+  expect(requests).toHaveLength(1)
+  await expect
+    .poll(async () => {
+      await sleep(10)
+      collectGarbage()
+      return requests[0]?.deref()
+    })
+    .toBeUndefined()
+
+  socket.close()
+  await expect.poll(() => hub.size).toBe(0)
+  await app.close()
+})

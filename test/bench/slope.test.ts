@@ -1,0 +1,23 @@
+/** The line of `soak`: it must rise where memory does, and not where it only goes up and down. */
+import { expect, test } from 'vitest'
+import { bytesPerHour } from '../../bench/soak/slope.ts'
+
+const look = (count: number, bytes: (minute: number) => number) =>
+  Array.from({ length: count }, (_, minute) => ({ hours: minute / 60, bytes: bytes(minute) }))
+
+test('what is kept of every message shows as so much an hour, whatever the collector does meanwhile', () => {
+  const collected = (minute: number) => (minute % 3) * 20e6
+  const slope = bytesPerHour(look(60, (minute) => 100e6 + minute * 1e6 + collected(minute)))
+  expect(slope).toBeGreaterThan(55e6)
+  expect(slope).toBeLessThan(65e6)
+})
+
+test('going up and down is no slope', () => {
+  const slope = bytesPerHour(look(60, (minute) => 100e6 + (minute % 2) * 20e6))
+  expect(Math.abs(slope)).toBeLessThan(2e6)
+})
+
+test('of nothing, or of one look, there is no slope', () => {
+  expect(bytesPerHour([])).toBe(0)
+  expect(bytesPerHour(look(1, () => 5))).toBe(0)
+})
