@@ -6,7 +6,7 @@
  * Postgres's. In columns, with all metadata, it is 8.5 and 6; without those that nobody reads here 4.7 and 6. `->>` for the
  * two that are read would take Postgres 6 µs more: it parses the JSON each time.
  */
-import type { Position, RecordedEvent, Revision, StreamName } from '../ledger.ts'
+import type { Metadata, Position, RecordedEvent, Revision, StreamName } from '../ledger.ts'
 
 /** Stands in no name, and in JSON only escaped. */
 const SEPARATOR = '\x1e'
@@ -35,10 +35,14 @@ export type FollowPage = Readonly<Record<Column, string | null>>
 export function eventsOf(page: FollowPage | undefined): RecordedEvent[] {
   if (page?.positions == null) return []
   const of = (name: Column): string[] => page[name]?.split(SEPARATOR) ?? []
-  const [streams, revisions, ids, types] = [of('streams'), of('revisions'), of('ids'), of('types')]
+  const [positions, streams, revisions] = [of('positions'), of('streams'), of('revisions')]
+  const [ids, types] = [of('ids'), of('types')]
   const [times, versions] = [of('times'), of('versions')]
   const data: readonly unknown[] = JSON.parse(`[${page.data}]`)
-  return of('positions').map((position, index) => ({
+  const columns = [streams, revisions, ids, types, times, versions, data]
+  if (columns.some(({ length }) => length !== positions.length))
+    throw new Error('a page of the ledger is torn')
+  return positions.map((position, index) => ({
     stream: streams[index] as StreamName,
     revision: Number(revisions[index]) as Revision,
     position: BigInt(position) as Position,
@@ -49,6 +53,7 @@ export function eventsOf(page: FollowPage | undefined): RecordedEvent[] {
   }))
 }
 
-function metadataOf(recordedAt: string | undefined, schemaVersion: string | undefined) {
+function metadataOf(recordedAt: string | undefined, schemaVersion: string | undefined): Metadata {
+  if (recordedAt && schemaVersion) return { recordedAt, schemaVersion }
   return { ...(recordedAt ? { recordedAt } : {}), ...(schemaVersion ? { schemaVersion } : {}) }
 }
