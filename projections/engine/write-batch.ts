@@ -55,7 +55,9 @@ export async function applyFolded(
   if (freed.length > 0) return freed
   // All at once: the answers come together, in this order, and the first failure makes the later ones fail too.
   await Promise.all(
-    writesOf(schema, batch).map(async ({ statement, values, rows }) => {
+    writesOf(schema, batch).map(async (write) => {
+      if ('copy' in write) return await session.copy(write.copy, write.lines)
+      const { statement, values, rows } = write
       const { rowCount } = await session.query(statement, values)
       if (rows !== undefined && rowCount !== rows) {
         throw new UnapplicableEvent(
