@@ -53,8 +53,9 @@ export async function applyFolded(
 ): Promise<readonly string[]> {
   const freed = await park(session, schema, parking)
   if (freed.length > 0) return freed
-  // All at once: the answers come together, in this order, and the first failure makes the later ones fail too.
-  await Promise.all(
+  // All at once: the answers come together, in this order, and the first failure makes the later ones fail too, so only the
+  // first in order says why.
+  const written = await Promise.allSettled(
     writesOf(schema, batch).map(async (write) => {
       if ('copy' in write) return await session.copy(write.copy, write.lines)
       const { statement, values, rows } = write
@@ -66,5 +67,6 @@ export async function applyFolded(
       }
     }),
   )
+  for (const one of written) if (one.status === 'rejected') throw one.reason
   return []
 }
