@@ -1,17 +1,11 @@
-/** Starts the simulator as a child process. Compiles it first: Node 20 does not run TypeScript. */
-
-import { execFile, fork } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+/** Starts the EventStoreDB simulator as a child process, of the compiled program: Node 20 does not run TypeScript. */
+import { fork } from 'node:child_process'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import type { Faults } from './faults.ts'
+import { packageRoot } from '../../runtime/package-root.ts'
+import { buildProgram } from './built-program.ts'
+import type { Faults } from './eventstoredb/faults.ts'
 
-const SOURCE = fileURLToPath(new URL('.', import.meta.url))
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
-const CACHE = join(ROOT, 'node_modules', '.cache', 'triptick')
+const MAIN = join(packageRoot, 'dist', 'test', 'support', 'eventstoredb', 'main.js')
 
 export interface SimulatorProcess {
   readonly url: string
@@ -24,30 +18,9 @@ export interface SimulatorProcess {
   stop(): Promise<void>
 }
 
-/** Path of the compiled `main.js`. Compiled once for each state of the sources. */
-async function compileSimulator(): Promise<string> {
-  const hash = createHash('sha256')
-  for (const file of (await readdir(SOURCE)).sort())
-    hash.update(file).update(await readFile(join(SOURCE, file)))
-  const target = join(CACHE, `simulator-${hash.digest('hex').slice(0, 16)}`)
-  const main = join(target, 'main.js')
-  if (existsSync(main)) return main
-  // Others may be compiling too: each into a folder of its own, and the first to rename wins.
-  const own = `${target}-${process.pid}-${Date.now()}`
-  await mkdir(own, { recursive: true })
-  const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')
-  await promisify(execFile)(process.execPath, [tsc, '-p', join(SOURCE, 'tsconfig.json'), '--outDir', own])
-  // Node looks for the kind of a module no further up than `node_modules`.
-  await writeFile(join(own, 'package.json'), '{"type":"module"}')
-  await rename(own, target).catch(async (error: unknown) => {
-    await rm(own, { recursive: true, force: true })
-    if (!existsSync(main)) throw error
-  })
-  return main
-}
-
 export async function startSimulatorProcess({ port = 0 } = {}): Promise<SimulatorProcess> {
-  const child = fork(await compileSimulator(), [String(port)], {
+  await buildProgram()
+  const child = fork(MAIN, [String(port)], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     execArgv: [],
   })
