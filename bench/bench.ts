@@ -2,6 +2,7 @@
 import { appendSuite } from './append/suite.ts'
 import { type CatchUpPlan, catchUpSuite } from './catch-up/suite.ts'
 import { startDatabase } from './database.ts'
+import { type EventStorePlan, eventStoreSuite } from './eventstoredb/suite.ts'
 import { type GroupPlan, groupSuite } from './group/suite.ts'
 import type { IdleResult } from './idle/measure.ts'
 import { measureIdle } from './idle/measure.ts'
@@ -26,6 +27,7 @@ export interface BenchPlan {
   readonly group: GroupPlan
   readonly catchUp: CatchUpPlan
   readonly projectEvents: number
+  readonly eventStore: EventStorePlan
 }
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
@@ -80,6 +82,11 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     const databaseUrl = await startDatabase(context)
     await meetMachine(databaseUrl)
     tables.push(await projectSuite(plan.projectEvents, databaseUrl, context))
+  }
+  if (plan.suites.includes('eventstoredb')) {
+    const databaseUrl = await startDatabase(context)
+    await meetMachine(databaseUrl)
+    tables.push(await eventStoreSuite(plan.eventStore, databaseUrl, context))
   }
   if (!machine) throw new Error('no suite was run')
   return {

@@ -8,5 +8,6 @@ export const SUITES = [
   'group',
   'catch-up',
   'project',
+  'eventstoredb',
 ] as const
 export type Suite = (typeof SUITES)[number]

@@ -11,8 +11,8 @@ export interface SystemUnderTest {
 }
 
 export interface BenchContext {
-  /** A fresh one, with nobody else on it. */
-  startSystem(): Promise<SystemUnderTest>
+  /** A fresh one, with nobody else on it. @param environment of its processes, beside what the bench gives them. */
+  startSystem(environment?: NodeJS.ProcessEnv): Promise<SystemUnderTest>
   /** Something for the person who waits. */
   progress(text: string): void
   /** Called at the end, also after a failure or Ctrl-C; last come, first served. */

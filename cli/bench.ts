@@ -78,6 +78,7 @@ Suites:
   group   one message to a large group until all have read it; the reference is a bare ws relay
   catch-up  many people with 500 missed messages come back at once; the reference is what others wait before
   project   the read models of a long past, live and rebuilt; the reference is reading it
+  eventstoredb  three lives on the EventStoreDB adapter against a simulator; the reference is its client package alone
 
 Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
 Exit code 1 if anything was lost, doubled or out of order, or answered too late under overload.
@@ -101,11 +102,12 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
   const signals = listenForStop()
   const endings: (() => Promise<void>)[] = []
   const context: BenchContext = {
-    startSystem: async () => {
+    startSystem: async (environment = {}) => {
       const masterKey = randomBytes(32)
       const system = await startOwnSystem(config, {
         ...(options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)),
         TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
+        ...environment,
       })
       endings.push(system.stop)
       const databaseUrl = readRunning(system.config.dataFolder)?.databaseUrl ?? ''
@@ -174,6 +176,10 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     group: { members, sends: quick ? 5 : 50 },
     catchUp: { people, missed: quick ? 50 : 500 },
     projectEvents: events,
+    eventStore: {
+      lives: { ...common, load: { inFlight } },
+      commands: { messagesPerPair: quick ? 20 : 100, rounds: quick ? 1 : 5 },
+    },
   }
 }
 
