@@ -178,7 +178,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     projectEvents: events,
     eventStore: {
       lives: { ...common, load: { inFlight } },
-      commands: { messagesPerPair: quick ? 20 : 100, rounds: quick ? 1 : 5 },
+      commands: { messagesPerPair: quick ? 20 : 50, rounds: common.runs },
     },
   }
 }

@@ -34,17 +34,16 @@ export async function measureEventStore(settings: EventStoreSettings): Promise<E
   try {
     // Uncounted: its appends are what the reference repeats.
     const { made } = await talk(settings, ledger, pool, talks, true)
-    const singly = oneByOne(made)
     await repeatAlone(simulatorUrl, made, 'warm-up')
+    const singly = await repeatAlone(simulatorUrl, oneByOne(made), 'one-by-one')
     const rounds: EventStoreRound[] = []
     for (let round = 0; round < count; round++) {
       rounds.push({
-        oneByOne: await repeatAlone(simulatorUrl, singly, `one-by-one-${round}`),
         alone: await repeatAlone(simulatorUrl, made, `alone-${round}`),
         commands: (await talk(settings, ledger, pool, talks, false)).rate,
       })
     }
-    return { rounds, broken: await whatIsWrong(opened, talks) }
+    return { oneByOne: singly, rounds, broken: await whatIsWrong(opened, talks) }
   } finally {
     await ledger.close()
     await pool.end()

@@ -22,8 +22,6 @@ export interface AppendRate {
 
 /** One after another on the same simulator. */
 export interface EventStoreRound {
-  /** The client package alone, each fact an append of its own. */
-  readonly oneByOne: AppendRate
   /** The client package alone, given exactly the appends that the command path makes. */
   readonly alone: AppendRate
   /** The command path. */
@@ -31,6 +29,8 @@ export interface EventStoreRound {
 }
 
 export interface EventStoreRun {
+  /** Once: the client package alone, each fact an append of its own. */
+  readonly oneByOne: AppendRate
   readonly rounds: readonly EventStoreRound[]
   /** What is not in the ledger as it was acknowledged; empty if all is well. */
   readonly broken: readonly string[]
