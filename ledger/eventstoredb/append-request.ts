@@ -2,7 +2,8 @@
  * An append as the bytes of one BatchAppendReq: the only message that is made thousands of times a second, and therefore
  * written straight into one buffer of the right size. Sends nothing. A test reads it with the classes of the client package.
  *
- * Those classes take 150 µs for an append of two events (they encode data as base64 and back, and every event twice); this 15.
+ * Those classes, as the package uses them, take 225 µs of CPU for an append of two messages: they encode data as base64 and
+ * back, and every event twice to learn its size. This takes 23, JSON included (AMD EPYC).
  */
 import { NO_STREAM, type Revision, type StreamName } from '../ledger.ts'
 import type { SerialisedEvent } from '../serialise.ts'

@@ -67,7 +67,7 @@ export function connectForReads(url: string): ReadConnection {
 
 /** A client for appends and nothing else, so that neither the flow control nor the errors of reads touch them. */
 export interface AppendConnection {
-  /** The call to append with, begun if there is none that is open; rejects with what keeps it from that. Nothing has been sent then. */
+  /** A call to append with, begun if it is not open; rejects with what keeps it from that. Nothing has been sent then. */
   call(): AppendCall | Promise<AppendCall>
   close(): Promise<void>
 }
@@ -77,9 +77,9 @@ export function connectForAppends(url: string): AppendConnection {
   let client = create()
   let connected = false
   let current: AppendCall | undefined
-  let opening: Promise<AppendCall> | undefined
+  let beginning: Promise<AppendCall> | undefined
 
-  async function open(): Promise<AppendCall> {
+  async function begin(): Promise<AppendCall> {
     const asked = client
     try {
       await internals(asked).capabilities
@@ -91,15 +91,15 @@ export function connectForAppends(url: string): AppendConnection {
       if (client === asked) client = create()
       throw error
     } finally {
-      opening = undefined
+      beginning = undefined
     }
   }
 
   return {
     call() {
       if (current?.open) return current
-      opening ??= open()
-      return opening
+      beginning ??= begin()
+      return beginning
     },
     async close() {
       if (connected) await disconnect(client)
