@@ -31,8 +31,10 @@ export interface EventToAppend {
   /** UUID; UUIDv5 of stream, command id and index, so that repeating an append repeats its ids. */
   readonly id: string
   readonly type: string
-  readonly data: object
-  readonly metadata: Metadata
+  /** JSON of an object. */
+  readonly data: string
+  /** JSON of a flat map of strings. */
+  readonly metadata: string
 }
 
 export interface RecordedEvent {

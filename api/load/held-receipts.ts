@@ -15,14 +15,18 @@ export interface HeldReceipts {
 
 type Waiting = Map<ConversationId, (() => void)[]>
 
-/** How long they wait: an age for a person who looks at a tick, and dozens of receipts in one event of a busy conversation. */
-export const HELD_MS = 1_000
+/**
+ * How long they wait. At first so long that those of a busy conversation come together, and nobody who looks at a tick minds;
+ * where sends are refused an age, and dozens of receipts in one event.
+ */
+const HELD_MS = 250
+const HELD_IN_FLOOD_MS = 1_000
 /** So many are let go in one turn of the event loop, so that they are no wave. */
 const RELEASED_AT_ONCE = 200
 /** For memory, some 20 MB; beyond it they go sooner. */
 const MAX_HELD = 50_000
 
-export function createHeldReceipts(load: Pick<Load, 'allows'>): HeldReceipts {
+export function createHeldReceipts(load: Pick<Load, 'allows' | 'state'>): HeldReceipts {
   let held: Waiting = new Map()
   let count = 0
   let releasing: Waiting = new Map()
@@ -61,7 +65,8 @@ export function createHeldReceipts(load: Pick<Load, 'allows'>): HeldReceipts {
 
   function arm(): void {
     if (held.size === 0 || timer !== undefined || releasing.size > 0) return
-    timer = setTimeout(startReleasing, count > MAX_HELD || closed ? 0 : HELD_MS)
+    const heldMs = load.state === 'send' ? HELD_IN_FLOOD_MS : HELD_MS
+    timer = setTimeout(startReleasing, count > MAX_HELD || closed ? 0 : heldMs)
   }
 
   return {

@@ -7,7 +7,9 @@
  *   turn of the loop takes.
  * - how long the sends under way have to wait, from frame to answer: their number divided by how many are answered a second
  *   (Little's law). The queue of their mailbox, the append queue and the disk are all in it, and it is known before anybody
- *   has waited so long; the durations of those that were answered would tell it too late.
+ *   has waited so long; the durations of those that were answered would tell it too late. How many are answered is taken
+ *   over some samples in which there was something to answer: answers come in the batches of the ledger, and the few of one
+ *   short sample made a busy node look like a drowning one.
  */
 import type { Metrics } from '../../runtime/metrics.ts'
 import { createShedding, type LoadState, type Sheddable, STATES } from './shedding.ts'
@@ -36,6 +38,8 @@ const WAIT_MS = 650
 /** Weight of the newest sample when it tells of more, and of less; and the most it may tell: one pause refuses no send. */
 const RISING = 0.5
 const FALLING = 0.25
+/** Of the newest sample of how many are answered. */
+const RATE_WEIGHT = 0.2
 const MAX_SAMPLE = 1.9
 /** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
 const LONG_TURN_MS = 250
@@ -74,10 +78,12 @@ export function createLoad(
     const now = clock()
     const passed = Math.max(1, now - sampledAt)
     sampledAt = now
-    const rate = (answered * 1000) / passed
-    perSecond += FALLING * (rate - perSecond)
+    if (answered > 0 || underWay > 0) {
+      const rate = (answered * 1000) / passed
+      perSecond = perSecond === 0 ? rate : perSecond + RATE_WEIGHT * (rate - perSecond)
+    }
     late = smoothed(late, Math.max(0, passed - SAMPLE_MS) / LATE_MS)
-    wait = smoothed(wait, waitMs(now, rate) / WAIT_MS)
+    wait = smoothed(wait, waitMs(now) / WAIT_MS)
     answered = 0
     sockets = (SOCKETS_PER_SECOND * SAMPLE_MS) / 1000
     pressure = Math.max(late, wait)
@@ -86,10 +92,10 @@ export function createLoad(
     stateGauge.set(STATES.indexOf(shedding.state))
   }
 
-  function waitMs(now: number, rate: number): number {
+  function waitMs(now: number): number {
     if (underWay < MIN_UNDER_WAY) return 0
     // Where nothing is answered, it is the time since something was.
-    return rate > 0 ? (underWay * 1000) / rate : now - lastAnswerAt
+    return answered > 0 ? (underWay * 1000) / perSecond : now - lastAnswerAt
   }
 
   function takesSend(): boolean {

@@ -93,7 +93,7 @@ export async function measureInserts(databaseUrl: string, seconds: number): Prom
       await client.query({
         name: 'plain-insert',
         text: 'INSERT INTO bench.plain (stream, revision, id, type, data, metadata) VALUES ($1, $2, $3, $4, $5, $6)',
-        values: [stream, count, id, type, JSON.stringify(data), JSON.stringify(metadata)],
+        values: [stream, count, id, type, data, metadata],
       })
     }
     return count / ((performance.now() - began) / 1000)
@@ -115,7 +115,7 @@ function realEvent(stream: StreamName, revision: number): EventToAppend {
   return {
     id,
     type: 'MessageSent',
-    data: {
+    data: JSON.stringify({
       conversationId: conversationOf(stream),
       seq: revision + 1,
       messageId: HASH,
@@ -125,8 +125,8 @@ function realEvent(stream: StreamName, revision: number): EventToAppend {
       clientAt: 1_767_225_600_000,
       bodyHash: HASH,
       body: SEALED,
-    },
-    metadata: {
+    }),
+    metadata: JSON.stringify({
       schemaVersion: '1',
       $correlationId: HASH,
       $causationId: HASH,
@@ -139,6 +139,6 @@ function realEvent(stream: StreamName, revision: number): EventToAppend {
       recordedAt: '1767225600001',
       prevHash: HASH,
       hash: HASH,
-    },
+    }),
   }
 }

@@ -2,7 +2,12 @@
  * The reference: `@eventstore/db-client` and nothing else. It is given appends that were made before, and repeats them on
  * streams of other names: the same events and revisions, each stream's appends one after another, all streams at once.
  */
-import { EventStoreDBClient, jsonEvent, NO_STREAM as NO_STREAM_YET } from '@eventstore/db-client'
+import {
+  type EventData,
+  EventStoreDBClient,
+  jsonEvent,
+  NO_STREAM as NO_STREAM_YET,
+} from '@eventstore/db-client'
 import { type EventToAppend, NO_STREAM, type Revision, type StreamName } from '../../ledger/ledger.ts'
 import { measured } from './measured.ts'
 import type { AppendRate } from './settings.ts'
@@ -18,11 +23,15 @@ export type MadeAppends = ReadonlyMap<StreamName, readonly MadeAppend[]>
 /** @param round makes names of its own. */
 export async function repeatAlone(url: string, made: MadeAppends, round: string): Promise<AppendRate> {
   const client = EventStoreDBClient.connectionString(url)
+  // Everything that can be is made ready before the clock runs.
+  const ready = [...made].map(([stream, appends]) => ({
+    stream: `${round}-${stream}`,
+    appends: appends.map(({ events, expected }) => ({ events: events.map(toClient), expected })),
+  }))
   try {
-    // Connect before the clock runs.
     await client.appendToStream(`${round}-first`, jsonEvent({ type: 'Connected', data: {} }))
     return await measured(async () => {
-      await Promise.all([...made].map(([stream, appends]) => repeat(client, `${round}-${stream}`, appends)))
+      await Promise.all(ready.map(({ stream, appends }) => repeat(client, stream, appends)))
       const all = [...made.values()].flat()
       return { appends: all.length, events: all.reduce((sum, { events }) => sum + events.length, 0) }
     })
@@ -34,10 +43,10 @@ export async function repeatAlone(url: string, made: MadeAppends, round: string)
 async function repeat(
   client: EventStoreDBClient,
   stream: string,
-  appends: readonly MadeAppend[],
+  appends: readonly { readonly events: EventData[]; readonly expected: Revision }[],
 ): Promise<void> {
   for (const { events, expected } of appends) {
-    const { nextExpectedRevision } = await client.appendToStream(stream, events.map(toClient), {
+    const { nextExpectedRevision } = await client.appendToStream(stream, events, {
       expectedRevision: expected === NO_STREAM ? NO_STREAM_YET : BigInt(expected),
     })
     if (Number(nextExpectedRevision) !== expected + events.length)
@@ -45,9 +54,8 @@ async function repeat(
   }
 }
 
-const toClient = ({ id, type, data, metadata }: EventToAppend) =>
-  // Without an index signature in our type: the cast widens, it hides nothing.
-  jsonEvent({ id, type, data: data as Record<string, unknown>, metadata: metadata as Record<string, string> })
+const toClient = ({ id, type, data, metadata }: EventToAppend): EventData =>
+  jsonEvent({ id, type, data: JSON.parse(data), metadata: JSON.parse(metadata) })
 
 /** Every event as an append of its own: what a program does that knows no better. */
 export const oneByOne = (made: MadeAppends): MadeAppends =>

@@ -1,8 +1,13 @@
-/** From a domain event to what is appended: the flat data of its newest schema version, and the envelope. */
+/**
+ * From a domain event to JSON: the flat data of its newest schema version, and the envelope. Everything is written once, in
+ * canonical order, so that the hash chain and the storage share the same text.
+ */
+
 import type { SealedBody } from '../../domain/body.ts'
-import type { LedgerEvent } from '../../domain/events.ts'
+import { canonicalJson } from '../../domain/canonical-json.ts'
+import type { LedgerEvent, MessageSent } from '../../domain/events.ts'
 import type { DeviceId, Millis, UserId } from '../../domain/ids.ts'
-import type { EventToAppend, StreamName } from '../ledger.ts'
+import type { StreamName } from '../ledger.ts'
 import { eventId } from './event-id.ts'
 import { EVENT_SCHEMAS } from './schemas.ts'
 
@@ -19,6 +24,18 @@ export interface Envelope {
   readonly correlationId?: string
 }
 
+/** An event that has no place in its stream yet: all of its JSON but the hashes, which `hash-chain.ts` puts in. */
+export interface EncodedEvent {
+  readonly id: string
+  readonly type: LedgerEvent['type']
+  /** Canonical JSON of the data, without the body of a message. */
+  readonly data: string
+  /** The sealed body of a message, base64. It is stored with the data, and covered by its hash in there. */
+  readonly body?: string
+  /** Canonical JSON of the metadata, cut at the place of `hash` and at the value of `prevHash`. */
+  readonly metadata: readonly [beforeHash: string, beforePrevHash: string, rest: string]
+}
+
 /**
  * `index` is the event's place among those of its command. The id differs between streams (design, section 4, trap 2), and
  * between decisions: two nodes that decide the same command do not write the same event (time, sealing), and with the same
@@ -30,33 +47,43 @@ export function encode(
   envelope: Envelope,
   index: number,
   node: string,
-): EventToAppend {
-  const { commandId, actorId, actorKind, deviceId, occurredAt, correlationId } = envelope
-  const sealing = event.type === 'MessageSent' ? event.body.hash : ''
-  return {
-    id: eventId(stream, `${commandId}\n${node}\n${event.at}\n${sealing}`, index),
-    type: event.type,
-    data: dataOf(event),
-    // In canonical order, as the deciders make the data of the frequent events: the hash chain is quicker then.
-    metadata: {
-      $causationId: commandId,
-      $correlationId: correlationId ?? commandId,
-      actorId,
-      actorKind,
-      commandId,
-      ...(deviceId === undefined ? {} : { deviceId }),
-      node,
-      ...(occurredAt === undefined ? {} : { occurredAt: String(occurredAt) }),
-      prevHash: '',
-      recordedAt: String(event.at),
-      schemaVersion: String(EVENT_SCHEMAS[event.type].version),
-    },
+): EncodedEvent {
+  const { type, at } = event
+  const sealed = type === 'MessageSent' ? event.body : undefined
+  const encoded = {
+    id: eventId(stream, `${envelope.commandId}\n${node}\n${at}\n${sealed?.hash ?? ''}`, index),
+    type,
+    data: canonicalJson(type === 'MessageSent' ? dataOfMessage(event) : dataOf(event)),
+    metadata: metadataOf(envelope, node, at, EVENT_SCHEMAS[type].version),
   }
+  return sealed?.bytes === undefined ? encoded : { ...encoded, body: sealed.bytes }
 }
 
-function dataOf(event: LedgerEvent<SealedBody>): object {
-  const { type, at, ...data } = event
-  if (type !== 'MessageSent') return data
-  const { body, ...rest } = data as typeof data & { readonly body: SealedBody }
-  return { ...(body.bytes === undefined ? {} : { body: body.bytes }), bodyHash: body.hash, ...rest }
+/** The most frequent event: written in order, so that it need not be sorted. */
+function dataOfMessage(event: MessageSent<SealedBody>): object {
+  const { body, clientAt, conversationId, deviceId, messageId, nonce, senderId, seq, temporary } = event
+  const data = { bodyHash: body.hash, clientAt, conversationId, deviceId, messageId, nonce, senderId, seq }
+  return temporary === undefined ? data : { ...data, temporary }
+}
+
+function dataOf(event: Exclude<LedgerEvent<SealedBody>, MessageSent>): object {
+  const { type: _type, at: _at, ...data } = event
+  return data
+}
+
+function metadataOf(
+  { commandId, actorId, actorKind, deviceId, occurredAt, correlationId }: Envelope,
+  node: string,
+  at: Millis,
+  version: number,
+): EncodedEvent['metadata'] {
+  const command = JSON.stringify(commandId)
+  const correlation = correlationId === undefined ? command : JSON.stringify(correlationId)
+  const device = deviceId === undefined ? '' : `,"deviceId":${JSON.stringify(deviceId)}`
+  const occurred = occurredAt === undefined ? '' : `,"occurredAt":"${occurredAt}"`
+  return [
+    `{"$causationId":${command},"$correlationId":${correlation},"actorId":${JSON.stringify(actorId)},"actorKind":"${actorKind}","commandId":${command}${device}`,
+    `,"node":${JSON.stringify(node)}${occurred},"prevHash":"`,
+    `","recordedAt":"${at}","schemaVersion":"${version}"}`,
+  ]
 }

@@ -19,8 +19,7 @@
  */
 
 import type { BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js'
-import type { AppendOutcome, Revision, StreamName } from '../ledger.ts'
-import type { SerialisedEvent } from '../serialise.ts'
+import type { AppendOutcome, EventToAppend, Revision, StreamName } from '../ledger.ts'
 import { outcomeOfEnd, type Reply, replyOf } from './append-outcome.ts'
 import { encodeRequest } from './append-request.ts'
 
@@ -38,7 +37,7 @@ export interface AppendCall {
   /** `ambiguous` after so many milliseconds, and when the call ends before the reply. */
   append(
     stream: StreamName,
-    events: readonly SerialisedEvent[],
+    events: readonly EventToAppend[],
     expected: Revision,
     timeoutMs: number,
   ): Promise<Reply>

@@ -7,6 +7,7 @@
  * a correct newer revision are written twice. While the original is not replicated yet, a repeat is dropped without an answer.
  */
 
+import { checkLimits } from '../append-limits.ts'
 import {
   type AppendOutcome,
   type EventToAppend,
@@ -15,7 +16,6 @@ import {
   type Revision,
   type StreamName,
 } from '../ledger.ts'
-import { type SerialisedEvent, serialise } from '../serialise.ts'
 import type { AppendConnection } from './client.ts'
 import { isSystemStream } from './decode.ts'
 
@@ -34,7 +34,7 @@ export async function append(
   events: readonly EventToAppend[],
   expected: Revision,
 ): Promise<AppendOutcome> {
-  const serialised = checked(stream, events, expected)
+  checkUse(stream, events, expected)
   const deadline = Date.now() + timeoutMs
 
   // 1. Connect. Whatever goes wrong here, nothing has been sent.
@@ -44,7 +44,7 @@ export async function append(
 
   // 2. Send, and wait for the reply.
   const left = Math.max(0, deadline - Date.now())
-  const reply = await connected.value.append(stream, serialised, expected, left)
+  const reply = await connected.value.append(stream, events, expected, left)
   if (reply.kind !== 'unplaced') return reply
 
   // 3. Look up what the reply does not say.
@@ -59,18 +59,13 @@ export async function append(
   return { kind: 'ambiguous', cause }
 }
 
-function checked(
-  stream: StreamName,
-  events: readonly EventToAppend[],
-  expected: Revision,
-): readonly SerialisedEvent[] {
-  const serialised = serialise(events)
+function checkUse(stream: StreamName, events: readonly EventToAppend[], expected: Revision): void {
+  checkLimits(events)
   if (isSystemStream(stream)) throw new RangeError(`${stream} is the name of a system stream`)
   if (!Number.isSafeInteger(expected) || expected < NO_STREAM)
     throw new RangeError(`${expected} is no revision`)
   // The server answers "bad request" to the whole append; said here it names the event.
   for (const { id } of events) if (!UUID.test(id)) throw new RangeError(`the event id ${id} is no UUID`)
-  return serialised
 }
 
 type Settled<T> =

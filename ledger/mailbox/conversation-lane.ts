@@ -16,7 +16,7 @@ import type { ConversationEvent, MessageSent } from '../../domain/events.ts'
 import type { ConversationId, MessageId } from '../../domain/ids.ts'
 import type { Temporary } from '../../domain/retention.ts'
 import { hasSeq } from '../../domain/seq-ranges.ts'
-import { encode } from '../codec/encode.ts'
+import { type EncodedEvent, encode } from '../codec/encode.ts'
 import type { EventToAppend } from '../ledger.ts'
 import { seal } from '../sealing/seal.ts'
 import { conversationStream } from '../streams.ts'
@@ -36,9 +36,9 @@ export function createConversationLane(
     event: ConversationEvent<Body>,
     command: Addressed<ConversationCommand>,
     index: number,
-  ): EventToAppend | Promise<EventToAppend> {
+  ): EncodedEvent | Promise<EncodedEvent> {
     if (event.type !== 'MessageSent') return encode(event, stream, command.envelope, index, node)
-    const sealedWith = (key: Buffer): EventToAppend | Promise<EventToAppend> => {
+    const sealedWith = (key: Buffer): EncodedEvent | Promise<EncodedEvent> => {
       const body = seal(key, event.messageId, event.body)
       if (event.temporary) return besideLedger({ ...event, temporary: event.temporary, body })
       return encode({ ...event, body }, stream, command.envelope, index, node)
@@ -46,7 +46,7 @@ export function createConversationLane(
     /** The body is durable before its message is, so that no message is acknowledged without it. */
     const besideLedger = async (
       sent: MessageSent<Required<SealedBody>> & { readonly temporary: Temporary },
-    ): Promise<EventToAppend> => {
+    ): Promise<EncodedEvent> => {
       await temporaryBodies.keep(sent)
       return encode({ ...sent, body: { hash: sent.body.hash } }, stream, command.envelope, index, node)
     }
@@ -65,12 +65,13 @@ export function createConversationLane(
   /** Likewise. */
   function takeBack(events: readonly EventToAppend[]): void {
     const sealings = events.flatMap(({ type, data }) => {
-      if (type !== 'MessageSent' || !('temporary' in data)) return []
-      const { messageId, bodyHash } = data as unknown as {
+      if (type !== 'MessageSent') return []
+      const { messageId, bodyHash, temporary } = JSON.parse(data) as {
         readonly messageId: MessageId
         readonly bodyHash: string
+        readonly temporary?: Temporary
       }
-      return [{ messageId, hash: bodyHash }]
+      return temporary === undefined ? [] : [{ messageId, hash: bodyHash }]
     })
     if (sealings.length > 0) temporaryBodies.takeBack(conversationId, sealings).catch(deps.report)
   }

@@ -17,6 +17,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Decision, Rejected } from '../../domain/decision.ts'
 import type { Seq } from '../../domain/ids.ts'
+import type { EncodedEvent } from '../codec/encode.ts'
 import { chain } from '../hash-chain.ts'
 import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
 import { appendSurely } from './append-surely.ts'
@@ -49,7 +50,7 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   /** Estimated bytes of the events that this command may cause. */
   weigh(command: Command): number
   /** Bodies sealed, envelope made; the chain is added here. */
-  encode(event: Unsealed, command: Command, index: number): EventToAppend | Promise<EventToAppend>
+  encode(event: Unsealed, command: Command, index: number): EncodedEvent | Promise<EncodedEvent>
   /** A tail longer than this is worth a snapshot. */
   readonly snapshotEvery?: number
   /** Called once the events are durable, before the callers are answered. Must not throw. */
@@ -167,11 +168,13 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         if (decision.kind === 'accepted') for (const event of decision.events) evolve(draft, event)
         return { group, command, decision }
       }
-      const decided = groups.flatMap((group) => {
+      const decided: ReturnType<typeof decideGroup>[] = []
+      for (const group of groups) {
         const together = decideGroup(group)
         const alone = together.decision.kind === 'rejected' && group.length > 1
-        return alone ? group.map((index) => decideGroup([index])) : [together]
-      })
+        if (alone) decided.push(...group.map((index) => decideGroup([index])))
+        else decided.push(together)
+      }
       if (!refreshed && decided.some(({ decision }) => needsFreshState(decision))) {
         refreshed = true
         await refresh()
@@ -180,16 +183,20 @@ export function createLane<State, Event, Unsealed, Command, Result>(
 
       // 3. Append what was accepted, and wait until it is durable.
       const events: Unsealed[] = []
-      const encoded: (EventToAppend | Promise<EventToAppend>)[] = []
+      const encoded: (EncodedEvent | Promise<EncodedEvent>)[] = []
+      let allAtHand = true
       for (const { command, decision } of decided) {
         if (decision.kind !== 'accepted') continue
         for (const [index, event] of decision.events.entries()) {
+          const one = deps.encode(event, command, index)
+          if (one instanceof Promise) allAtHand = false
           events.push(event)
-          encoded.push(deps.encode(event, command, index))
+          encoded.push(one)
         }
       }
       if (events.length > 0) {
-        const chained = chainAll(durable, await Promise.all(encoded))
+        const ready = allAtHand ? (encoded as EncodedEvent[]) : await Promise.all(encoded)
+        const chained = chainAll(durable, ready)
         const outcome = await appendSurely(ledger, stream, chained.events, durable.revision)
         if (outcome.kind === 'conflict' || outcome.kind === 'refused') deps.discarded?.(chained.events)
         if (outcome.kind === 'conflict') {
@@ -221,7 +228,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   /** Deciders produce what the fold reads, but for the body, which no fold looks at. */
   const evolve = (draft: State, event: Unsealed) => fold.evolve(draft, event as unknown as Event)
 
-  function chainAll(durable: Folded<State>, events: readonly EventToAppend[]) {
+  function chainAll(durable: Folded<State>, events: readonly EncodedEvent[]) {
     let { revision, hash } = durable
     const chained = events.map((event) => {
       revision = (revision + 1) as Revision

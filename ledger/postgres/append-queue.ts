@@ -8,8 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
 import { numbers, plain, written } from '../../runtime/array-literals.ts'
-import type { AppendOutcome, Position, Revision, StreamName } from '../ledger.ts'
-import type { SerialisedEvent } from '../serialise.ts'
+import type { AppendOutcome, EventToAppend, Position, Revision, StreamName } from '../ledger.ts'
 import { BELL } from './doorbell.ts'
 
 /** Keeps one transaction around 10 to 20 ms on two cores, so that nobody waits long behind a large batch. */
@@ -26,7 +25,7 @@ const ENOUGH_REQUESTS = 50
 
 export interface AppendRequest {
   readonly stream: StreamName
-  readonly events: readonly SerialisedEvent[]
+  readonly events: readonly EventToAppend[]
   readonly expected: Revision
 }
 

@@ -3,6 +3,7 @@
  * schema `ledger` (`runtime/migrations/0001_ledger.sql`); reads through the caller's pool, which it never ends.
  */
 import type pg from 'pg'
+import { checkLimits } from '../append-limits.ts'
 import {
   BEGINNING,
   type Ledger,
@@ -13,7 +14,6 @@ import {
   type Revision,
   type StreamName,
 } from '../ledger.ts'
-import { serialise } from '../serialise.ts'
 import { createAppendQueue } from './append-queue.ts'
 import { createDoorbell } from './doorbell.ts'
 import { follow } from './follow.ts'
@@ -111,7 +111,10 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
 
   return {
     name: 'postgres',
-    append: async (stream, events, expected) => queue.append({ stream, events: serialise(events), expected }),
+    append: async (stream, events, expected) => {
+      checkLimits(events)
+      return queue.append({ stream, events, expected })
+    },
     readStream,
     readAll,
     subscribe: ({ after, prefixes, paceMs = PACE_MS, signal }) =>

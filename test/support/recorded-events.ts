@@ -18,6 +18,7 @@ import type { UserCommand } from '../../domain/user/commands.ts'
 import { decideUser } from '../../domain/user/decide.ts'
 import { evolveUser, initialUser, type UserState } from '../../domain/user/state.ts'
 import { encode } from '../../ledger/codec/encode.ts'
+import { chain, GENESIS_HASH } from '../../ledger/hash-chain.ts'
 import type { Position, RecordedEvent, Revision, StreamName } from '../../ledger/ledger.ts'
 import { streamOf } from '../../ledger/streams.ts'
 
@@ -88,8 +89,10 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
   function recordOne(event: LedgerEvent, commandId: string, index: number): RecordedEvent {
     const stream = streamOf(event)
     const envelope = { commandId, actorId: 'system', actorKind: 'system' } as const
-    const { id, type, data, metadata } = encode(event, stream, envelope, index, 'test')
-    return { stream, ...next(stream, index), id, type, data, metadata }
+    const { revision, position } = next(stream, index)
+    const encoded = encode(event, stream, envelope, index, 'test')
+    const { id, type, data, metadata } = chain(stream, revision, GENESIS_HASH, encoded).event
+    return { stream, revision, position, id, type, data: JSON.parse(data), metadata: JSON.parse(metadata) }
   }
 
   function next(stream: StreamName, index: number): { revision: Revision; position: Position } {

@@ -8,7 +8,7 @@ const TWO = 'two' as ConversationId
 
 function begin() {
   const shed = new Set<string>()
-  const held = createHeldReceipts({ allows: (what) => !shed.has(what) })
+  const held = createHeldReceipts({ allows: (what) => !shed.has(what), state: 'delivered' })
   const recorded: string[] = []
   const receive = async (name: string, kind: 'delivered' | 'read', conversationId = ONE) => {
     const turn = held.turn(kind, conversationId)

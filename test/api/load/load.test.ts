@@ -4,16 +4,20 @@ import { createMetrics } from '../../../runtime/metrics.ts'
 
 let now = 0
 let load: Load
+/** Under way since the last `pass`. */
+let waiting = 0
 afterEach(() => load.close())
 
 function begin(): void {
   now = 1_000_000
+  waiting = 0
   load = createLoad(createMetrics('test'), () => now)
 }
 
 /** Time goes on as it should, so many being answered a second while so many are under way. */
 function pass(samples: number, perSecond = 100, underWay = 0): void {
-  for (let i = 0; i < underWay; i++) load.began()
+  for (; waiting < underWay; waiting++) load.began()
+  for (; waiting > underWay; waiting--) load.ended()
   for (let i = 0; i < samples; i++) {
     now += 100
     for (let j = 0; j < perSecond / 10; j++) {
@@ -22,7 +26,6 @@ function pass(samples: number, perSecond = 100, underWay = 0): void {
     }
     load.sample()
   }
-  for (let i = 0; i < underWay; i++) load.ended()
 }
 
 test('in calm everything is allowed, and one long pause of the machine refuses no send', () => {
@@ -45,6 +48,23 @@ test('sends that wait shed what matters less first, and sends last', () => {
     states.add(load.state)
   }
   expect([...states]).toEqual(['calm', 'typing', 'presence', 'read', 'delivered', 'send'])
+})
+
+test('answers that come in batches are no queue', () => {
+  begin()
+  const unanswered = 200
+  for (let i = 0; i < unanswered; i++) load.began()
+  for (let i = 0; i < 100; i++) {
+    now += 100
+    // A commit every 300 ms, and one answer in between: 1,000 a second, but 10 in most samples.
+    const answers = i % 3 === 2 ? 298 : 1
+    for (let j = 0; j < answers; j++) {
+      load.ended()
+      load.began()
+    }
+    load.sample()
+  }
+  expect(load.allows('read')).toBe(true)
 })
 
 test('a few sends that take long are no queue', () => {
@@ -78,6 +98,8 @@ test('where sends are refused, as many are taken as can be answered in time', ()
   begin()
   pass(50, 1_000, 1_000) // each takes a second
   expect(load.state).toBe('send')
+  expect(load.allows('send')).toBe(false)
+  for (; waiting > 0; waiting--) load.ended()
   let taken = 0
   while (load.allows('send')) {
     load.began()

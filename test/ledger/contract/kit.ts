@@ -6,6 +6,7 @@ import {
   type EventToAppend,
   type Followed,
   type Ledger,
+  type Metadata,
   NO_STREAM,
   type Position,
   type RecordedEvent,
@@ -19,8 +20,16 @@ export const uniquePrefix = (): string => `t${randomUUID().replaceAll('-', '')}-
 export const streamOf = (name: string): StreamName => name as StreamName
 export const revisionOf = (n: number): Revision => n as Revision
 
-export function anEvent(n = 0, over: Partial<EventToAppend> = {}): EventToAppend {
-  return { id: randomUUID(), type: 'Counted', data: { n }, metadata: { schemaVersion: '1' }, ...over }
+interface Content {
+  readonly id?: string
+  readonly type?: string
+  readonly data?: object
+  readonly metadata?: Metadata
+}
+
+export function anEvent(n = 0, content: Content = {}): EventToAppend {
+  const { id = randomUUID(), type = 'Counted', data = { n }, metadata = { schemaVersion: '1' } } = content
+  return { id, type, data: JSON.stringify(data), metadata: JSON.stringify(metadata) }
 }
 
 export const someEvents = (count: number, from = 0): EventToAppend[] =>
