@@ -18,14 +18,15 @@
  * µs of CPU a message with one call, 326 to 334 with four).
  */
 
-import type { BatchAppendResp } from '@eventstore/db-client/generated/streams_pb.js'
 import type { AppendOutcome, EventToAppend, Revision, StreamName } from '../ledger.ts'
-import { outcomeOfEnd, type Reply, replyOf } from './append-outcome.ts'
+import { outcomeOfEnd, type Reply } from './append-outcome.ts'
+import type { Answer } from './append-reply.ts'
 import { encodeRequest } from './append-request.ts'
+import { correlationOf } from './correlation.ts'
 
 /** The part of the gRPC call that is used here. */
 export interface Duplex {
-  on(event: 'data', listener: (response: BatchAppendResp) => void): unknown
+  on(event: 'data', listener: (answer: Answer) => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'end', listener: () => void): unknown
   write(request: Buffer): boolean
@@ -60,7 +61,7 @@ export function createAppendCall(duplex: Duplex): AppendCall {
     waiting.delete(number)
   }
 
-  duplex.on('data', (response) => settle(numberOf(response.getCorrelationId()), replyOf(response)))
+  duplex.on('data', ({ number, reply }) => settle(number, reply))
   duplex.on('end', () => duplex.destroy(new Error('the server ended the call of appends')))
   duplex.on('error', (error) => {
     ended = outcomeOfEnd(error)
@@ -93,15 +94,4 @@ export function createAppendCall(duplex: Duplex): AppendCall {
         else settle(number, { kind: 'refused', retryable: true, cause: new Error('the call has ended') })
       }),
   }
-}
-
-/** Correlation ids need to be different within their call alone: a UUID whose last 48 bits count. */
-const correlationOf = (number: number): string =>
-  `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`
-
-/** Servers give it back as text or as two numbers. */
-function numberOf(id: ReturnType<BatchAppendResp['getCorrelationId']>): number {
-  const bits = id?.getStructured()?.getLeastSignificantBits()
-  if (bits !== undefined) return Number(BigInt.asUintN(48, BigInt(bits)))
-  return Number.parseInt(id?.getString().slice(-12) ?? '', 16)
 }

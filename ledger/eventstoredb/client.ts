@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { EventStoreDBClient } from '@eventstore/db-client'
 import streams from '@eventstore/db-client/generated/streams_grpc_pb.js'
 import { type AppendCall, createAppendCall, type Duplex } from './append-call.ts'
+import { readAnswer } from './append-reply.ts'
 
 /** The part of gRPC's client that is used here. */
 interface GrpcClient {
@@ -119,7 +120,7 @@ async function beginAppends(client: EventStoreDBClient): Promise<AppendCall> {
       const duplex = grpc.makeBidiStreamRequest(
         batchAppend.path,
         (request) => request,
-        batchAppend.responseDeserialize,
+        readAnswer,
         ...options,
       )
       // At once: an error that comes before somebody listens would be missed.
