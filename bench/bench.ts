@@ -2,6 +2,7 @@
 import { appendSuite } from './append/suite.ts'
 import { type CatchUpPlan, catchUpSuite } from './catch-up/suite.ts'
 import { startDatabase } from './database.ts'
+import { type EventStorePlan, eventStoreSuite } from './eventstoredb/suite.ts'
 import { type GroupPlan, groupSuite } from './group/suite.ts'
 import { type GrowPlan, growSuite } from './grow/suite.ts'
 import { type IdlePlan, idleSuite } from './idle/suite.ts'
@@ -29,6 +30,7 @@ export interface BenchPlan {
   readonly projectEvents: number
   readonly grow: GrowPlan
   readonly soak: SoakPlan
+  readonly eventStore: EventStorePlan
 }
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
@@ -79,6 +81,11 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
   }
   if (plan.suites.includes('grow')) tables.push(await growSuite(plan.grow, context, meetMachine))
   if (plan.suites.includes('soak')) await onSystem((system) => soakSuite(plan.soak, system, context))
+  if (plan.suites.includes('eventstoredb')) {
+    const databaseUrl = await startDatabase(context)
+    await meetMachine(databaseUrl)
+    tables.push(await eventStoreSuite(plan.eventStore, databaseUrl, context))
+  }
   if (!machine) throw new Error('no suite was run')
   return {
     machine,

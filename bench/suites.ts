@@ -10,5 +10,6 @@ export const SUITES = [
   'project',
   'grow',
   'soak',
+  'eventstoredb',
 ] as const
 export type Suite = (typeof SUITES)[number]

@@ -84,6 +84,7 @@ Suites:
   project   the read models of a long past, live and rebuilt; the reference is reading it
   grow    a send and an inbox behind a long past; the reference is the same behind ten thousand events
   soak    memory of every process at half load, for a long time; the reference is itself when it is warm
+  eventstoredb  three lives on the EventStoreDB adapter against a simulator; the reference is its client package alone
 
 Everything runs on this machine, the generators too, on databases of their own that are removed afterwards.
 Without names all are run but \`grow\` and \`soak\`, which take longer.
@@ -202,6 +203,10 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
       acks,
       seconds: quick ? 5 : 60 * (options.minutes ?? 30),
       ...(options.capacity === undefined ? (quick ? { capacity: 200 } : {}) : { capacity: options.capacity }),
+    },
+    eventStore: {
+      lives: { ...common, load: { inFlight } },
+      commands: { messagesPerPair: quick ? 20 : 50, rounds: common.runs },
     },
   }
 }

@@ -7,6 +7,10 @@ export function checkLimits(events: readonly EventToAppend[]): void {
   if (events.length > MAX_APPEND_EVENTS) {
     throw new RangeError(`an append has at most ${MAX_APPEND_EVENTS} events, not ${events.length}`)
   }
+  let units = 0
+  for (const { data, metadata } of events) units += data.length + metadata.length
+  // A UTF-16 unit is at most three bytes of UTF-8: most appends need no counting.
+  if (units * 3 <= MAX_APPEND_BYTES) return
   let bytes = 0
   for (const { data, metadata } of events) bytes += Buffer.byteLength(data) + Buffer.byteLength(metadata)
   if (bytes > MAX_APPEND_BYTES) {

@@ -101,8 +101,9 @@ export interface Ledger {
   /** Events of all streams in position order, as of now; ends at the end. System streams (`$…`) are left out. */
   readAll(options?: ReadAllOptions): AsyncIterable<RecordedEvent>
   /**
-   * Events of all streams, from `after` on and then as they are appended, each once, in order. Reads no further ahead
-   * than its own bounded buffer. Reconnects by itself, with backoff, from the last event handed over; ends when `signal` aborts.
+   * Events of all streams, from `after` on and then as they are appended, each once, in order; of their metadata perhaps only
+   * `recordedAt` and `schemaVersion`. Reads no further ahead than its own bounded buffer. Reconnects by itself, with backoff,
+   * from the last event handed over; ends when `signal` aborts.
    */
   subscribe(options: SubscribeOptions): AsyncIterable<Followed>
   /** Position of the last event, or `BEGINNING`. */

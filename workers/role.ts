@@ -4,7 +4,7 @@ import { openLedger } from '../ledger/open.ts'
 import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
 import { createTemporaryBodies } from '../ledger/temporary-bodies.ts'
-import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
+import { createPatientWaiter } from '../projections/queries/projection-waiter.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../projections/queries/undelivered.ts'
 import { createAsker } from '../runtime/bus/ask.ts'
 import { openBus } from '../runtime/bus/open.ts'
@@ -61,7 +61,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
     const store = await openJobStore({ redisUrl, databaseUrl, log, concurrency: settings.concurrency })
     opened.push(() => store.close())
 
-    const { waitFor } = createProjectionWaiter(pool)
+    const { waitFor } = createPatientWaiter(pool)
     const delivery = startDelivery({
       store,
       ledger,

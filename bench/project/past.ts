@@ -91,7 +91,7 @@ export async function writeConversation(
         stream.stream,
         stream.revision,
         stream.hash,
-        encode(event, stream.stream, envelope, 0, NODE),
+        encode(event, stream.stream, envelope, 0, NODE, 'body' in event ? event.body : undefined),
       )
       stream.hash = link.hash
       return link.event

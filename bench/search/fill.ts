@@ -13,6 +13,7 @@ import type { Position } from '../../ledger/ledger.ts'
 import { createBlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { seal } from '../../ledger/sealing/seal.ts'
+import { copyIn } from '../../projections/engine/copy-in.ts'
 import { emptyBatch, foldEvent, writesOf } from '../../projections/fold/batch.ts'
 import { indexEntries, type Placed } from '../../projections/search/index-entries.ts'
 import { takeUpIndex, writeIndex } from '../../projections/search/write-index.ts'
@@ -73,8 +74,10 @@ export async function fill(options: FillOptions): Promise<Filled> {
     const batch = emptyBatch()
     for (const one of placed) foldEvent(batch, one.event, one.position)
     await client.query('BEGIN; SET LOCAL synchronous_commit = off')
-    for (const { statement, values } of writesOf('read', batch))
-      await client.query({ ...statement, values: [...values] })
+    for (const write of writesOf('read', batch)) {
+      if ('copy' in write) await copyIn(client, write.copy.text, write.lines)
+      else await client.query({ ...write.statement, values: [...write.values] })
+    }
     await client.query('COMMIT')
   }
 

@@ -45,7 +45,9 @@ export function decodeAny(recorded: RecordedEvent): LedgerEvent {
   if (!current) throw new UndecodableEvent(recorded, 'unknown-version', `unknown version ${stored}`)
   const parsed = schema.data.safeParse(current.data)
   if (!parsed.success) throw new UndecodableEvent(recorded, 'bad-data', describe(parsed.error))
-  return { type, at, ...(parsed.data as object) } as unknown as LedgerEvent
+  const fields = schema.fields ? schema.fields(parsed.data as never) : parsed.data
+  // Into the object that the schema has just made: a copy took a sixth of the time of folding.
+  return Object.assign(fields as object, { type, at }) as LedgerEvent
 }
 
 const describe = (error: z.ZodError): string =>

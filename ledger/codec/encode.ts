@@ -31,42 +31,48 @@ export interface EncodedEvent {
   /** Canonical JSON of the data, without the body of a message. */
   readonly data: string
   /** The sealed body of a message, base64. It is stored with the data, and covered by its hash in there. */
-  readonly body?: string
+  readonly body: string | undefined
   /** Canonical JSON of the metadata, cut at the place of `hash` and at the value of `prevHash`. */
   readonly metadata: readonly [beforeHash: string, beforePrevHash: string, rest: string]
 }
 
+/** What of an event is stored as it is: a message's body goes beside it, sealed. */
+type Encodable = LedgerEvent<unknown>
+
 /**
+ * `sealed` is the body of a `MessageSent`, and of nothing else.
+ *
  * `index` is the event's place among those of its command. The id differs between streams (design, section 4, trap 2), and
  * between decisions: two nodes that decide the same command do not write the same event (time, sealing), and with the same
  * id the ledger would tell the slower one that its own had been written.
  */
 export function encode(
-  event: LedgerEvent<SealedBody>,
+  event: Encodable,
   stream: StreamName,
   envelope: Envelope,
   index: number,
   node: string,
+  sealed?: SealedBody,
 ): EncodedEvent {
   const { type, at } = event
-  const sealed = type === 'MessageSent' ? event.body : undefined
-  const encoded = {
+  return {
     id: eventId(stream, `${envelope.commandId}\n${node}\n${at}\n${sealed?.hash ?? ''}`, index),
     type,
-    data: canonicalJson(type === 'MessageSent' ? dataOfMessage(event) : dataOf(event)),
+    data: canonicalJson(type === 'MessageSent' ? dataOfMessage(event, sealed) : dataOf(event)),
+    body: sealed?.bytes,
     metadata: metadataOf(envelope, node, at, EVENT_SCHEMAS[type].version),
   }
-  return sealed?.bytes === undefined ? encoded : { ...encoded, body: sealed.bytes }
 }
 
 /** The most frequent event: written in order, so that it need not be sorted. */
-function dataOfMessage(event: MessageSent<SealedBody>): object {
-  const { body, clientAt, conversationId, deviceId, messageId, nonce, senderId, seq, temporary } = event
-  const data = { bodyHash: body.hash, clientAt, conversationId, deviceId, messageId, nonce, senderId, seq }
+function dataOfMessage(event: MessageSent<unknown>, sealed: SealedBody | undefined): object {
+  if (sealed === undefined) throw new TypeError('a message is stored with its sealed body')
+  const { clientAt, conversationId, deviceId, messageId, nonce, senderId, seq, temporary } = event
+  const data = { bodyHash: sealed.hash, clientAt, conversationId, deviceId, messageId, nonce, senderId, seq }
   return temporary === undefined ? data : { ...data, temporary }
 }
 
-function dataOf(event: Exclude<LedgerEvent<SealedBody>, MessageSent>): object {
+function dataOf(event: Exclude<Encodable, MessageSent<unknown>>): object {
   const { type: _type, at: _at, ...data } = event
   return data
 }

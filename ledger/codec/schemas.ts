@@ -16,27 +16,35 @@ const retention = z.discriminatedUnion('mode', [
 ])
 
 /** Bodies are stored flat (`bodyHash`, `body`), so that the hash chain can leave `body` out. */
-const messageSent = z
-  .object({
-    conversationId,
-    seq,
-    messageId,
-    senderId: userId,
-    deviceId,
-    nonce,
-    clientAt: millis,
-    temporary: z.object({ mode: z.enum(['until-delivered', 'ttl']), expiresAt: millis }).optional(),
-    bodyHash: hash,
-    body: z.string().optional(),
-  })
-  .transform(({ bodyHash, body, ...rest }) => ({
-    ...rest,
-    body: body === undefined ? { hash: bodyHash } : { hash: bodyHash, bytes: body },
-  }))
+const messageSent = z.object({
+  conversationId,
+  seq,
+  messageId,
+  senderId: userId,
+  deviceId,
+  nonce,
+  clientAt: millis,
+  temporary: z.object({ mode: z.enum(['until-delivered', 'ttl']), expiresAt: millis }).optional(),
+  bodyHash: hash,
+  body: z.string().optional(),
+})
+
+/** Field by field: leaving two out of the others (`...rest`) costs as much as checking them all. */
+function withSealedBody(stored: z.infer<typeof messageSent>): object {
+  const { conversationId, seq, messageId, senderId, deviceId, nonce, clientAt, temporary, bodyHash } = stored
+  const body = stored.body === undefined ? { hash: bodyHash } : { hash: bodyHash, bytes: stored.body }
+  const fields = { conversationId, seq, messageId, senderId, deviceId, nonce, clientAt, body }
+  return temporary === undefined ? fields : { ...fields, temporary }
+}
 
 interface EventSchema {
   readonly version: number
   readonly data: z.ZodType
+  /**
+   * The fields of the event, where they are not just those that are stored. No `transform` of zod's: what is behind one is
+   * not compiled, and checking a message took 7.5 µs instead of 3.4.
+   */
+  readonly fields?: (data: never) => object
 }
 
 export const EVENT_SCHEMAS: Readonly<Record<LedgerEvent['type'], EventSchema>> = {
@@ -63,7 +71,7 @@ export const EVENT_SCHEMAS: Readonly<Record<LedgerEvent['type'], EventSchema>> =
     version: 1,
     data: z.object({ conversationId, title: z.string().optional(), by: userId }),
   },
-  MessageSent: { version: 2, data: messageSent },
+  MessageSent: { version: 2, data: messageSent, fields: withSealedBody },
   MessageDeleted: { version: 1, data: z.object({ conversationId, seq, messageId, by: userId }) },
   MessageExpired: {
     version: 1,

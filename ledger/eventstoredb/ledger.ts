@@ -36,9 +36,7 @@ export function createEventStoreLedger(options: EventStoreLedgerOptions): Ledger
   // Switched off, the client says `nextExpectedRevision: 1n` for every conflict (`BigInt(hasCurrentStreamRevision())`).
   if (/throwOnAppendFailure=false/i.test(url)) throw new Error('the ledger needs throwOnAppendFailure=true')
 
-  const appends = connectForAppends(url, (error) =>
-    log.debug({ err: error }, 'a reply to an append came too late'),
-  )
+  const appends = connectForAppends(url)
   const reads = connectForReads(url)
   const closing = new AbortController()
   const underWay = new Set<Promise<AppendOutcome>>()

@@ -12,7 +12,7 @@ import {
   evolveConversation,
   initialConversation,
 } from '../../domain/conversation/state.ts'
-import type { ConversationEvent, MessageSent } from '../../domain/events.ts'
+import type { ConversationEvent } from '../../domain/events.ts'
 import type { ConversationId, MessageId } from '../../domain/ids.ts'
 import type { Temporary } from '../../domain/retention.ts'
 import { hasSeq } from '../../domain/seq-ranges.ts'
@@ -20,6 +20,7 @@ import { type EncodedEvent, encode } from '../codec/encode.ts'
 import type { EventToAppend } from '../ledger.ts'
 import { seal } from '../sealing/seal.ts'
 import { conversationStream } from '../streams.ts'
+import type { TemporaryBody } from '../temporary-bodies.ts'
 import type { Addressed, CommandHandlerDeps } from './contract.ts'
 import { createLane, type Lane } from './lane.ts'
 
@@ -38,17 +39,15 @@ export function createConversationLane(
     index: number,
   ): EncodedEvent | Promise<EncodedEvent> {
     if (event.type !== 'MessageSent') return encode(event, stream, command.envelope, index, node)
+    const encodeWith = (body: SealedBody) => encode(event, stream, command.envelope, index, node, body)
     const sealedWith = (key: Buffer): EncodedEvent | Promise<EncodedEvent> => {
       const body = seal(key, event.messageId, event.body)
-      if (event.temporary) return besideLedger({ ...event, temporary: event.temporary, body })
-      return encode({ ...event, body }, stream, command.envelope, index, node)
+      return event.temporary ? besideLedger({ ...event, temporary: event.temporary, body }) : encodeWith(body)
     }
     /** The body is durable before its message is, so that no message is acknowledged without it. */
-    const besideLedger = async (
-      sent: MessageSent<Required<SealedBody>> & { readonly temporary: Temporary },
-    ): Promise<EncodedEvent> => {
+    const besideLedger = async (sent: TemporaryBody): Promise<EncodedEvent> => {
       await temporaryBodies.keep(sent)
-      return encode({ ...sent, body: { hash: sent.body.hash } }, stream, command.envelope, index, node)
+      return encodeWith({ hash: sent.body.hash })
     }
     const key = contentKeys.cached(conversationId, event.senderId)
     return key ? sealedWith(key) : contentKeys.ensure(conversationId, event.senderId).then(sealedWith)

@@ -1,4 +1,7 @@
-/** A live subscription by paging: reads on while there is more, then waits for the doorbell. Holds one page, never more. */
+/**
+ * A live subscription by paging: reads on while there is more, then waits for the doorbell. Holds the page that it has handed
+ * over and, while there is more, the next one, which Postgres reads meanwhile; never more.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Followed, Position, RecordedEvent } from '../ledger.ts'
 import type { Doorbell } from './doorbell.ts'
@@ -23,6 +26,7 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
   let position: Position | undefined
   let backoffMs = BACKOFF_FIRST_MS
   let caughtUp = false
+  let ahead: Promise<readonly RecordedEvent[]> | undefined
   while (!signal.aborted) {
     // Noted before the read: an event appended in between rings past this.
     const { rings } = doorbell
@@ -30,7 +34,9 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
     let events: readonly RecordedEvent[]
     try {
       position ??= await deps.start()
-      events = await deps.page(position)
+      const reading = ahead ?? deps.page(position)
+      ahead = undefined
+      events = await reading
       if (events.length === 0) {
         // The end first: a page read after it has whatever is wanted up to there.
         const end = await deps.head()
@@ -47,6 +53,11 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
     const last = events.at(-1)
     if (last) {
       position = last.position
+      if (events.length === pageSize) {
+        ahead = deps.page(position)
+        // If it fails while the page before is worked on: that is told when its turn comes.
+        ahead.catch(() => {})
+      }
       yield { kind: 'events', events }
     }
     if (events.length === pageSize) {

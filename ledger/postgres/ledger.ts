@@ -17,6 +17,7 @@ import {
 import { createAppendQueue } from './append-queue.ts'
 import { createDoorbell } from './doorbell.ts'
 import { follow } from './follow.ts'
+import { eventsOf, FOLLOW_ALL, FOLLOW_MATCHING, type FollowPage } from './follow-page.ts'
 import { createWriter } from './writer.ts'
 
 export interface PostgresLedgerOptions {
@@ -73,6 +74,19 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
       : page('ledger-all-matching', ALL_MATCHING, [after, limit, prefixes.map(likePrefix)])
   }
 
+  async function followPage(after: Position, prefixes: readonly string[] | undefined) {
+    const { rows } = await pool.query<FollowPage>(
+      prefixes === undefined
+        ? { name: 'ledger-follow-all', text: FOLLOW_ALL, values: [after, PAGE] }
+        : {
+            name: 'ledger-follow-matching',
+            text: FOLLOW_MATCHING,
+            values: [after, PAGE, prefixes.map(likePrefix)],
+          },
+    )
+    return eventsOf(rows[0])
+  }
+
   async function head(): Promise<Position> {
     const { rows } = await pool.query<{ position: string }>({ name: 'ledger-head', text: HEAD })
     return BigInt(rows[0]?.position ?? 0) as Position
@@ -120,7 +134,7 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
     subscribe: ({ after, prefixes, paceMs = PACE_MS, signal }) =>
       follow({
         start: async () => (after === 'end' ? head() : after),
-        page: (position) => pageOfAll(position, prefixes, PAGE),
+        page: (position) => followPage(position, prefixes),
         head,
         pageSize: PAGE,
         paceMs,

@@ -55,7 +55,8 @@ export function foldEvents(
 /** @throws UndecodableEvent or UnapplicableEvent; the batch is unchanged then. */
 export function foldRecorded(batch: Batch, recorded: RecordedEvent): void {
   const event = decodeAny(recorded)
-  if (subjectOf(streamOf(event)) !== subjectOf(recorded.stream)) {
+  const stream = streamOf(event)
+  if (stream !== recorded.stream && subjectOf(stream) !== subjectOf(recorded.stream)) {
     throw new UnapplicableEvent(
       `${recorded.type} at position ${recorded.position} is of another conversation than its stream`,
     )

@@ -3,7 +3,7 @@
  * touches what another lane writes.
  *
  *   idle      nothing queued. push → waiting · moveTo → moving
- *   waiting   until the window since the last transaction is over, or a batch is full → writing
+ *   waiting   until the window since the last transaction is over, a batch is full, or somebody is in a hurry → writing
  *   writing   fold and commit → idle or waiting · transient failure → backing off · refused data → halves, down to the one
  *             event, which is parked
  *   moving    nothing to fold up to a position: only the checkpoint moves → idle
@@ -51,12 +51,18 @@ export interface Lane {
   push(event: RecordedEvent): void
   /** Only while idle: there is nothing for this lane up to `position`. */
   moveTo(position: Position, at: number): void
+  /** A person waits for what is queued, or about to be. */
+  hurry(): void
   /** Resolves once `signal` has aborted; rejects when the lane can't go on. */
   run(): Promise<void>
 }
 
 /** Lanes that park at the same time do not see each other until both have. */
 const NOTHING_PARKED: Parking = { begun: [], events: [] }
+/** Long enough for the reader to fetch what somebody waits for: it reads at least this often. */
+const HURRY_MS = 100
+/** The window meanwhile, so that many who wait share a transaction. */
+const HURRIED_WINDOW_MS = 10
 const BACKOFF_FIRST_MS = 20
 const BACKOFF_MAX_MS = 5_000
 
@@ -68,6 +74,7 @@ export function createLane(deps: LaneDeps): Lane {
   let target: { readonly position: Position; readonly at: number } | undefined
   let underWay = false
   let lastBegun = Number.NEGATIVE_INFINITY
+  let hurriedUntil = Number.NEGATIVE_INFINITY
   let wake = () => {}
 
   const lane: Lane = {
@@ -92,6 +99,10 @@ export function createLane(deps: LaneDeps): Lane {
       target = { position: to, at: time }
       wake()
     },
+    hurry() {
+      hurriedUntil = performance.now() + HURRY_MS
+      wake()
+    },
     run,
   }
 
@@ -112,7 +123,9 @@ export function createLane(deps: LaneDeps): Lane {
   }
 
   async function nextBatch(): Promise<void> {
-    const wait = lastBegun + settings.windowMs - performance.now()
+    const now = performance.now()
+    const windowMs = now < hurriedUntil ? Math.min(HURRIED_WINDOW_MS, settings.windowMs) : settings.windowMs
+    const wait = lastBegun + windowMs - now
     if (wait > 0 && queue.length < settings.batchEvents) {
       await woken(wait)
       if (signal.aborted) return

@@ -12,6 +12,8 @@ export interface Ownership {
   readonly lost: AbortSignal
   /** Runs on the connection that holds the lock, so that a success also proves that it still does. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
+  /** Calls back whenever somebody notifies the channel, instead of whoever listened before on this connection. */
+  listen(channel: string, heard: () => void): Promise<void>
   release(): Promise<void>
 }
 
@@ -57,6 +59,11 @@ export async function tryOwnership(
       return {
         lost: lost.signal,
         query: (text, values) => client.query(text, values),
+        async listen(channel, heard) {
+          client.removeAllListeners('notification')
+          client.on('notification', heard)
+          await client.query(`LISTEN ${channel}`)
+        },
         release: () => client.end(),
       }
     }

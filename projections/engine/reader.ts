@@ -10,8 +10,8 @@ export interface ReaderDeps {
   readonly after: Position
   /** Events in memory, at most, beside the page that the subscription holds. */
   readonly queueEvents: number
-  /** Lanes begin no transaction sooner than this after their last: reading more often would serve nobody. */
-  readonly windowMs: number
+  /** Between two reads, while there is little to read. */
+  readonly paceMs: number
   readonly signal: AbortSignal
   /** Everything that was there has been handed over. */
   onLive(): void
@@ -29,7 +29,7 @@ export interface Reader {
 }
 
 export function createReader(deps: ReaderDeps): Reader {
-  const { ledger, lanes, after, queueEvents, windowMs: paceMs, signal, throttle } = deps
+  const { ledger, lanes, after, queueEvents, paceMs, signal, throttle } = deps
   let live = false
   let resume = () => {}
 

@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BEGINNING, type Ledger, type Position } from '../../ledger/ledger.ts'
 import type { Logger } from '../../runtime/logging.ts'
+import { WANTED } from '../queries/projection-waiter.ts'
 import type { Claimed } from './claim.ts'
 import type { EngineMetrics } from './engine-metrics.ts'
 import type { FailPoint } from './fail-point.ts'
@@ -93,13 +94,17 @@ export async function run(
     lanes,
     after,
     queueEvents: settings.queueEvents,
-    windowMs: settings.windowMs,
+    paceMs: settings.paceMs,
     signal,
     onLive: () => report(0),
     ...(deps.throttle ? { throttle: deps.throttle } : {}),
   })
   const report = (events: number) => {
     deps.onProgress?.({ events, position: lowest(all), caughtUp: reader.live && lanes.drained })
+  }
+
+  function hurry(): void {
+    for (const lane of all) lane.hurry()
   }
 
   async function beat(): Promise<void> {
@@ -120,6 +125,8 @@ export async function run(
     throw new SchemaReplaced()
   }
 
+  // A connection that does not listen is lost, and says so by `lost`.
+  void ownership.listen(WANTED, hurry).catch(() => {})
   // Nothing that hangs on a dead connection may outlive the lock.
   ownership.lost.addEventListener('abort', () => void closeAll(sessions), { once: true })
   let failure: unknown

@@ -1,12 +1,15 @@
 /** A connection of one lane's own: opened on first use, and anew after it broke. Never retries a statement by itself. */
 import pg from 'pg'
 import type { Statement } from '../queries/statement.ts'
+import { copyIn } from './copy-in.ts'
 
 export interface Session {
   query<Row extends pg.QueryResultRow>(
     statement: Statement,
     values?: readonly unknown[],
   ): Promise<pg.QueryResult<Row>>
+  /** Adds rows in the text format of COPY. */
+  copy(statement: Statement, lines: string): Promise<void>
   /** Commits if `work` answers true, rolls back if it answers false or throws. */
   transaction(work: () => Promise<boolean>): Promise<void>
   close(): Promise<void>
@@ -72,6 +75,11 @@ export function createSession(databaseUrl: string, name: string): Session {
       const client = pinned ?? (await connection())
       gather(client)
       return await client.query({ name: statementName, text, values: [...values] })
+    },
+    copy: async ({ text }, lines) => {
+      const client = pinned ?? (await connection())
+      gather(client)
+      await copyIn(client, text, lines)
     },
     async transaction(work) {
       const client = await connection()

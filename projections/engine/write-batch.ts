@@ -53,9 +53,12 @@ export async function applyFolded(
 ): Promise<readonly string[]> {
   const freed = await park(session, schema, parking)
   if (freed.length > 0) return freed
-  // All at once: the answers come together, in this order, and the first failure makes the later ones fail too.
-  await Promise.all(
-    writesOf(schema, batch).map(async ({ statement, values, rows }) => {
+  // All at once: the answers come together, in this order, and the first failure makes the later ones fail too, so only the
+  // first in order says why.
+  const written = await Promise.allSettled(
+    writesOf(schema, batch).map(async (write) => {
+      if ('copy' in write) return await session.copy(write.copy, write.lines)
+      const { statement, values, rows } = write
       const { rowCount } = await session.query(statement, values)
       if (rows !== undefined && rowCount !== rows) {
         throw new UnapplicableEvent(
@@ -64,5 +67,6 @@ export async function applyFolded(
       }
     }),
   )
+  for (const one of written) if (one.status === 'rejected') throw one.reason
   return []
 }

@@ -1,7 +1,7 @@
 /** Read-your-writes: waits until the read models have come as far as a write that just happened. */
 import type { Position } from '../../ledger/ledger.ts'
 import { projectedPosition } from './projected-position.ts'
-import type { Database } from './statement.ts'
+import { ask, type Database, type Statement } from './statement.ts'
 
 export interface ProjectionWaiter {
   /** True as soon as everything up to `position` is projected; false when that takes longer than `timeoutMs`. */
@@ -15,21 +15,53 @@ interface Waiting {
   fail(error: unknown): void
 }
 
-/** A projection is rarely more than this behind, and one poll serves everybody who waits. */
-const POLL_MS = 12
+/** How a waiter asks: how often it looks, and whether the engine is to hear of it. */
+interface Manner {
+  readonly pollMs: number
+  readonly hurries: boolean
+}
+
+/** Somebody sits before a screen. One poll serves everybody who waits. */
+const URGENT: Manner = { pollMs: 12, hurries: true }
+/** Some work of our own, to which a moment more or less is the same. */
+const PATIENT: Manner = { pollMs: 100, hurries: false }
+
+/** Channel of NOTIFY: a person waits, so an engine does not wait for further events before it writes. */
+export const WANTED = 'triptick_projection_wanted'
+
+/** Not durable: a hint that is lost costs the engine's window. A commit with a NOTIFY would cost an fsync else. */
+const HURRY: Statement = {
+  name: 'hurry the projection',
+  text: `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${WANTED}', '')`,
+}
+
+/** Between two hints of one process; an engine hurries for twice as long after each (`engine/lane.ts`). */
+const HURRY_EVERY_MS = 50
+
+/** For a query of a person. */
+export const createProjectionWaiter = (
+  db: Database,
+  reachedPosition: (db: Database) => Promise<Position> = projectedPosition,
+): ProjectionWaiter => createWaiter(db, reachedPosition, URGENT)
+
+/** For reactors and followers of our own. */
+export const createPatientWaiter = (db: Database): ProjectionWaiter =>
+  createWaiter(db, projectedPosition, PATIENT)
 
 /**
  * One poll for all who wait, and none while nobody does:
  * idle → (first waiter) → polling → (last waiter gone) → idle. A poll that fails rejects everybody who waits then.
  */
-export function createProjectionWaiter(
+function createWaiter(
   db: Database,
-  reachedPosition: (db: Database) => Promise<Position> = projectedPosition,
+  reachedPosition: (db: Database) => Promise<Position>,
+  { pollMs, hurries }: Manner,
 ): ProjectionWaiter {
   const waiting = new Set<Waiting>()
   let polling = false
   /** The newest answer; it only grows, except when an older build of the read models is put back. */
   let known = 0n as Position
+  let hurriedAt = Number.NEGATIVE_INFINITY
 
   async function poll(): Promise<void> {
     polling = true
@@ -37,13 +69,20 @@ export function createProjectionWaiter(
       try {
         known = await reachedPosition(db)
         settleAll()
+        if (waiting.size > 0 && hurries) await hurry()
       } catch (error) {
         for (const one of waiting) one.fail(error)
         waiting.clear()
       }
-      if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      if (waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, pollMs))
     }
     polling = false
+  }
+
+  async function hurry(): Promise<void> {
+    if (performance.now() - hurriedAt < HURRY_EVERY_MS) return
+    hurriedAt = performance.now()
+    await ask(db, HURRY)
   }
 
   function settleAll(): void {

@@ -15,7 +15,7 @@ import { MESSAGE_PREFIXES } from '../../ledger/streams.ts'
 import type { Logger } from '../../runtime/logging.ts'
 import { classify } from '../engine/failures.ts'
 import { acquireOwnership, type Ownership } from '../engine/ownership.ts'
-import { createProjectionWaiter } from '../queries/projection-waiter.ts'
+import { createPatientWaiter } from '../queries/projection-waiter.ts'
 import { type EntryDeps, indexEntries, NO_ENTRIES, type Placed } from './index-entries.ts'
 import { takeUpIndex, writeIndex } from './write-index.ts'
 
@@ -45,7 +45,7 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
   const { databaseUrl, pool, ledger, log, lexemes } = deps
   const stopping = new AbortController()
   const { signal: stop } = stopping
-  const waiter = createProjectionWaiter(pool)
+  const waiter = createPatientWaiter(pool)
 
   async function live(): Promise<void> {
     while (!stop.aborted) {

@@ -29,7 +29,7 @@ export function serverSettings({ port, socketFolder }: ServerPlace): Readonly<Re
     min_wal_size: '256MB',
     checkpoint_timeout: '15min',
     checkpoint_completion_target: '0.9',
-    wal_compression: 'pglz',
+    wal_compression: 'off',
 
     random_page_cost: '1.1',
     // Our queries are short: compiling them costs more than it saves, and two cores have none to spare for helpers.

@@ -82,7 +82,14 @@ test.each(newestCases)(
   (one) => {
     const { recorded, event } = one
     const { id, type, data, metadata, revision, stream } = recorded
-    const encoded = encode(event, streamOf(event), envelopeOf(metadata), 0, metadata.node ?? '')
+    const encoded = encode(
+      event,
+      streamOf(event),
+      envelopeOf(metadata),
+      0,
+      metadata.node ?? '',
+      'body' in event ? event.body : undefined,
+    )
     const { event: stored } = chain(stream, revision, metadata.prevHash ?? '', encoded)
     const { data: storedData, metadata: storedMetadata, ...named } = stored
     expect(named).toEqual({ id, type })

@@ -90,7 +90,7 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
     const stream = streamOf(event)
     const envelope = { commandId, actorId: 'system', actorKind: 'system' } as const
     const { revision, position } = next(stream, index)
-    const encoded = encode(event, stream, envelope, index, 'test')
+    const encoded = encode(event, stream, envelope, index, 'test', 'body' in event ? event.body : undefined)
     const { id, type, data, metadata } = chain(stream, revision, GENESIS_HASH, encoded).event
     return { stream, revision, position, id, type, data: JSON.parse(data), metadata: JSON.parse(metadata) }
   }

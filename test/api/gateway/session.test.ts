@@ -30,7 +30,7 @@ function live(): Given {
     get bufferedAmount() {
       return reader.backlog
     },
-    send: (frame: string) => frames.push(frame),
+    send: (frame: Buffer) => frames.push(String(frame)),
     close: () => {},
   }
   const session = new SocketSession({

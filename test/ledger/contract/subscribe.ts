@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { BEGINNING, NO_STREAM } from '../../../ledger/ledger.ts'
+import { BEGINNING, NO_STREAM, type RecordedEvent } from '../../../ledger/ledger.ts'
 import type { Subject } from '../contract.ts'
 import {
   anEvent,
@@ -45,6 +45,32 @@ export function subscribePromises(subject: Subject): void {
     await follower.until(() => follower.events.length > 0)
     await follower.stop()
     expect(follower.events).toEqual(await collect(ledger.readAll({ prefixes: [prefix] })))
+  })
+
+  test('of the metadata a follower gets at least the time and the version, whatever else stands there', async () => {
+    const ledger = subject.ledger()
+    const prefix = uniquePrefix()
+    const stored: Record<string, string>[] = [
+      { actorId: 'ann', recordedAt: '1767225600000', schemaVersion: '2' },
+      { actorId: '"recordedAt":"1","schemaVersion":"7', schemaVersion: '1', recordedAt: '5', hash: 'f00' },
+      { actorId: 'ü\u001e,\\"', recordedAt: '6' },
+      { schemaVersion: '1', note: '\\","recordedAt":"9' },
+      {},
+    ]
+    const events = stored.map((metadata, n) => anEvent(n, { metadata, data: { text: 'ü\u001e👋,', n } }))
+    await ledger.append(streamOf(`${prefix}a`), events, NO_STREAM)
+    const follower = follow(ledger, { after: BEGINNING, prefixes: [prefix] })
+    await follower.until(() => follower.events.length === events.length)
+    await follower.stop()
+    const read = await collect(ledger.readAll({ prefixes: [prefix] }))
+    const bare = ({ metadata, ...event }: RecordedEvent) => event
+    expect(follower.events.map(bare)).toEqual(read.map(bare))
+    for (const [n, { metadata }] of follower.events.entries()) {
+      const { recordedAt, schemaVersion } = stored[n] ?? {}
+      expect(metadata.recordedAt).toBe(recordedAt)
+      expect(metadata.schemaVersion).toBe(schemaVersion)
+      expect(stored[n]).toMatchObject(metadata)
+    }
   })
 
   test('a subscriber with nothing to read is told that it has caught up', async () => {

@@ -1,4 +1,4 @@
-/** What the plain client does that the adapter guards against. When one of these fails, its guard has had its day. */
+/** What the client's own `appendToStream` does, and why the adapter makes the call itself (`append-call.ts`). */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { EventStoreDBClient, jsonEvent, NO_STREAM } from '@eventstore/db-client'

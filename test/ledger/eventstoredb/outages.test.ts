@@ -4,8 +4,8 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { BEGINNING, NO_STREAM } from '../../../ledger/ledger.ts'
-import { startSimulatorProcess } from '../../support/eventstoredb/process.ts'
 import { startSimulator } from '../../support/eventstoredb/simulator.ts'
+import { startSimulatorProcess } from '../../support/simulator-process.ts'
 import {
   anEvent,
   collect,

@@ -2,7 +2,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { BEGINNING, type Position } from '../../../ledger/ledger.ts'
 import { projectedPosition } from '../../../projections/queries/projected-position.ts'
 import { projectionLag } from '../../../projections/queries/projection-lag.ts'
-import { createProjectionWaiter } from '../../../projections/queries/projection-waiter.ts'
+import {
+  createPatientWaiter,
+  createProjectionWaiter,
+} from '../../../projections/queries/projection-waiter.ts'
 import type { Database } from '../../../projections/queries/statement.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { someTalk } from '../support/talk.ts'
@@ -29,6 +32,26 @@ test('whoever waits for a position is told as soon as everything up to it is pro
   })
   ledger.add(events.slice(10))
   await Promise.all(waiting)
+  await engine.stop()
+})
+
+test('whoever waits does not wait for the window of the lanes, and whoever is patient does', async () => {
+  const ledger = createMemoryLedger(events.slice(0, 10))
+  const windowMs = 3_000
+  const engine = world.start(ledger, { settings: { windowMs } })
+  await projected(world.pool, await ledger.head())
+  const begun = performance.now()
+  const waiter = createProjectionWaiter(world.pool)
+  for (const end of [20, 30]) {
+    ledger.add(events.slice(end - 10, end))
+    expect(await waiter.waitFor(await ledger.head(), windowMs)).toBe(true)
+  }
+  expect(performance.now() - begun).toBeLessThan(windowMs / 2)
+  // The hurry passes.
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  ledger.add(events.slice(30))
+  expect(await createPatientWaiter(world.pool).waitFor(head, windowMs / 2)).toBe(false)
+  expect(await waiter.waitFor(head, windowMs / 4)).toBe(true)
   await engine.stop()
 })
 

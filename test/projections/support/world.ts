@@ -38,7 +38,7 @@ export async function createWorld(kind: 'migrated' | 'empty' = 'empty'): Promise
       log: quiet,
       schema: 'read',
       ...options,
-      settings: { ...LIVE_SETTINGS, windowMs: 0, ...settings },
+      settings: { ...LIVE_SETTINGS, windowMs: 0, paceMs: 0, ...settings },
     })
 
   return {

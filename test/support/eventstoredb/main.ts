@@ -1,11 +1,11 @@
-/** The simulator as a process of its own: prints its URL, obeys faults sent over IPC, ends with its parent. */
+/** The simulator as a process of its own: tells its URL, obeys faults sent over IPC, ends with its parent. */
 
 import { startSimulator } from './simulator.ts'
 
 const simulator = await startSimulator({ port: Number(process.argv[2] ?? 0) })
-console.log(simulator.url)
 
-if (process.send !== undefined) {
+if (process.send === undefined) console.log(simulator.url)
+else {
   process.send({ url: simulator.url })
   process.on('disconnect', () => process.exit(0))
   process.on('message', (message: { fault: keyof typeof simulator.faults; args: unknown[] }) => {
