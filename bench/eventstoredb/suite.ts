@@ -12,7 +12,7 @@ import type { AppendRate, EventStoreRound, EventStoreRun, EventStoreSettings } f
 
 /**
  * Of the whole system: with 800 messages on their way, simulator, databases and generator beside it on two cores, one took more
- * than a second, and sends were refused as too many (one in ten). That is what `overload` measures.
+ * than a second, and up to one send in six was refused as too many. That is what `overload` measures.
  */
 const SYSTEM_LOAD = { inFlight: 1 } as const
 
