@@ -11,8 +11,11 @@ import { numbers, plain, written } from '../../runtime/array-literals.ts'
 import type { AppendOutcome, EventToAppend, Position, Revision, StreamName } from '../ledger.ts'
 import { BELL } from './doorbell.ts'
 
-/** Keeps one transaction around 10 to 20 ms on two cores, so that nobody waits long behind a large batch. */
-const MAX_BATCH_EVENTS = 1000
+/**
+ * Keeps one transaction around 10 to 20 ms on two cores, so that nobody waits long behind a large batch, and lets one be prepared
+ * while another is written: 64 writers of 16 events get 20,900 events/s with 500, 19,900 with 1,000, 19,600 with 250.
+ */
+const MAX_BATCH_EVENTS = 500
 /**
  * Between the beginnings of two transactions, while several append. A transaction costs two processes about 1 ms of CPU
  * before its first event, and wakes every follower.

@@ -29,14 +29,20 @@ export function serverSettings({ port, socketFolder }: ServerPlace): Readonly<Re
     min_wal_size: '256MB',
     checkpoint_timeout: '15min',
     checkpoint_completion_target: '0.9',
+    // Compressing full pages took 40 µs a message after each checkpoint.
     wal_compression: 'off',
+    // A new segment is not written twice: at full load that stalled appends every second or so, p99 70 ms instead of 96 to 103.
+    wal_init_zero: 'off',
 
     random_page_cost: '1.1',
     // Our queries are short: compiling them costs more than it saves, and two cores have none to spare for helpers.
     jit: 'off',
     max_parallel_workers_per_gather: '0',
     autovacuum_max_workers: '2',
-    autovacuum_naptime: '20s',
+    autovacuum_naptime: '60s',
+    // 6,000 rows a sample instead of 30,000: of a table that grows, `ANALYZE` took 6 % of two cores under full load. Our queries go by
+    // keys, whose plans do not depend on what is frequent.
+    default_statistics_target: '20',
     max_logical_replication_workers: '0',
 
     timezone: 'UTC',
