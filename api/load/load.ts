@@ -44,7 +44,10 @@ const MAX_SAMPLE = 1.9
 /** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
-/** What sends under way may need, at the rate at which they are answered. */
+/**
+ * What sends under way may need, at the rate at which they are answered, once sends are refused; before that `WAIT_MS`, since a
+ * flood is quicker than the samples: at twice the capacity 2,000 more are under way before the third sample says so.
+ */
 const ANSWERED_WITHIN_MS = 350
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
@@ -101,8 +104,9 @@ export function createLoad(
   function takesSend(): boolean {
     const limit = shedding.state === 'calm' ? LONG_TURN_IN_CALM_MS : LONG_TURN_MS
     if (clock() - sampledAt - SAMPLE_MS > limit) return false
-    if (!shedding.sheds('send')) return underWay < MAX_UNDER_WAY
-    return underWay < Math.max(MIN_UNDER_WAY, (perSecond * ANSWERED_WITHIN_MS) / 1000)
+    if (shedding.state === 'calm') return underWay < MAX_UNDER_WAY
+    const withinMs = shedding.sheds('send') ? ANSWERED_WITHIN_MS : WAIT_MS
+    return underWay < Math.min(MAX_UNDER_WAY, Math.max(MIN_UNDER_WAY, (perSecond * withinMs) / 1000))
   }
 
   function allows(what: Sheddable | 'socket'): boolean {

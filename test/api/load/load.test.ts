@@ -109,6 +109,20 @@ test('where sends are refused, as many are taken as can be answered in time', ()
   expect(taken).toBeLessThan(400)
 })
 
+test('a flood that comes between two samples fills no queue of seconds', () => {
+  begin()
+  pass(50, 1_000, 400) // something is left out already, but sends are not
+  expect(load.state).not.toBe('calm')
+  expect(load.state).not.toBe('send')
+  let underWay = waiting
+  while (load.allows('send') && underWay < 10_000) {
+    load.began()
+    underWay++
+  }
+  expect(underWay).toBeGreaterThan(500)
+  expect(underWay).toBeLessThan(800)
+})
+
 test('new sockets are taken a few at a time while sends are refused', () => {
   begin()
   pass(5)
