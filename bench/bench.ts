@@ -8,6 +8,7 @@ import { type GrowPlan, growSuite } from './grow/suite.ts'
 import { type IdlePlan, idleSuite } from './idle/suite.ts'
 import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
 import { describeMachine, type Machine } from './machine/machine.ts'
+import { preloading } from './machine/preload.ts'
 import { measureOverload, type OverloadPlan, type OverloadReport } from './overload/measure.ts'
 import { projectSuite } from './project/suite.ts'
 import { type AppendReport, type BenchReport, type LivesReport, whatBroke } from './report/report.ts'
@@ -64,13 +65,18 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     await system.stop()
   }
   const tables: SuiteReport[] = []
-  const onSystem = async (measure: (system: SystemUnderTest) => Promise<SuiteReport>) => {
-    const system = await context.startSystem()
+  const onSystem = async (
+    measure: (system: SystemUnderTest) => Promise<SuiteReport>,
+    settings: NodeJS.ProcessEnv = {},
+  ) => {
+    const system = await context.startSystem(settings)
     await meetMachine(system.databaseUrl)
     tables.push(await measure(system))
     await system.stop()
   }
-  if (plan.suites.includes('idle')) await onSystem((system) => idleSuite(plan.idle, system, context))
+  if (plan.suites.includes('idle')) {
+    await onSystem((system) => idleSuite(plan.idle, system, context), preloading('collect'))
+  }
   if (plan.suites.includes('group')) await onSystem((system) => groupSuite(plan.group, system, context))
   if (plan.suites.includes('catch-up'))
     await onSystem((system) => catchUpSuite(plan.catchUp, system, context))

@@ -1,14 +1,13 @@
 /** `triptick bench`: measures this machine, on systems that it starts and stops itself. Its figures: `bench/`. */
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BenchPlan } from '../bench/bench.ts'
 import type { LivesPlan } from '../bench/lives/measure.ts'
+import { preloading } from '../bench/machine/preload.ts'
 import { SUITES, type Suite } from '../bench/suites.ts'
 import type { BenchContext } from '../bench/system-under-test.ts'
-import { packageRoot } from '../runtime/package-root.ts'
 import { settings } from './settings.ts'
 
 interface BenchOptions {
@@ -144,8 +143,7 @@ async function runBench(names: readonly string[], options: BenchOptions): Promis
 
 /** See `bench/machine/cpu-profile.ts`. */
 function profilingEnvironment(folder: string): NodeJS.ProcessEnv {
-  const preload = pathToFileURL(join(packageRoot, 'dist', 'bench', 'machine', 'cpu-profile.js'))
-  return { NODE_OPTIONS: `--import ${preload.href}`, BENCH_CPU_PROFILES: resolve(folder) }
+  return { ...preloading('cpu-profile'), BENCH_CPU_PROFILES: resolve(folder) }
 }
 
 function planOf(names: readonly string[], options: BenchOptions): BenchPlan {

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { forkBenchChild } from '../child-process.ts'
+import { preloading } from '../machine/preload.ts'
 import { apiProcessUnder, maxOpenFiles } from '../machine/processes.ts'
 import { unsignedToken } from '../relay/unsigned-token.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
@@ -35,7 +36,7 @@ export async function idleSuite(
   const sockets = Math.min(asked, openFiles - OTHER_FILES)
 
   context.progress(`idle: ${sockets} sockets on a bare ws server`)
-  const relay = forkBenchChild<{ url: string }>('relay/main.js')
+  const relay = forkBenchChild<{ url: string }>('relay/main.js', preloading('collect'))
   context.onEnd(relay.stop)
   const { url } = await relay.next()
   const bareServer = {

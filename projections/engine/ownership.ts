@@ -56,13 +56,20 @@ export async function tryOwnership(
     await client.connect()
     const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK, [what])
     if (rows[0]?.locked) {
+      // One statement after another: `pg` no longer keeps a queue of its own.
+      let last: Promise<unknown> = Promise.resolve()
+      const query: Ownership['query'] = (text, values) => {
+        const next = last.then(() => client.query(text, values))
+        last = next.catch(() => {})
+        return next as Promise<never>
+      }
       return {
         lost: lost.signal,
-        query: (text, values) => client.query(text, values),
+        query,
         async listen(channel, heard) {
           client.removeAllListeners('notification')
           client.on('notification', heard)
-          await client.query(`LISTEN ${channel}`)
+          await query(`LISTEN ${channel}`)
         },
         release: () => client.end(),
       }
