@@ -75,7 +75,7 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     await system.stop()
   }
   if (plan.suites.includes('idle')) {
-    await onSystem((system) => idleSuite(plan.idle, system, context), preloading('collect'))
+    await onSystem((system) => idleSuite(plan.idle, system, context), preloading('collect-when-told'))
   }
   if (plan.suites.includes('group')) await onSystem((system) => groupSuite(plan.group, system, context))
   if (plan.suites.includes('catch-up'))

@@ -1,8 +1,7 @@
 /** Measures idle sockets on one server: what each costs in memory, how long all take to connect, how soon a message reaches one. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type BenchChild, forkBenchChild } from '../child-process.ts'
 import type { Person } from '../crowd/socket.ts'
-import { residentBytes } from '../machine/processes.ts'
+import { memoryOf } from '../machine/collect.ts'
 import type { BenchContext } from '../system-under-test.ts'
 import type { IdleLatency, IdleMessage, IdleOrder } from './settings.ts'
 
@@ -18,7 +17,10 @@ export interface IdleServer {
 
 export interface IdleRun extends IdleLatency {
   readonly sockets: number
+  /** Of what lives, once garbage is collected. */
   readonly bytesPerSocket: number
+  /** Of what is resident: nothing to compare by, since V8 keeps up to 128 MB for later and gives them back when it likes. */
+  readonly residentPerSocket: number
   readonly connectSeconds: number
 }
 
@@ -29,10 +31,6 @@ export interface IdleRun extends IdleLatency {
 const WARM_UP_SOCKETS = 2_500
 /** Sockets that come from one address, and of one process: below the ports of an address (28,232) and its file descriptors. */
 const SOCKETS_A_PROCESS = 8_000
-/** For what is freed to be given back to the system. */
-const SETTLE_MS = 2_000
-/** More than one: what is freed by a finaliser was all that kept something else. */
-const COLLECTIONS = 3
 
 export async function measureIdle(
   sockets: number,
@@ -40,7 +38,7 @@ export async function measureIdle(
   server: IdleServer,
   context: BenchContext,
 ): Promise<IdleRun> {
-  const { url, network } = server
+  const { url, pid, network } = server
   const openers: Opener[] = []
   const people = (from: number, count: number): Promise<Person[]> =>
     Promise.all(
@@ -58,7 +56,8 @@ export async function measureIdle(
   try {
     const warmUp = await people(0, Math.min(WARM_UP_SOCKETS, sockets))
     await opener().ask({ kind: 'open', url, people: warmUp, localAddress: `${network}.1` })
-    const before = await livingBytes(server)
+    await server.settled()
+    const before = await memoryOf(pid)
 
     const crowds: Person[][] = []
     for (let from = 0; from < sockets; from += SOCKETS_A_PROCESS)
@@ -69,25 +68,22 @@ export async function measureIdle(
     )
     await Promise.all(opening)
     const connectSeconds = (performance.now() - began) / 1000
-    const after = await livingBytes(server)
+    await server.settled()
+    const after = await memoryOf(pid)
 
     const writer = { userId: 'idle.writer', token: await server.tokenFor('idle.writer') }
     const told = await openers.at(-1)?.ask({ kind: 'write', url, writer, tries })
     if (told?.kind !== 'written') throw new Error('nothing was written')
-    return { ...told.run, sockets, bytesPerSocket: (after - before) / sockets, connectSeconds }
+    return {
+      ...told.run,
+      sockets,
+      bytesPerSocket: (after.living - before.living) / sockets,
+      residentPerSocket: (after.resident - before.resident) / sockets,
+      connectSeconds,
+    }
   } finally {
     await Promise.all(openers.map(({ stop }) => stop()))
   }
-}
-
-/** What is resident when connecting has settled and its garbage is collected (`machine/collect.ts`), on either server. */
-async function livingBytes({ pid, settled }: IdleServer): Promise<number> {
-  await settled()
-  for (let n = 0; n < COLLECTIONS; n++) {
-    process.kill(pid, 'SIGUSR2')
-    await sleep(SETTLE_MS)
-  }
-  return residentBytes(pid) ?? 0
 }
 
 interface Opener {

@@ -36,7 +36,7 @@ export async function idleSuite(
   const sockets = Math.min(asked, openFiles - OTHER_FILES)
 
   context.progress(`idle: ${sockets} sockets on a bare ws server`)
-  const relay = forkBenchChild<{ url: string }>('relay/main.js', preloading('collect'))
+  const relay = forkBenchChild<{ url: string }>('relay/main.js', preloading('collect-when-told'))
   context.onEnd(relay.stop)
   const { url } = await relay.next()
   const bareServer = {
@@ -54,17 +54,18 @@ export async function idleSuite(
   const ours = await measureIdle(sockets, tries, { ...system, pid, network: '127.0.2', settled }, context)
 
   const ratio = ours.bytesPerSocket / bare.bytesPerSocket
-  const row = (name: string, { bytesPerSocket, connectSeconds, arrivedMs }: IdleRun) => [
+  const row = (name: string, { bytesPerSocket, residentPerSocket, connectSeconds, arrivedMs }: IdleRun) => [
     name,
     Math.round(bytesPerSocket).toLocaleString('en-US'),
     (bytesPerSocket / bare.bytesPerSocket).toFixed(2),
+    Math.round(residentPerSocket).toLocaleString('en-US'),
     connectSeconds.toFixed(1),
     ...[arrivedMs.p50, arrivedMs.p99, arrivedMs.max].map((ms) => ms.toFixed(1)),
   ]
   return {
     title: `idle · ${sockets.toLocaleString('en-US')} sockets of one process, then ${tries} messages to one of them each`,
     rows: [
-      ['', 'bytes each', 'ratio', 'connected, s', 'arrived p50, ms', 'p99', 'max'],
+      ['', 'living bytes each', 'ratio', 'resident', 'connected, s', 'arrived p50, ms', 'p99', 'max'],
       row('bare ws', bare),
       row('triptick', ours),
     ],
@@ -80,6 +81,8 @@ export async function idleSuite(
       sockets,
       bytesPerSocket: ours.bytesPerSocket,
       bareBytesPerSocket: bare.bytesPerSocket,
+      residentPerSocket: ours.residentPerSocket,
+      bareResidentPerSocket: bare.residentPerSocket,
       ratio,
       connectSeconds: ours.connectSeconds,
       bareConnectSeconds: bare.connectSeconds,

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { packageRoot } from '../../runtime/package-root.ts'
 
 /** The environment that does it, for a process and for whatever it forks. */
-export function preloading(module: 'cpu-profile' | 'collect'): NodeJS.ProcessEnv {
+export function preloading(module: 'cpu-profile' | 'collect-when-told'): NodeJS.ProcessEnv {
   const { href } = pathToFileURL(join(packageRoot, 'dist', 'bench', 'machine', `${module}.js`))
   return { NODE_OPTIONS: `--import ${href}` }
 }

@@ -1,0 +1,4 @@
+/** What is preloaded; see `collect.ts`. */
+import { listenForCollect } from './collect.ts'
+
+listenForCollect()
