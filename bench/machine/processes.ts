@@ -31,7 +31,7 @@ export function usageUnder(root: number): Usage | undefined {
 export function memoryUnder(root: number): Memory | undefined {
   if (process.platform !== 'linux') return undefined
   const memory: Record<ProcessKind, number> = { supervisor: 0, api: 0, background: 0, postgres: 0 }
-  for (const { pid } of descendants(root)) memory[kindOf(pid)] += statusBytes(pid, 'RssAnon') ?? 0
+  for (const { pid } of descendants(root)) memory[kindOf(pid)] += anonymousBytes(pid) ?? 0
   return memory
 }
 
@@ -47,9 +47,6 @@ export function maxOpenFiles(pid: number): number | undefined {
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(read(`/proc/${pid}/limits`) ?? '')?.[1]
   return soft === undefined ? undefined : soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)
 }
-
-/** Resident memory in bytes. */
-export const residentBytes = (pid: number): number | undefined => statusBytes(pid, 'VmRSS')
 
 /** Cores used by each kind between two readings. */
 export function coresBetween(before: Usage, after: Usage, seconds: number): Record<ProcessKind, number> {
@@ -99,9 +96,9 @@ function kindOf(pid: number): ProcessKind {
   return command.includes('postgres') && !command.includes('main.js') ? 'postgres' : 'supervisor'
 }
 
-function statusBytes(pid: number, name: 'VmRSS' | 'RssAnon'): number | undefined {
-  const line = read(`/proc/${pid}/status`)?.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))
-  return line?.[1] === undefined ? undefined : Number(line[1]) * 1024
+function anonymousBytes(pid: number): number | undefined {
+  const kilobytes = /^RssAnon:\s+(\d+) kB/m.exec(read(`/proc/${pid}/status`) ?? '')?.[1]
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024
 }
 
 function read(path: string): string | undefined {
