@@ -8,7 +8,7 @@ import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
 import { createTemporaryBodies } from '../ledger/temporary-bodies.ts'
 import { findMessage } from '../projections/queries/find-message.ts'
-import { createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
+import { createIndexWaiter, createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import { indexedPosition } from '../projections/queries/search-candidates.ts'
 import { openBus } from '../runtime/bus/open.ts'
 import { hasAccounts } from '../runtime/config.ts'
@@ -73,7 +73,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     search: config.search
       ? {
           lexemes: createBlindLexemes(config.masterKey),
-          waiter: createProjectionWaiter(pool, indexedPosition),
+          waiter: createIndexWaiter(pool, indexedPosition),
         }
       : undefined,
     verifyToken: createTokenVerifier(config, provider),

@@ -28,18 +28,25 @@ export function createMetrics(roles: string): Metrics {
   registry.setDefaultLabels({ roles })
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
+  const tallies = new Map<string, (value: string) => void>()
   return {
     registry,
     counter: (name, help, labels = []) =>
       known(registry, name, Counter) ?? new Counter({ name, help, labelNames: [...labels], registers }),
     tally: (name, help, label) => {
+      const before = tallies.get(name)
+      if (before) return before
       const counts = new Map<string, number>()
       const collect = function (this: Counter) {
         for (const [value, count] of counts) this.inc({ [label]: value }, count)
         counts.clear()
       }
       new Counter({ name, help, labelNames: [label], registers, collect })
-      return (value) => counts.set(value, (counts.get(value) ?? 0) + 1)
+      const count = (value: string): void => {
+        counts.set(value, (counts.get(value) ?? 0) + 1)
+      }
+      tallies.set(name, count)
+      return count
     },
     gauge: (name, help, labels = []) =>
       known(registry, name, Gauge) ?? new Gauge({ name, help, labelNames: [...labels], registers }),

@@ -44,10 +44,7 @@ const MAX_SAMPLE = 1.9
 /** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
-/**
- * What sends under way may need, at the rate at which they are answered, once sends are refused; before that `WAIT_MS`, since a
- * flood is quicker than the samples: at twice the capacity 2,000 more are under way before the third sample says so.
- */
+/** What sends under way may need, at the rate at which they are answered, while sends are refused. */
 const ANSWERED_WITHIN_MS = 350
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
@@ -70,7 +67,9 @@ export function createLoad(
   let pressure = 0
   let late = 0
   let wait = 0
+  /** Answered a second: over several samples, and in the newest. */
   let perSecond = 0
+  let rate = 0
   let underWay = 0
   /** Since the last sample. */
   let answered = 0
@@ -81,10 +80,10 @@ export function createLoad(
     const now = clock()
     const passed = Math.max(1, now - sampledAt)
     sampledAt = now
-    if (answered > 0 || underWay > 0) {
-      const rate = (answered * 1000) / passed
-      perSecond = perSecond === 0 ? rate : perSecond + RATE_WEIGHT * (rate - perSecond)
-    }
+    rate = (answered * 1000) / passed
+    // What is answered tells what can be only where more waits; otherwise it tells what was asked.
+    if (underWay >= MIN_UNDER_WAY) perSecond += RATE_WEIGHT * (rate - perSecond)
+    else perSecond = Math.max(perSecond, rate)
     late = smoothed(late, Math.max(0, passed - SAMPLE_MS) / LATE_MS)
     wait = smoothed(wait, waitMs(now) / WAIT_MS)
     answered = 0
@@ -95,18 +94,25 @@ export function createLoad(
     stateGauge.set(STATES.indexOf(shedding.state))
   }
 
+  /** Sends that can be answered a second: as lately, or as just now if that is more. */
+  const capacity = () => Math.max(perSecond, rate)
+  const answerableWithin = (milliseconds: number) =>
+    Math.max(MIN_UNDER_WAY, (capacity() * milliseconds) / 1000)
+
   function waitMs(now: number): number {
     if (underWay < MIN_UNDER_WAY) return 0
     // Where nothing is answered, it is the time since something was.
-    return answered > 0 ? (underWay * 1000) / perSecond : now - lastAnswerAt
+    return answered > 0 ? (underWay * 1000) / capacity() : now - lastAnswerAt
   }
 
   function takesSend(): boolean {
     const limit = shedding.state === 'calm' ? LONG_TURN_IN_CALM_MS : LONG_TURN_MS
     if (clock() - sampledAt - SAMPLE_MS > limit) return false
-    if (shedding.state === 'calm') return underWay < MAX_UNDER_WAY
-    const withinMs = shedding.sheds('send') ? ANSWERED_WITHIN_MS : WAIT_MS
-    return underWay < Math.min(MAX_UNDER_WAY, Math.max(MIN_UNDER_WAY, (perSecond * withinMs) / 1000))
+    if (underWay >= MAX_UNDER_WAY) return false
+    if (shedding.state === 'calm') return true
+    // A flood is quicker than the samples: this is pressure 1, and everything else is left out before a send is.
+    if (!shedding.sheds('send') && underWay >= answerableWithin(WAIT_MS)) shedding.update(1, clock())
+    return !shedding.sheds('send') || underWay < answerableWithin(ANSWERED_WITHIN_MS)
   }
 
   function allows(what: Sheddable | 'socket'): boolean {

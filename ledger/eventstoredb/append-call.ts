@@ -62,7 +62,12 @@ export function createAppendCall(duplex: Duplex): AppendCall {
   }
 
   duplex.on('data', ({ number, reply }) => settle(number, reply))
-  duplex.on('end', () => duplex.destroy(new Error('the server ended the call of appends')))
+  duplex.on('end', () => {
+    // An end with an error says so by itself.
+    setImmediate(() => {
+      if (ended === undefined) duplex.destroy(new Error('the server ended the call of appends'))
+    })
+  })
   duplex.on('error', (error) => {
     ended = outcomeOfEnd(error)
     for (const number of waiting.keys()) settle(number, ended)

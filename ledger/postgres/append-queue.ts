@@ -143,11 +143,11 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
 }
 
 /**
- * Appends a group of batches; see `ledger.append` in the migrations (0001, 0010) for the contract. JSON travels as one text, split at a
+ * Appends a group of batches; see `ledger.append` and `append_together` in the migrations (0001, 0010) for the contract. JSON travels as one text, split at a
  * character that JSON only has escaped: an array literal would have to escape every quote. The bell rings with the commit.
  */
 const APPEND = `SELECT batch, written, revision, last_position, CASE WHEN $10::boolean THEN pg_notify('${BELL}', '') END
-  FROM ledger.append($1, $2, $3, $4, $5, $6, $7, string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e'))`
+  FROM ledger.append_together($1, $2, $3, $4, $5, $6, $7, string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e'))`
 const SEPARATOR = '\x1e'
 const RING = `SELECT pg_notify('${BELL}', '')`
 

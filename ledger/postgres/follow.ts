@@ -21,22 +21,37 @@ interface FollowDeps {
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 5000
 
+interface Reading {
+  /** How often the bell had rung when it began. */
+  readonly rings: number
+  readonly at: number
+  readonly page: Promise<readonly RecordedEvent[]>
+}
+
 export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
   const { doorbell, pageSize, paceMs, signal } = deps
   let position: Position | undefined
   let backoffMs = BACKOFF_FIRST_MS
   let caughtUp = false
-  let ahead: Promise<readonly RecordedEvent[]> | undefined
+  let ahead: Reading | undefined
+
+  /** The bell is looked at before the read: an event appended in between rings past this. */
+  const read = (after: Position): Reading => ({
+    rings: doorbell.rings,
+    at: performance.now(),
+    page: deps.page(after),
+  })
+
   while (!signal.aborted) {
-    // Noted before the read: an event appended in between rings past this.
-    const { rings } = doorbell
-    const readAt = performance.now()
+    let { rings } = doorbell
+    let readAt = performance.now()
     let events: readonly RecordedEvent[]
     try {
       position ??= await deps.start()
-      const reading = ahead ?? deps.page(position)
+      const reading: Reading = ahead ?? read(position)
       ahead = undefined
-      events = await reading
+      ;({ rings, at: readAt } = reading)
+      events = await reading.page
       if (events.length === 0) {
         // The end first: a page read after it has whatever is wanted up to there.
         const end = await deps.head()
@@ -54,9 +69,9 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
     if (last) {
       position = last.position
       if (events.length === pageSize) {
-        ahead = deps.page(position)
+        ahead = read(position)
         // If it fails while the page before is worked on: that is told when its turn comes.
-        ahead.catch(() => {})
+        ahead.page.catch(() => {})
       }
       yield { kind: 'events', events }
     }

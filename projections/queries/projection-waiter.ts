@@ -39,10 +39,14 @@ const HURRY: Statement = {
 const HURRY_EVERY_MS = 50
 
 /** For a query of a person. */
-export const createProjectionWaiter = (
+export const createProjectionWaiter = (db: Database): ProjectionWaiter =>
+  createWaiter(db, projectedPosition, URGENT)
+
+/** For a search of a person: what follows the read models, in its own time. */
+export const createIndexWaiter = (
   db: Database,
-  reachedPosition: (db: Database) => Promise<Position> = projectedPosition,
-): ProjectionWaiter => createWaiter(db, reachedPosition, URGENT)
+  reachedPosition: (db: Database) => Promise<Position>,
+): ProjectionWaiter => createWaiter(db, reachedPosition, { ...URGENT, hurries: false })
 
 /** For reactors and followers of our own. */
 export const createPatientWaiter = (db: Database): ProjectionWaiter =>
@@ -69,7 +73,7 @@ function createWaiter(
       try {
         known = await reachedPosition(db)
         settleAll()
-        if (waiting.size > 0 && hurries) await hurry()
+        if (waiting.size > 0 && hurries) hurry()
       } catch (error) {
         for (const one of waiting) one.fail(error)
         waiting.clear()
@@ -79,10 +83,11 @@ function createWaiter(
     polling = false
   }
 
-  async function hurry(): Promise<void> {
+  function hurry(): void {
     if (performance.now() - hurriedAt < HURRY_EVERY_MS) return
     hurriedAt = performance.now()
-    await ask(db, HURRY)
+    // A hint: the positions are read all the same.
+    ask(db, HURRY).catch(() => {})
   }
 
   function settleAll(): void {

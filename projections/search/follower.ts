@@ -41,11 +41,17 @@ const PATIENCE_MS = 1_000
 const AFTER_TROUBLE_MS = 500
 const AFTER_FAILURE_MS = 10_000
 
+/** No fault of the message that is being indexed. */
+class CannotWait extends Error {}
+
 export function startSearchFollower(deps: FollowerDeps): SearchFollower {
   const { databaseUrl, pool, ledger, log, lexemes } = deps
   const stopping = new AbortController()
   const { signal: stop } = stopping
   const waiter = createPatientWaiter(pool)
+
+  /** For the read models, since the batch began: no work, and so no reason to rest. */
+  let waitedMs = 0
 
   async function live(): Promise<void> {
     while (!stop.aborted) {
@@ -81,8 +87,9 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
       for (let from = 0; from < step.events.length && !signal.aborted; from += BATCH_EVENTS) {
         const events = step.events.slice(from, from + BATCH_EVENTS)
         const began = performance.now()
+        waitedMs = 0
         await index(ownership, events, signal)
-        const worked = performance.now() - began
+        const worked = performance.now() - began - waitedMs
         const due = worked * REST
         const rest = events.length < BATCH_EVENTS ? Math.max(GATHER_MS, due) : due
         await sleep(rest, undefined, { signal }).catch(() => {})
@@ -93,7 +100,14 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
 
   /** Who is a member, and may be mentioned, is known from the read models: then these come first. */
   async function projected(position: Position, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted && !(await waiter.waitFor(position, PATIENCE_MS)));
+    const began = performance.now()
+    try {
+      while (!signal.aborted && !(await waiter.waitFor(position, PATIENCE_MS)));
+    } catch (cause) {
+      throw new CannotWait('the read models cannot be waited for', { cause })
+    } finally {
+      waitedMs += performance.now() - began
+    }
   }
 
   /** What cannot be indexed for a reason of its own is left out, so that one message does not stop the search of all. */
@@ -108,6 +122,7 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
       if (entries.mentions.length > 0) await projected(last.position, signal)
       if (!signal.aborted) await writeIndex(ownership, entries, last.position)
     } catch (err) {
+      if (err instanceof CannotWait) throw err.cause
       if (ownership.lost.aborted || classify(err) === 'transient') throw err
       if (events.length === 1) {
         log.error({ err, position: String(last.position) }, 'a message cannot be searched: it is left out')

@@ -67,6 +67,21 @@ test('answers that come in batches are no queue', () => {
   expect(load.allows('read')).toBe(true)
 })
 
+test('a quiet node takes a burst that it can answer in time, and holds nothing back for it', () => {
+  begin()
+  pass(50, 10)
+  for (let i = 0; i < 800; i++) {
+    expect(load.allows('send')).toBe(true)
+    load.began()
+  }
+  for (let left = 800; left > 0; left -= 200) {
+    now += 100
+    for (let i = 0; i < 200; i++) load.ended()
+    load.sample()
+    expect(load.allows('send') && load.allows('read')).toBe(true)
+  }
+})
+
 test('a few sends that take long are no queue', () => {
   begin()
   pass(100, 10, 50)
@@ -121,6 +136,8 @@ test('a flood that comes between two samples fills no queue of seconds', () => {
   }
   expect(underWay).toBeGreaterThan(500)
   expect(underWay).toBeLessThan(800)
+  // Sends last: nothing that matters less is let through meanwhile.
+  expect(load.state).toBe('send')
 })
 
 test('new sockets are taken a few at a time while sends are refused', () => {
