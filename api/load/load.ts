@@ -45,7 +45,7 @@ const MAX_SAMPLE = 1.9
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
 /** What sends under way may need, at the rate at which they are answered, while sends are refused. */
-const ANSWERED_WITHIN_MS = 350
+const ANSWERED_WITHIN_MS = 250
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
 /** For memory: some 10 KB each. */
@@ -96,8 +96,8 @@ export function createLoad(
 
   /** Sends that can be answered a second: as lately, or as just now if that is more. */
   const capacity = () => Math.max(perSecond, rate)
-  const answerableWithin = (milliseconds: number) =>
-    Math.max(MIN_UNDER_WAY, (capacity() * milliseconds) / 1000)
+  const answerable = (rateOfAnswers: number, withinMs: number) =>
+    Math.max(MIN_UNDER_WAY, (rateOfAnswers * withinMs) / 1000)
 
   function waitMs(now: number): number {
     if (underWay < MIN_UNDER_WAY) return 0
@@ -111,8 +111,8 @@ export function createLoad(
     if (underWay >= MAX_UNDER_WAY) return false
     if (shedding.state === 'calm') return true
     // A flood is quicker than the samples: this is pressure 1, and everything else is left out before a send is.
-    if (!shedding.sheds('send') && underWay >= answerableWithin(WAIT_MS)) shedding.update(1, clock())
-    return !shedding.sheds('send') || underWay < answerableWithin(ANSWERED_WITHIN_MS)
+    if (!shedding.sheds('send') && underWay >= answerable(capacity(), WAIT_MS)) shedding.update(1, clock())
+    return !shedding.sheds('send') || underWay < answerable(perSecond, ANSWERED_WITHIN_MS)
   }
 
   function allows(what: Sheddable | 'socket'): boolean {
