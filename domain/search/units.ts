@@ -50,9 +50,11 @@ const UNTOLD_MARKS = new RegExp(
 function fold(piece: string): string {
   const lower = piece.toLowerCase()
   if (PLAIN.test(lower)) return lower
-  const alike = lower.replace(ALIKE_LETTERS, (letter) => ALIKE[letter] ?? letter)
+  const bare = lower.normalize('NFKD').replace(UNTOLD_MARKS, '')
+  // After the marks are gone: ǣ is an æ with one.
+  const alike = bare.replace(ALIKE_LETTERS, (letter) => ALIKE[letter] ?? letter)
   // Nothing but marks stays as it is: a unit is never empty.
-  return alike.normalize('NFKD').replace(UNTOLD_MARKS, '').normalize('NFC') || lower
+  return alike.normalize('NFC') || lower
 }
 
 export function unitsOf(text: string): Unit[] {

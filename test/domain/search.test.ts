@@ -38,6 +38,7 @@ test('every word of a text finds it, wherever it stands and whatever the script'
         expect(match?.spans.some(([from, to]) => from <= start && to >= end)).toBe(true)
       }
     }),
+    { examples: [['Ǣ']] },
   )
 })
 
