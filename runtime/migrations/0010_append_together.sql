@@ -18,7 +18,7 @@ DECLARE
   fits boolean;
 BEGIN
   -- A statement of its own: the ones below must see what was committed while this one waited. All positions are taken at
-  -- once; those that are not needed are given back below.
+  -- once; where a batch does not fit they are given back below.
   UPDATE ledger.head h SET position = h.position + cardinality(append_together.ids)
     RETURNING h.position - cardinality(append_together.ids) INTO head;
 
@@ -35,38 +35,10 @@ BEGIN
     RETURN;
   END IF;
 
-  RETURN QUERY
-    WITH asked AS MATERIALIZED (
-      SELECT b.n::integer AS n, b.stream, b.expected, b.count,
-        coalesce((SELECT e.revision FROM ledger.events e WHERE e.stream = b.stream
-                  ORDER BY e.revision DESC LIMIT 1), -1) AS actual
-      FROM unnest(append_together.streams, append_together.expected, append_together.counts) WITH ORDINALITY AS b (stream, expected, count, n)
-    ), fitting AS MATERIALIZED (
-      SELECT a.*, (head + sum(a.count) OVER (ORDER BY a.n))::bigint AS last_position FROM asked a
-      WHERE a.actual = a.expected
-    ), inserted AS (
-      INSERT INTO ledger.events (position, stream, revision, id, type, data, metadata)
-      SELECT f.last_position - f.count + v.index, f.stream, f.actual + v.index, v.id, v.type, v.data::json, v.metadata::json
-      FROM unnest(append_together.batches, append_together.indexes, append_together.ids, append_together.types, append_together.data, append_together.metadata)
-        AS v (batch, index, id, type, data, metadata)
-      JOIN fitting f ON f.n = v.batch
-    )
-    SELECT f.n, true, f.actual + f.count, f.last_position FROM fitting f
-    UNION ALL
-    SELECT a.n, earlier.written, CASE WHEN earlier.written THEN a.expected + a.count ELSE a.actual END,
-           CASE WHEN earlier.written THEN earlier.last_position END
-    FROM asked a CROSS JOIN LATERAL (
-      SELECT coalesce(array_agg(e.id ORDER BY e.revision)
-                      = (SELECT array_agg(v.id ORDER BY v.index)
-                         FROM unnest(append_together.batches, append_together.indexes, append_together.ids) AS v (batch, index, id)
-                         WHERE v.batch = a.n), false) AS written,
-             max(e.position) AS last_position
-      FROM ledger.events e
-      WHERE e.stream = a.stream AND e.revision > a.expected AND e.revision <= a.expected + a.count
-    ) earlier
-    WHERE a.actual <> a.expected;
-
-  -- Never backwards, whatever became of the events behind it.
-  UPDATE ledger.head h SET position = greatest(head, (SELECT max(e.position) FROM ledger.events e));
+  -- The long way, from where the head was: it looks which batches fit, which were written before, and which conflict.
+  UPDATE ledger.head h SET position = head;
+  RETURN QUERY SELECT * FROM ledger.append(
+    append_together.streams, append_together.expected, append_together.counts, append_together.batches,
+    append_together.indexes, append_together.ids, append_together.types, append_together.data, append_together.metadata);
 END
 $$;
