@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createHeldReceipts, type HeldReceipts } from '../../../api/load/held-receipts.ts'
+import type { LoadState } from '../../../api/load/shedding.ts'
 import type { ConversationId } from '../../../domain/ids.ts'
 
 const ONE = 'one' as ConversationId
 const TWO = 'two' as ConversationId
 
-function begin() {
+function begin(state: LoadState = 'delivered') {
   const shed = new Set<string>()
-  const held = createHeldReceipts({ allows: (what) => !shed.has(what), state: 'delivered' })
+  const held = createHeldReceipts({ allows: (what) => !shed.has(what), state })
   const recorded: string[] = []
   const receive = async (name: string, kind: 'delivered' | 'read', conversationId = ONE) => {
     const turn = held.turn(kind, conversationId)
@@ -77,4 +78,25 @@ test('closing lets everything go before it resolves, and holds nothing more', as
   expect(recorded).toHaveLength(1000)
   receive('late', 'read')
   expect(recorded.at(-1)).toBe('late')
+})
+
+test.each([
+  ['a quarter of a second where receipts are held', 'delivered', 250],
+  ['a second where sends are refused', 'send', 1_000],
+] as const)('they wait %s', async (_, state, heldMs) => {
+  vi.useFakeTimers()
+  try {
+    const { shed, recorded, receive } = begin(state)
+    shed.add('read')
+    const all = [receive('r1', 'read')]
+    await vi.advanceTimersByTimeAsync(heldMs / 2)
+    all.push(receive('r2', 'read'))
+    await vi.advanceTimersByTimeAsync(heldMs / 2 - 1)
+    expect(recorded).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    await Promise.all(all)
+    expect(recorded).toEqual(['r1', 'r2'])
+  } finally {
+    vi.useRealTimers()
+  }
 })
