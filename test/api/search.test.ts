@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -310,6 +311,32 @@ describe('mentions', () => {
     } while (after)
     expect(seen.join('')).toBe('6543210')
     expect((await call(url, bob, 'GET', '/v1/mentions?after=x')).body.code).toBe('bad_frame')
+  })
+
+  test('wait while the read models stand still, which know who is a member, and are listed once they go on', async () => {
+    const [annId, bob, late] = cast('ann', 'bob', 'late') as [string, string, string]
+    const ann = await join(url, annId)
+    const group = await begin(url, annId, 'group', [annId, bob])
+    await ann.say(group, `first @${bob}`)
+    expect(await mentions(bob)).toEqual([`first @${bob}`])
+    const indexed = async () =>
+      (await query('SELECT seq FROM search.messages WHERE conversation_id = $1 ORDER BY seq', [group])).rows
+    await expect.poll(indexed, { timeout: 20_000 }).toHaveLength(1)
+
+    const standstill = new pg.Client({ connectionString: system.database.url })
+    await standstill.connect()
+    try {
+      await standstill.query('BEGIN; LOCK TABLE read.checkpoints IN SHARE MODE')
+      await call(url, annId, 'POST', `/v1/conversations/${group}/members`, { userIds: [late] })
+      await ann.say(group, `welcome @${late}`)
+      // Longer than it waits at a time.
+      await sleep(1_500)
+      expect(await indexed()).toHaveLength(1)
+    } finally {
+      await standstill.end()
+    }
+    await expect.poll(indexed, { timeout: 20_000 }).toHaveLength(2)
+    expect(await mentions(late)).toEqual([`welcome @${late}`])
   })
 })
 
