@@ -60,8 +60,10 @@ async function openPostgresStore({
   concurrency = 20,
 }: OpenJobStoreOptions): Promise<JobStore> {
   // BullMQ names its tables without their schema, and a pool that it did not make has to lead there. A pool of our own,
-  // because one that BullMQ makes has nobody who listens to its errors (57P01 at a restart ends the process).
-  const inSchema = `${databaseUrl}${databaseUrl.includes('?') ? '&' : '?'}options=${encodeURIComponent('-c search_path=bullmq')}`
+  // because one that BullMQ makes has nobody who listens to its errors (57P01 at a restart ends the process). Without an fsync
+  // each: a thousand people who wait make 1,400 commits/s, on the disk that every append of the ledger waits for.
+  const settings = encodeURIComponent('-c search_path=bullmq -c synchronous_commit=off')
+  const inSchema = `${databaseUrl}${databaseUrl.includes('?') ? '&' : '?'}options=${settings}`
   const pool = createPool({
     url: inSchema,
     name: 'triptick-jobs',

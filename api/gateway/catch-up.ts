@@ -4,21 +4,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
+import type { Seq } from '../../domain/ids.ts'
 import type { Ledger, Position } from '../../ledger/ledger.ts'
-import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import {
   type ConversationToCatchUp,
   conversationsToCatchUp,
 } from '../../projections/queries/conversations-to-catch-up.ts'
-import { missedChanges } from '../../projections/queries/missed-changes.ts'
-import { missedMessages } from '../../projections/queries/missed-messages.ts'
-import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
+import { type MissedChanges, missedChanges } from '../../projections/queries/missed-changes.ts'
+import { type MissedReceipt, missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
-import { type OpenedBody, openBodies } from '../messages/open-bodies.ts'
-import { messageView } from '../messages/views.ts'
 import type { DeviceStart } from './device-positions.ts'
+import { firstPageOf, type MessagePages } from './message-pages.ts'
 import {
   changeFrames,
   deletedFrames,
@@ -33,9 +31,16 @@ export interface CatchUpDeps {
   readonly pool: pg.Pool
   readonly ledger: Ledger
   readonly waiter: ProjectionWaiter
-  readonly contentKeys: ContentKeys
+  readonly messagePages: MessagePages
   readonly turns: Turns
   readonly report: (error: unknown) => void
+}
+
+/** All but the messages themselves, which come a page at a time. */
+interface Missed {
+  readonly conversations: readonly ConversationToCatchUp[]
+  readonly changes: MissedChanges
+  readonly receipts: readonly MissedReceipt[]
 }
 
 export interface CatchUp {
@@ -48,7 +53,6 @@ export interface CatchUp {
   resume(session: Session): Promise<void>
 }
 
-const PAGE = 200
 /** Longer than any usual lag of the projections; then the client is asked to come back. */
 const PATIENCE_MS = 15_000
 /** On average: they come back one after another. */
@@ -60,7 +64,7 @@ const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
-  const { pool, ledger, waiter, turns, report } = deps
+  const { pool, ledger, waiter, messagePages, turns, report } = deps
   const running = new Set<Session>()
   /** Doubted while running: what they may have missed may be later than what is being read. */
   const askedAgain = new Set<Session>()
@@ -109,37 +113,35 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       comeBack(session)
       return undefined
     }
-    const { userId, deviceId } = session
-    const conversations = await turns(() => conversationsToCatchUp(pool, userId, deviceId, start))
-    // Whatever can be missed moves its conversation. Where none has moved, eight statements of nine are spared.
-    if (conversations.length > 0 && !(await sendAll(session, conversations, start.kept))) return undefined
+    const missed = await turns(() => whatMoved(session, start))
+    if (missed && !(await sendAll(session, missed))) return undefined
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
     return head
   }
 
-  /** In the order in which a client can use it; `false` when the session is over. */
-  async function sendAll(
-    session: Session,
-    conversations: readonly ConversationToCatchUp[],
-    since: Position,
-  ): Promise<boolean> {
-    const { userId, deviceId } = session
+  /** Whatever can be missed moves its conversation. Where none has moved, eight statements of nine are spared. */
+  async function whatMoved({ userId, deviceId }: Session, start: DeviceStart): Promise<Missed | undefined> {
+    const conversations = await conversationsToCatchUp(pool, userId, deviceId, start)
+    if (conversations.length === 0) return undefined
+    const [changes, receipts] = await Promise.all([
+      missedChanges(pool, userId, deviceId, start.kept),
+      missedReceipts(pool, userId, deviceId, start.kept),
+    ])
+    return { conversations, changes, receipts }
+  }
 
-    // 1. What happened around the messages.
-    const [changes, receipts] = await turns(() =>
-      Promise.all([
-        missedChanges(pool, userId, deviceId, since),
-        missedReceipts(pool, userId, deviceId, since),
-      ]),
-    )
+  /** In the order in which a client can use it; `false` when the session is over. */
+  async function sendAll(session: Session, { conversations, changes, receipts }: Missed): Promise<boolean> {
     const send = (missed: readonly MissedFrame[]) => {
       for (const { frame } of missed) session.send(JSON.stringify(frame))
     }
+
+    // 1. What happened around the messages.
     send(changeFrames(changes))
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {
-      if (!(await sendMissed(session, conversation, since))) return false
+      if (!(await sendMessages(session, conversation))) return false
     }
 
     // 3. What happened to messages.
@@ -149,30 +151,24 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     return true
   }
 
-  async function sendMissed(
+  async function sendMessages(
     session: Session,
-    missed: ConversationToCatchUp,
-    since: Position,
+    { conversationId, missed, lastSeq, deletedUpTo }: ConversationToCatchUp,
   ): Promise<boolean> {
     const { userId, deviceId } = session
-    const { conversationId, startAfterSeq, lastSeq } = missed
-    const sent = session.sentUpTo(conversationId)
-    let afterSeq = sent > startAfterSeq ? sent : startAfterSeq
-    while (afterSeq < lastSeq) {
-      if (!(await drained(session))) return false
-      const { page, opened } = await turns(async () => {
-        const query = { conversationId, userId, deviceId, afterSeq, since, limit: PAGE }
-        const messages = await missedMessages(pool, query)
-        return { page: messages, opened: await openBodies(deps, messages) }
-      })
-      for (const [index, message] of page.entries()) {
-        const view = messageView(message, opened[index] as OpenedBody)
-        session.send(JSON.stringify({ t: 'message', ...view } satisfies ServerFrame))
-        session.markSent(conversationId, message.seq)
+    for (const stretch of missed) {
+      let from = Math.max(stretch.from, session.sentUpTo(conversationId) + 1) as Seq
+      while (from <= stretch.to) {
+        if (!(await drained(session))) return false
+        const page = firstPageOf({ from, to: stretch.to })
+        for (const message of await messagePages({ conversationId, ...page, deletedUpTo })) {
+          // What this very device has sent, it has.
+          if (message.senderId === userId && message.deviceId === deviceId) continue
+          session.send(message.json)
+          session.markSent(conversationId, message.seq)
+        }
+        from = (page.to + 1) as Seq
       }
-      const last = page.at(-1)
-      if (!last || page.length < PAGE) break
-      afterSeq = last.seq
     }
     // The device's own messages are left out, so the last seq may lie behind the last one sent.
     session.markSent(conversationId, lastSeq)

@@ -158,7 +158,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const command = acknowledgeCommand(kind, conversationId, upTo, userId, deviceId)
     const known = kind === 'read' ? deps.presence.beforeReading(userId) : undefined
     if (known) await known
-    const turn = heldReceipts.turn(kind, conversationId)
+    const turn = heldReceipts.turn(kind, conversationId, session.mode === 'catching-up')
     if (turn) await turn
     const answered = await handler.deliver(conversationId, command)
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)

@@ -22,6 +22,7 @@ import { createGateways, type Gateways, type LoadQuestion, type NodeLoad } from 
 import { startHeartbeat } from './heartbeat.ts'
 import { createHub } from './hub.ts'
 import { createLogOuts, type LogOutMessage } from './log-outs.ts'
+import { createMessagePages } from './message-pages.ts'
 import { createPolls, type Polls } from './polls.ts'
 import { createPush, type PushMessage, type ResyncMessage } from './push.ts'
 import { createRenew } from './renewal.ts'
@@ -77,7 +78,8 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const presence = await createPresence({ ...deps, hub, allows: () => load.allows('presence'), report })
   const positions = createDevicePositions(deps.pool, report)
   const turns = createTurns()
-  const catchUp = createCatchUp({ ...deps, turns, report })
+  const messagePages = createMessagePages({ ...deps, turns })
+  const catchUp = createCatchUp({ ...deps, messagePages, turns, report })
   const gaps = createGaps({ ...deps, report })
   const logOuts = createLogOuts({ hub, bus, directory, report })
   const claims = createClaims({ node, hub, bus, directory, report })

@@ -24,6 +24,7 @@ import type { Dispatch } from './dispatch.ts'
 import { createFrameLimits, type FrameLimits } from './frame-limits.ts'
 import type { Gaps } from './gaps.ts'
 import type { Hub } from './hub.ts'
+import { createPace } from './pace.ts'
 import type { Session } from './session.ts'
 import { type SessionEvents, SocketSession } from './socket-session.ts'
 
@@ -31,6 +32,8 @@ export const SUBPROTOCOL = 'triptick.v1'
 const TICKET_PREFIX = 'ticket.'
 /** How often a client should give a sign of life; after six times this without one its device is offline (`heartbeat.ts`). */
 export const HEARTBEAT_MS = 5_000
+/** Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second. */
+const UPGRADES_A_TURN = 5
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
 
@@ -51,11 +54,14 @@ export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
     const { node, hub, admission, ledger, positions, catchUp, gaps, dispatch, load, log } = deps
+    const pace = createPace(UPGRADES_A_TURN)
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
     async function admit(): Promise<void> {
-      if (load.allows('socket')) return
-      throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
+      if (!load.allows('socket')) {
+        throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
+      }
+      await pace()
     }
 
     async function authenticate(request: FastifyRequest): Promise<void> {

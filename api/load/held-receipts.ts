@@ -1,5 +1,5 @@
 /**
- * Receipts that wait while there is more important work, conversation by conversation, and are then recorded together: their
+ * Receipts that wait while there is more important work, or while more of their device is about to come, conversation by conversation, and are then recorded together: their
  * lane makes one range of those of a device. Late, but none is lost and none overtakes another of its conversation. They wait
  * in memory like every frame that is not answered yet; a device that was not told that its receipt is durable sends it again.
  */
@@ -7,8 +7,15 @@ import type { ConversationId } from '../../domain/ids.ts'
 import type { Load } from './load.ts'
 
 export interface HeldReceipts {
-  /** Nothing, if this receipt may go at once; otherwise what it has to wait for. */
-  turn(kind: 'delivered' | 'read', conversationId: ConversationId): Promise<void> | undefined
+  /**
+   * Nothing, if this receipt may go at once; otherwise what it has to wait for.
+   * @param isCatchingUp its device is still being sent what it missed, and will acknowledge more in a moment.
+   */
+  turn(
+    kind: 'delivered' | 'read',
+    conversationId: ConversationId,
+    isCatchingUp: boolean,
+  ): Promise<void> | undefined
   /** Lets everything go, and holds nothing from now on. */
   close(): Promise<void>
 }
@@ -70,10 +77,10 @@ export function createHeldReceipts(load: Pick<Load, 'allows' | 'state'>): HeldRe
   }
 
   return {
-    turn: (kind, conversationId) => {
+    turn: (kind, conversationId, isCatchingUp) => {
       // Behind those of its conversation that wait already, whatever the load is by now.
       if (releasing.has(conversationId)) return hold(releasing, conversationId)
-      if (!held.has(conversationId) && (closed || load.allows(kind))) return undefined
+      if (!held.has(conversationId) && (closed || (!isCatchingUp && load.allows(kind)))) return undefined
       const turn = hold(held, conversationId)
       if (count > MAX_HELD) {
         clearTimeout(timer)

@@ -23,6 +23,12 @@ interface Writer {
   readonly conversationId: ConversationId
 }
 
+/** As a client does: who is there and never says what has arrived is tried again and again, with a job for each message. */
+function acknowledge(frames: readonly Heard[], socket: WebSocket): void {
+  const last = frames.findLast(({ t }) => t === 'message')
+  if (last) socket.send(`{"t":"delivered","conversationId":"${last.conversationId}","upTo":${last.seq}}`)
+}
+
 export async function startOthers(
   url: string,
   pairs: readonly (readonly [Person, Person])[],
@@ -47,7 +53,7 @@ export async function startOthers(
       const { conversationId } = await createHttpClient({ url, token: writer.token }).startDirect(
         reader.userId,
       )
-      await openSocket(url, reader, () => {})
+      await openSocket(url, reader, acknowledge)
       return { socket: await openSocket(url, writer, heard), userId: writer.userId as UserId, conversationId }
     }),
   )

@@ -2,17 +2,23 @@
 import type { ConversationId, DeviceId, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { firstSeqBehind } from './bisection.ts'
+import { position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface ConversationToCatchUp {
   readonly conversationId: ConversationId
-  /**
-   * What this device has acknowledged as delivered here. Where it never did: what its person has on any device, but no more
-   * than there was when this device was first known, for what came later is its to get too.
-   */
-  readonly startAfterSeq: Seq
+  /** What its person may read of what the device has neither kept nor acknowledged, ascending; what it sent itself is among it. */
+  readonly missed: readonly Stretch[]
   /** The last one that concerns this person: of the conversation, or of their membership if they have left. */
   readonly lastSeq: Seq
+  /** When a message was last deleted here; null: never. */
+  readonly deletedUpTo: Position | null
+}
+
+/** Both inclusive. */
+export interface Stretch {
+  readonly from: Seq
+  readonly to: Seq
 }
 
 const KNOWN = `${firstSeqBehind({
@@ -22,33 +28,65 @@ const KNOWN = `${firstSeqBehind({
   high: 'me.delivered_seq + 1',
 })} - 1`
 
-/** Of `me` (a row of members, of person $1), where device $2, known since position $4, has the watermark `d`. */
+/**
+ * What device $2 has acknowledged as delivered. Where it never did: what its person has on any device, but no more than there
+ * was when this device was first known, at position $4, for what came later is its to get too. Of `me` (a row of members, of
+ * person $1), where the device has the watermark `d`.
+ */
 export const START_AFTER_SEQ = `greatest(coalesce(d.delivered_seq, ${KNOWN}), me.joined_seq)`
 
-/** Quiet conversations cost one index look-up each, and no row of the answer. */
+const FIRST_MISSED = firstSeqBehind({
+  conversation: 'behind.conversation_id',
+  position: '$3',
+  low: 'behind.after_seq + 1',
+  high: 'behind.last_seq + 1',
+})
+
+/**
+ * Quiet conversations cost one index look-up each, and no row of the answer; those without a new message no bisection.
+ * Without OFFSET 0 the bisection would be done for each mention of its result.
+ */
 const CONVERSATIONS_TO_CATCH_UP: Statement = {
   name: 'conversations to catch up on',
   text: `
-    SELECT me.conversation_id AS "conversationId",
-           ${START_AFTER_SEQ} AS "startAfterSeq",
-           coalesce(me.left_seq, c.last_seq) AS "lastSeq"
-    FROM read.members me
-    JOIN read.conversations c USING (conversation_id)
-    LEFT JOIN read.device_watermarks d
-      ON d.conversation_id = me.conversation_id AND d.user_id = me.user_id AND d.device_id = $2
-    WHERE me.user_id = $1 AND c.last_position > $3 AND coalesce(me.left_position, c.last_position) > $3
-    ORDER BY c.last_position`,
+    WITH behind AS MATERIALIZED (
+      SELECT me.conversation_id, me.history, ${START_AFTER_SEQ} AS after_seq,
+             coalesce(me.left_seq, c.last_seq) AS last_seq, c.last_message_position, c.last_position
+      FROM read.members me
+      JOIN read.conversations c USING (conversation_id)
+      LEFT JOIN read.device_watermarks d
+        ON d.conversation_id = me.conversation_id AND d.user_id = me.user_id AND d.device_id = $2
+      WHERE me.user_id = $1 AND c.last_position > $3 AND coalesce(me.left_position, c.last_position) > $3
+    )
+    SELECT behind.conversation_id AS "conversationId", behind.last_seq AS "lastSeq", coalesce(missed.stretches, '[]') AS missed,
+           (SELECT max(x.deleted_position) FROM read.messages x
+            WHERE x.conversation_id = behind.conversation_id AND x.deleted_position IS NOT NULL) AS deleted_up_to
+    FROM behind
+    LEFT JOIN LATERAL (
+      SELECT json_agg(json_build_object('from', lower(readable.seqs), 'to', upper(readable.seqs) - 1) ORDER BY lower(readable.seqs)) AS stretches
+      FROM (SELECT ${FIRST_MISSED} AS seq WHERE behind.last_message_position > $3 OFFSET 0) first
+      CROSS JOIN LATERAL unnest(
+        behind.history * int4multirange(int4range(first.seq, greatest(first.seq, behind.last_seq + 1)))
+      ) AS readable (seqs)
+    ) missed ON true
+    ORDER BY behind.last_position`,
 }
+
+type Row = Omit<ConversationToCatchUp, 'deletedUpTo'> & { readonly deleted_up_to: string | null }
 
 /**
  * Those in which anything happened after `kept` (a message, a receipt, a change), least recently moved first. `knownFrom` is
  * the head of the ledger when the device first connected.
  */
-export function conversationsToCatchUp(
+export async function conversationsToCatchUp(
   db: Database,
   userId: UserId,
   deviceId: DeviceId,
   { kept, knownFrom }: { readonly kept: Position; readonly knownFrom: Position },
 ): Promise<readonly ConversationToCatchUp[]> {
-  return ask<ConversationToCatchUp>(db, CONVERSATIONS_TO_CATCH_UP, [userId, deviceId, kept, knownFrom])
+  const rows = await ask<Row>(db, CONVERSATIONS_TO_CATCH_UP, [userId, deviceId, kept, knownFrom])
+  return rows.map(({ deleted_up_to, ...row }) => ({
+    ...row,
+    deletedUpTo: deleted_up_to === null ? null : position(deleted_up_to),
+  }))
 }

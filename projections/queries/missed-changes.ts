@@ -3,7 +3,7 @@ import type { ConversationKind, Role } from '../../domain/events.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Retention } from '../../domain/retention.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { millis, position } from './columns.ts'
+import { position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 interface JoinedConversation {
@@ -76,11 +76,10 @@ const RETENTION = `(
   WHERE r.conversation_id = me.conversation_id AND r.position <= coalesce(me.left_position, r.position)
   ORDER BY r.position DESC LIMIT 1) AS retention`
 
-const JOINED_SINCE: Statement = {
-  name: 'conversations joined since',
-  text: `
+/** Conversations joined since. */
+const JOINED = `
     SELECT c.conversation_id AS "conversationId", c.kind, c.title, ${RETENTION}, c.last_seq AS "lastSeq",
-           me.joined_at AS at, me.joined_position AS position, everyone.members
+           me.joined_at AS at, me.joined_position::text AS position, everyone.members
     FROM read.members me
     JOIN read.conversations c USING (conversation_id)
     CROSS JOIN LATERAL (
@@ -88,14 +87,11 @@ const JOINED_SINCE: Statement = {
       FROM read.members m WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
     ) everyone
     WHERE me.user_id = $1 AND me.joined_position > $2 AND me.left_seq IS NULL
-    ORDER BY me.joined_position`,
-}
+    ORDER BY me.joined_position`
 
 /** Of conversations that this person knew before, up to their own leaving, which is told apart. */
-const MEMBERS_CHANGED_SINCE: Statement = {
-  name: 'members that changed since',
-  text: `
-    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", changed.change, changed.role, changed.by, changed.at, changed.position
+const MEMBERS_CHANGED = `
+    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", changed.change, changed.role, changed.by, changed.at, changed.position::text AS position
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
     JOIN read.members o ON o.conversation_id = me.conversation_id
@@ -110,28 +106,23 @@ const MEMBERS_CHANGED_SINCE: Statement = {
     WHERE me.user_id = $1 AND me.joined_position <= $2 AND changed.position > $2
       AND (o.user_id <> $1 OR me.left_position IS NULL)
       AND changed.position <= coalesce(me.left_position, changed.position)
-    ORDER BY changed.position, o.user_id`,
-}
+    ORDER BY changed.position, o.user_id`
 
-const LEFT_SINCE: Statement = {
-  name: 'conversations left since',
-  text: `
+/** Conversations left since. */
+const LEFT = `
     SELECT me.conversation_id AS "conversationId", me.user_id AS "userId", 'removed' AS change, NULL AS role,
-           me.left_by AS by, me.left_at AS at, me.left_position AS position
+           me.left_by AS by, me.left_at AS at, me.left_position::text AS position
     FROM read.members me
     WHERE me.user_id = $1 AND me.left_position > $2
-    ORDER BY me.left_position`,
-}
+    ORDER BY me.left_position`
 
 /** Of conversations that this person knew before, up to their own leaving. */
-const changedSince = (name: string, changes: string): Statement => ({
-  name,
-  text: `
+const changedIn = (changes: string): string => `
     SELECT c.conversation_id AS "conversationId", c.kind, (
              SELECT t.title FROM read.conversation_titles t
              WHERE t.conversation_id = me.conversation_id AND t.position <= coalesce(me.left_position, t.position)
              ORDER BY t.position DESC LIMIT 1
-           ) AS title, ${RETENTION}, changed.by, changed.at, changed.position,
+           ) AS title, ${RETENTION}, changed.by, changed.at, changed.position::text AS position,
            coalesce(me.left_seq, c.last_seq) AS "lastSeq", (
              SELECT count(*)::int FROM read.members m
              WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
@@ -145,33 +136,22 @@ const changedSince = (name: string, changes: string): Statement => ({
       ORDER BY x.position DESC LIMIT 1
     ) changed
     WHERE me.user_id = $1 AND me.joined_position <= $2
-    ORDER BY changed.position`,
-})
+    ORDER BY changed.position`
 
-const RENAMED_SINCE = changedSince('conversations renamed since', 'read.conversation_titles')
-const RETAINED_SINCE = changedSince(
-  'conversations whose retention changed since',
-  'read.conversation_retentions',
-)
-
-const DELETED_SINCE: Statement = {
-  name: 'messages deleted since',
-  text: `
+const DELETED = `
     SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
-           x.deleted_at AS at, x.deleted_position AS position
+           x.deleted_at AS at, x.deleted_position::text AS position
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
     JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.deleted_position > $2
     WHERE me.user_id = $1 AND me.history @> x.seq
       AND x.deleted_position <= coalesce(me.left_position, x.deleted_position)
-    ORDER BY x.deleted_position`,
-}
+    ORDER BY x.deleted_position`
 
-const EXPIRED_SINCE: Statement = {
-  name: 'messages whose time to live ended since',
-  text: `
+/** Messages whose time to live ended since. */
+const EXPIRED = `
     SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
-           x.expired_at AS at, x.expired_position AS position
+           x.expired_at AS at, x.expired_position::text AS position
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
     JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.expired_position > $2
@@ -180,10 +160,28 @@ const EXPIRED_SINCE: Statement = {
     WHERE me.user_id = $1 AND me.history @> x.seq AND x.temporary = 'ttl'
       AND (x.position <= $2 OR x.seq <= d.delivered_seq)
       AND x.expired_position <= coalesce(me.left_position, x.expired_position)
-    ORDER BY x.expired_position`,
+    ORDER BY x.expired_position`
+
+/** One statement for all: of 1,000 who come back most have nothing of it, and the eight round trips cost more than the looking. */
+const MISSED_CHANGES: Statement = {
+  name: 'what else happened since',
+  text: `SELECT ${Object.entries({
+    joined: JOINED,
+    members: MEMBERS_CHANGED,
+    left: LEFT,
+    renamed: changedIn('read.conversation_titles'),
+    retained: changedIn('read.conversation_retentions'),
+    deleted: DELETED,
+    expired: EXPIRED,
+  } satisfies Record<keyof MissedChanges, string>)
+    .map(([name, query]) => `(SELECT json_agg(row_to_json(missed)) FROM (${query}) missed) AS "${name}"`)
+    .join(', ')}`,
 }
 
-type Raw<T> = Omit<T, 'at' | 'position'> & { readonly at: string; readonly position: string }
+/** Positions are text: they may be larger than a number of JSON. */
+type Raw<T> = T extends readonly (infer One)[]
+  ? readonly (Omit<One, 'position'> & { readonly position: string })[] | null
+  : never
 
 export async function missedChanges(
   db: Database,
@@ -191,18 +189,20 @@ export async function missedChanges(
   deviceId: DeviceId,
   since: Position,
 ): Promise<MissedChanges> {
-  const read = async <T extends object>(statement: Statement, ...more: string[]): Promise<readonly T[]> => {
-    const rows = await ask<Raw<T>>(db, statement, [userId, since, ...more])
-    return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }) as T)
+  const [row] = await ask<{ readonly [Name in keyof MissedChanges]: Raw<MissedChanges[Name]> }>(
+    db,
+    MISSED_CHANGES,
+    [userId, since, deviceId],
+  )
+  const of = <Name extends keyof MissedChanges>(name: Name): MissedChanges[Name] =>
+    (row?.[name] ?? []).map((one) => ({ ...one, position: position(one.position) })) as MissedChanges[Name]
+  return {
+    joined: of('joined'),
+    members: of('members'),
+    left: of('left'),
+    renamed: of('renamed'),
+    retained: of('retained'),
+    deleted: of('deleted'),
+    expired: of('expired'),
   }
-  const [joined, members, left, renamed, retained, deleted, expired] = await Promise.all([
-    read<JoinedConversation>(JOINED_SINCE),
-    read<MemberChange>(MEMBERS_CHANGED_SINCE),
-    read<MemberChange>(LEFT_SINCE),
-    read<ChangedConversation>(RENAMED_SINCE),
-    read<ChangedConversation>(RETAINED_SINCE),
-    read<DeletedMessage>(DELETED_SINCE),
-    read<DeletedMessage>(EXPIRED_SINCE, deviceId),
-  ])
-  return { joined, members, left, renamed, retained, deleted, expired }
 }

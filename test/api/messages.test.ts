@@ -123,6 +123,47 @@ describe('going away and coming back', () => {
     await Promise.all([b.close(), back.close()])
   })
 
+  test('those who come back at the same time each get what they may read, and no word that was deleted before', async () => {
+    const [alice, bob, cleo, dan] = people('alice', 'bob', 'cleo', 'dan') as [string, string, string, string]
+    const id = await begin(url, alice, 'group', [bob, cleo])
+    const a = await join(url, alice)
+    const sent: string[] = []
+    const sayTo = async (count: number) => {
+      while (sent.length < count) {
+        const frame = textFrame(a, id, `word ${sent.length + 1}`)
+        sent.push(frame.messageId)
+        a.send(frame)
+      }
+      await expect.poll(() => a.all({ t: 'sent' }).length).toBe(count)
+    }
+    await sayTo(250)
+    await call(url, alice, 'POST', `/v1/conversations/${id}/members`, { userIds: [dan] })
+    await sayTo(300)
+    const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n)
+    const seqsOf = ({ frames }: { readonly frames: readonly Frame[] }) =>
+      frames.filter(({ t }) => t === 'message').map(({ seq }) => seq)
+    const alone = await join(url, bob)
+    a.send({ t: 'delete', ref: 'd', conversationId: id, messageId: sent[259] })
+    await a.get({ t: 'deleted', ref: 'd' })
+    const [other, c, d] = await Promise.all([
+      join(url, alice, { device: 'other' }),
+      join(url, cleo),
+      join(url, dan),
+    ])
+    expect(seqsOf(alone)).toEqual(numbers(1, 300))
+    for (const chat of [other, c]) expect(seqsOf(chat)).toEqual(numbers(1, 300))
+    expect(seqsOf(d)).toEqual(numbers(251, 300))
+    for (const chat of [other, c, d]) {
+      expect(await chat.get({ t: 'message', seq: 260 })).toMatchObject({ gone: 'deleted' })
+      expect(JSON.stringify(chat.frames)).not.toContain('word 260')
+    }
+    // The device that has sent them has them.
+    await a.close()
+    const back = await join(url, alice)
+    expect(back.all({ t: 'message' })).toEqual([])
+    await Promise.all([alone, other, c, d, back].map((chat) => chat.close()))
+  })
+
   test('what was acknowledged with `ack` does not come again', async () => {
     const [alice, bob] = people('alice', 'bob') as [string, string]
     const id = await begin(url, alice, 'direct', [bob])

@@ -11,8 +11,13 @@ function begin(state: LoadState = 'delivered') {
   const shed = new Set<string>()
   const held = createHeldReceipts({ allows: (what) => !shed.has(what), state })
   const recorded: string[] = []
-  const receive = async (name: string, kind: 'delivered' | 'read', conversationId = ONE) => {
-    const turn = held.turn(kind, conversationId)
+  const receive = async (
+    name: string,
+    kind: 'delivered' | 'read',
+    conversationId = ONE,
+    isCatchingUp = false,
+  ) => {
+    const turn = held.turn(kind, conversationId, isCatchingUp)
     if (turn) await turn
     recorded.push(name)
   }
@@ -37,6 +42,17 @@ test('reads are held before delivered ones, and all are recorded within a moment
   expect(recorded).toEqual(['d1'])
   await Promise.all([read, delivered])
   expect(new Set(recorded)).toEqual(new Set(['d1', 'r1', 'd2']))
+})
+
+test('those of a device that catches up wait for each other also in calm, and those of other conversations do not', async () => {
+  const { recorded, receive } = begin()
+  const all = [receive('d1', 'delivered', ONE, true), receive('d2', 'delivered', ONE, true)]
+  receive('other', 'delivered', TWO)
+  // Live by now, but there is one to wait for.
+  all.push(receive('d3', 'delivered', ONE, false))
+  expect(recorded).toEqual(['other'])
+  await Promise.all(all)
+  expect(recorded).toEqual(['other', 'd1', 'd2', 'd3'])
 })
 
 test('one that comes later does not overtake those of its conversation that wait, also when the load is gone', async () => {

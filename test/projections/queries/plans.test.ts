@@ -10,8 +10,8 @@ import { inbox } from '../../../projections/queries/inbox.ts'
 import { membershipOf } from '../../../projections/queries/membership.ts'
 import { mentionsOf } from '../../../projections/queries/mentions.ts'
 import { messageReceipts } from '../../../projections/queries/message-receipts.ts'
+import { messagesBetween } from '../../../projections/queries/messages-between.ts'
 import { missedChanges } from '../../../projections/queries/missed-changes.ts'
-import { missedMessages } from '../../../projections/queries/missed-messages.ts'
 import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
 import { searchCandidates } from '../../../projections/queries/search-candidates.ts'
 import { searchedStretches } from '../../../projections/queries/searched-stretches.ts'
@@ -85,15 +85,7 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   messageReceipts: (db) => messageReceipts(db, busy, 39_000 as Seq, somebody),
   findMessage: (db) => findMessage(db, busy, 'ab'.repeat(32) as MessageId),
   conversationsToCatchUp: (db) => conversationsToCatchUp(db, hub, phone, { kept: recent, knownFrom: recent }),
-  missedMessages: (db) =>
-    missedMessages(db, {
-      conversationId: busy,
-      userId: hub,
-      deviceId: phone,
-      afterSeq: 0 as Seq,
-      since: recent,
-      limit: 50,
-    }),
+  messagesBetween: (db) => messagesBetween(db, busy, { from: 20_001 as Seq, to: 20_200 as Seq }),
   missedReceipts: (db) => missedReceipts(db, hub, phone, recent),
   missedChanges: (db) => missedChanges(db, hub, phone, recent),
   'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),

@@ -1,0 +1,21 @@
+/** Spreads work that comes all at once over turns of the event loop, in its order, so that what else waits has its turn between. */
+
+/** Resolves in the next turn that has room: at once, as good as, where nobody else waits. */
+export type Pace = () => Promise<void>
+
+export function createPace(perTurn: number): Pace {
+  let waiting: (() => void)[] = []
+
+  function release(): void {
+    const now = waiting.slice(0, perTurn)
+    waiting = waiting.slice(perTurn)
+    for (const go of now) go()
+    if (waiting.length > 0) setImmediate(release)
+  }
+
+  return () =>
+    new Promise((resolve) => {
+      waiting.push(resolve)
+      if (waiting.length === 1) setImmediate(release)
+    })
+}

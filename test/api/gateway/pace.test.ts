@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest'
+import { createPace } from '../../../api/gateway/pace.ts'
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test('of many at once so many go in each turn of the event loop, in their order, and none is forgotten', async () => {
+  const pace = createPace(3)
+  const gone: number[] = []
+  const go = (number: number) => pace().then(() => gone.push(number))
+  for (let number = 0; number < 7; number++) void go(number)
+  expect(gone).toEqual([])
+  await turn()
+  expect(gone).toEqual([0, 1, 2])
+  void go(7)
+  await turn()
+  expect(gone).toEqual([0, 1, 2, 3, 4, 5])
+  await turn()
+  expect(gone).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
+  void go(8)
+  await turn()
+  expect(gone.at(-1)).toBe(8)
+})

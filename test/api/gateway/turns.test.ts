@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest'
+import { createTurns } from '../../../api/gateway/turns.ts'
+
+/** Readings that end when they are told to. */
+function begin(atOnce: number) {
+  const turns = createTurns(atOnce)
+  const running = new Map<string, () => void>()
+  const read = (name: string, stage?: 'new' | 'begun') =>
+    turns(() => new Promise<void>((resolve) => running.set(name, resolve)), stage)
+  const end = async (name: string) => {
+    running.get(name)?.()
+    running.delete(name)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return { running, read, end, turns }
+}
+
+test('no more read at once than may', async () => {
+  const { running, read, end } = begin(2)
+  for (const name of ['a', 'b', 'c']) void read(name)
+  expect([...running.keys()]).toEqual(['a', 'b'])
+  await end('a')
+  void read('d')
+  expect([...running.keys()]).toEqual(['b', 'c'])
+})
+
+test('who has begun goes on before others begin', async () => {
+  const { running, read, end } = begin(1)
+  for (const name of ['a', 'b', 'c']) void read(name)
+  void read('a again', 'begun')
+  await end('a')
+  expect([...running.keys()]).toEqual(['a again'])
+  await end('a again')
+  expect([...running.keys()]).toEqual(['b'])
+})
+
+test('a reading that fails gives its place on', async () => {
+  const { running, read, turns } = begin(1)
+  const failed = turns(() => Promise.reject(new Error('away')))
+  void read('b')
+  await expect(failed).rejects.toThrow('away')
+  expect([...running.keys()]).toEqual(['b'])
+})
