@@ -11,6 +11,8 @@ export interface PoolOptions {
   readonly max?: number
   /** Longest a statement may take; 0 for no limit (rebuilds, exports). Default 30 s. */
   readonly statementTimeoutMs?: number
+  /** Statements are planned once a connection and not for their values, as ours need it: they go by keys. */
+  readonly plannedOnce?: true
 }
 
 export function createPool(options: PoolOptions): pg.Pool {
@@ -24,6 +26,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     // A transaction that somebody forgot would hold back vacuum and every migration.
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
+    ...(options.plannedOnce ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
   })
   // Without a listener, an idle connection that the server closes (57P01 at a restart) would end the process.
   pool.on('error', (error) =>
