@@ -4,11 +4,14 @@
  * Outcomes of asking for a job
  * - none is there: it is made.
  * - one waits, or runs: nothing; a run looks once more before it ends.
- * - one is delayed: it stays so, unless the person can be reached now.
+ * - one is delayed and was never tried: it begins now.
+ * - one is delayed between two tries: it stays so, unless the person can be reached now and could not at the last try, or that
+ *   was a rest ago.
  * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
  */
 import type { UserId } from '../../domain/ids.ts'
 import type { JobQueue, JobStore } from '../job-store.ts'
+import { foundNobody } from './attempt.ts'
 import type { Channel } from './channel.ts'
 import type { DeliverySettings } from './settings.ts'
 
@@ -65,7 +68,14 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     const job = await queue.getJob(jobIdOf(userId))
     const state = await job?.getState()
     if (!job || (state !== 'delayed' && state !== 'failed')) return
-    if (state === 'delayed') return isReachable ? job.promote() : undefined
+    if (state === 'delayed') {
+      // Made by the reconciler, for some time soon: this is sooner.
+      if (!job.processedOn) return job.promote()
+      // Who was pushed to a moment ago and has not acknowledged is slow, or the system is: another try with every message
+      // kept a system that was behind from ever catching up (1,200 commits/s of retries at 1,000 messages/s).
+      const isDue = foundNobody(job.failedReason) || Date.now() - job.processedOn > settings.restMs
+      return isReachable && isDue ? job.promote() : undefined
+    }
     const restMs = isReachable ? settings.restMs : settings.backoff.capMs
     if (Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
   }

@@ -140,6 +140,28 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       )
     })
 
+    test('a person who was pushed to and does not acknowledge is tried after the pause, not with every message', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      const node = await world.startNode('api-1', () => 1)
+      await node.add(user('bob'), PHONE)
+      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 }, restMs: 1_500 })
+      await pause(100)
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
+      for (let i = 0; i < 5; i++) {
+        await world.send(conversationId, 'ann')
+        await pause(QUICK.graceMs)
+      }
+      await pause(QUICK.graceMs)
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1'])
+      // A pause may be an hour: somebody who is connected does not wait that long.
+      await pause(1_000)
+      await world.send(conversationId, 'ann')
+      await until(async () =>
+        expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1', 'pushed 2']),
+      )
+    })
+
     test('a member who is removed meanwhile is tried no more', async () => {
       await world.startWorkers({ backoff: { baseMs: 300, factor: 1, capMs: 300 } })
       const conversationId = await world.startConversation('ann', 'bob')
@@ -177,6 +199,16 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       for (const who of ['bob', 'cid']) {
         await until(async () => expect(await world.attempts(conversationId, who)).toContain('offline 1'))
       }
+    })
+
+    test('a person whom the reconciler would try later is tried at once when a further message gets lost', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      await world.send(conversationId, 'ann')
+      await pause(QUICK.graceMs)
+      await world.startWorkers({ spreadMs: 10 * 60_000 })
+      await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'))
     })
 
     test('a message that was sent just before the start is found too', async () => {
