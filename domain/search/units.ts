@@ -57,7 +57,18 @@ function fold(piece: string): string {
   return alike.normalize('NFC') || lower
 }
 
+/** What `PIECES` finds in ASCII, by a simpler expression. */
+const ASCII = /^[\0-\x7f]*$/
+const ASCII_PIECES = /[a-z0-9_]+/gi
+
 export function unitsOf(text: string): Unit[] {
+  if (ASCII.test(text)) {
+    return [...text.matchAll(ASCII_PIECES)].map(({ 0: piece, index }) => ({
+      unit: piece.toLowerCase(),
+      start: index,
+      end: index + piece.length,
+    }))
+  }
   const { normal, spanOf } = compatible(text)
   return [...normal.matchAll(PIECES)].map(({ 0: piece, index }) => {
     const [start, end] = spanOf(index, index + piece.length)

@@ -14,7 +14,8 @@ export interface SearchedStretch {
 
 /**
  * The newest stretch of a conversation ends with its newest message, an older one with its own last. Few conversations have
- * older ones: to ask each of a thousand for its series took a sixth of the time.
+ * older ones: to ask each of a thousand for its series took a sixth of the time. Nor is the multirange asked where it need not be:
+ * that is 5 µs each, and was most of the time.
  */
 const STRETCHES: Statement = {
   name: 'stretches to search',
@@ -22,23 +23,28 @@ const STRETCHES: Statement = {
     WITH mine AS MATERIALIZED (
       SELECT conversation_id, (first_seq - 1) / $3::int AS first, (last_seq - 1) / $3::int AS last, newest
       FROM (
-        SELECT me.conversation_id, lower(me.history) AS first_seq,
-               least(c.last_seq, coalesce(upper(me.history) - 1, c.last_seq)) AS last_seq,
+        SELECT me.conversation_id,
+               CASE me.joined_seq WHEN 0 THEN 1 ELSE lower(me.history) END AS first_seq,
+               least(c.last_seq, coalesce(me.left_seq, c.last_seq)) AS last_seq,
                least(c.last_message_position, coalesce(me.left_position, c.last_message_position)) AS newest
         FROM read.members me JOIN read.conversations c USING (conversation_id)
         WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.conversation_id = $2)
       ) mine
       WHERE last_seq >= first_seq
     )
-    SELECT conversation_id AS "conversationId", last AS stretch, newest FROM mine
-    UNION ALL
-    SELECT conversation_id, stretch, (
-      SELECT ending.position FROM read.messages ending
-      WHERE ending.conversation_id = mine.conversation_id AND ending.seq = (stretch + 1) * $3::int
-    )
-    FROM mine CROSS JOIN LATERAL generate_series(first, last - 1) stretch
-    WHERE first < last
-    ORDER BY newest DESC, 1, 2`,
+    SELECT string_agg(conversation_id::text, ' ') AS "conversationIds", string_agg(stretch::text, ' ') AS stretches,
+      string_agg(newest::text, ' ') AS newest
+    FROM (
+      SELECT conversation_id, last AS stretch, newest FROM mine
+      UNION ALL
+      SELECT conversation_id, stretch, (
+        SELECT ending.position FROM read.messages ending
+        WHERE ending.conversation_id = mine.conversation_id AND ending.seq = (stretch + 1) * $3::int
+      )
+      FROM mine CROSS JOIN LATERAL generate_series(first, last - 1) stretch
+      WHERE first < last
+      ORDER BY newest DESC, 1, 2
+    ) searched`,
 }
 
 /** @param size messages of a stretch. */
@@ -48,10 +54,21 @@ export async function searchedStretches(
   conversationId: ConversationId | null,
   size: number,
 ): Promise<readonly SearchedStretch[]> {
-  const rows = await ask<Omit<SearchedStretch, 'newest'> & { readonly newest: string }>(db, STRETCHES, [
-    userId,
-    conversationId,
-    size,
-  ])
-  return rows.map((row) => ({ ...row, newest: position(row.newest) }))
+  const [row] = await ask<Columns>(db, STRETCHES, [userId, conversationId, size])
+  if (!row?.conversationIds) return []
+  const stretches = row.stretches.split(' ')
+  const newest = row.newest.split(' ')
+  return row.conversationIds.split(' ').map((conversationId, n) => ({
+    conversationId: conversationId as ConversationId,
+    stretch: Number(stretches[n]),
+    newest: position(newest[n] as string),
+  }))
+}
+
+/** One row: a thousand take Node a millisecond to read. */
+interface Columns {
+  /** Null where there are none. */
+  readonly conversationIds: string | null
+  readonly stretches: string
+  readonly newest: string
 }
