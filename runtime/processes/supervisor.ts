@@ -5,6 +5,7 @@
 import { createLogger } from '../logging.ts'
 import { listenForStop } from '../shutdown.ts'
 import { bringUp, type SupervisorOptions } from './bring-up.ts'
+import { scheduleAsBatch } from './scheduling.ts'
 import { killAll, takeDown, type Up } from './take-down.ts'
 
 type End =
@@ -21,6 +22,7 @@ export async function supervise(options: SupervisorOptions): Promise<number> {
   })
   const signals = listenForStop()
   const up: Up = { children: [] }
+  if (!(await scheduleAsBatch())) log.debug('the processes are scheduled as usual, not as batch')
 
   // 1. up, until a signal comes or something breaks
   const abort = new AbortController()
