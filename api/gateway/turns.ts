@@ -7,7 +7,8 @@
 /** Runs the reading when it is its turn. */
 export type Turns = <T>(read: () => Promise<T>, stage?: 'new' | 'begun') => Promise<T>
 
-const AT_ONCE = 3
+/** While 1,000 people come back, the others' sends take 65 ms (p50) with two, 90 with three, and all are live as soon. */
+const AT_ONCE = 2
 
 export function createTurns(atOnce = AT_ONCE): Turns {
   const waiting = { new: [] as (() => void)[], begun: [] as (() => void)[] }

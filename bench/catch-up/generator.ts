@@ -1,13 +1,14 @@
 /** Many people come back at the same moment, each having missed much, while others go on writing. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { WebSocket } from 'ws'
 import { createHttpClient } from '../../client/http.ts'
 import { compose } from '../../client/message-id.ts'
 import type { ConversationId, DeviceId, UserId } from '../../domain/ids.ts'
+import { forkBenchChild } from '../child-process.ts'
+import type { Told } from '../crowd/process.ts'
 import { type Heard, inTurns, openSocket, type Person } from '../crowd/socket.ts'
 import { createDurations } from '../histogram.ts'
 import { startOthers } from './others.ts'
-import type { CatchUpRun, CatchUpSettings } from './settings.ts'
+import type { CatchUpRun, CatchUpSettings, Returned, ReturningSettings } from './settings.ts'
 
 const BODY = { kind: 'text' as const, text: 'x'.repeat(100) }
 /** Messages of one writer on their way at a time. */
@@ -17,7 +18,13 @@ const BEFORE_MS = 5_000
 
 export async function generateCatchUp(settings: CatchUpSettings): Promise<CatchUpRun> {
   const { url, groups, missed, rate } = settings
-  const conversations = await Promise.all(groups.map((people) => writeTo(url, people, missed)))
+  const missing = await Promise.all(
+    groups.map(async (people) => ({
+      conversationId: await writeTo(url, people, missed),
+      away: people.slice(1),
+    })),
+  )
+  const returning = forkBenchChild<Told<Returned>>('catch-up/returning/main.js')
 
   const others = await startOthers(url, settings.others, rate)
   const before = createDurations()
@@ -25,26 +32,14 @@ export async function generateCatchUp(settings: CatchUpSettings): Promise<CatchU
   await sleep(BEFORE_MS)
   const meanwhile = createDurations()
   others.count(meanwhile)
-
-  const counted = { lost: 0, doubled: 0, outOfOrder: 0 }
-  const live = createDurations()
-  const began = performance.now()
-  const returning = groups.flatMap(([, ...away], group) =>
-    away.map(async (person) => {
-      const last = await comeBack(url, person, conversations[group] as ConversationId, counted)
-      live.record(performance.now() - began)
-      counted.lost += missed - last
-    }),
-  )
-  await Promise.all(returning)
-  const allLiveMs = performance.now() - began
+  returning.send({ url, groups: missing, missed } satisfies ReturningSettings)
+  const told = await returning.next()
   others.stop()
+  await returning.stop()
+  if (told.kind === 'failed') throw new Error(told.reason)
   return {
+    ...told.result,
     othersRefused: others.refused,
-    ...counted,
-    people: returning.length,
-    allLiveMs,
-    liveMs: live.percentiles(),
     othersMeanwhileMs: meanwhile.percentiles(),
     othersBeforeMs: before.percentiles(),
   }
@@ -73,26 +68,4 @@ async function writeTo(url: string, people: readonly Person[], count: number): P
     }
   })
   return conversationId
-}
-
-/** Answers the seq up to which everything came. Acknowledges what comes, as a client does. */
-async function comeBack(
-  url: string,
-  person: Person,
-  conversationId: ConversationId,
-  counted: { doubled: number; outOfOrder: number },
-): Promise<number> {
-  let last = 0
-  const hear = (frames: readonly Heard[], socket: WebSocket): void => {
-    const before = last
-    for (const { t, seq = 0 } of frames) {
-      if (t !== 'message') continue
-      if (seq <= last) counted.doubled++
-      else if (seq > last + 1) counted.outOfOrder++
-      last = Math.max(last, seq)
-    }
-    if (last > before) socket.send(`{"t":"delivered","conversationId":"${conversationId}","upTo":${last}}`)
-  }
-  await openSocket(url, person, hear)
-  return last
 }
