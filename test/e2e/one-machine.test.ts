@@ -73,6 +73,23 @@ test('a fresh folder becomes a system on which two people see all three lives of
   await Promise.all([ada.leave(), ben.leave()])
 })
 
+/** Of `sched_setscheduler(2)`. */
+const SCHED_BATCH = 3
+
+const policyOf = (pid: number): number => {
+  // "pid (command) state …": the command may hold blanks and brackets, so count from the last bracket.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ')
+  return Number(fields[38])
+}
+
+test.runIf(process.platform === 'linux')('all its processes are scheduled as batch, Postgres too', () => {
+  const family = familyOf(triptick.pid)
+  expect(family).toContain(postmaster())
+  expect(new Set(family.map(policyOf))).toEqual(new Set([SCHED_BATCH]))
+})
+
 test('Ctrl-C ends it with every process it has started; the next start has the history', async () => {
   const family = familyOf(triptick.pid)
   // The supervisor, its two children and Postgres with its own.
