@@ -52,6 +52,13 @@ export function handleUnreadable(error: { readonly code?: string }, socket: Sock
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
+/** What Fastify cannot parse, by its code. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send JSON, and say so: content-type: application/json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'the body is not JSON',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty: JSON was announced',
+}
+
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */
 export function handleError(error: FastifyError | ApiProblem, request: FastifyRequest, reply: FastifyReply) {
   if (error instanceof ApiProblem) return sendProblem(reply, error.code, error.message, error.retryAfterMs)
@@ -61,7 +68,7 @@ export function handleError(error: FastifyError | ApiProblem, request: FastifyRe
   }
   if (error.statusCode === 413) return sendProblem(reply, 'too_large', 'the request body is too large')
   if (error.statusCode !== undefined && error.statusCode < 500) {
-    return sendProblem(reply, 'bad_frame', 'the request cannot be read')
+    return sendProblem(reply, 'bad_frame', UNREADABLE[error.code] ?? 'the request cannot be read')
   }
   request.log.error({ err: error }, 'a request failed')
   return sendProblem(reply, 'unavailable', 'something broke on our side; it has been logged', 1000)

@@ -38,7 +38,7 @@ export function registerBench(program: Command): void {
   program
     .command('bench')
     .description('measure Triptick on this machine, beside a bare relay and plain INSERTs')
-    .argument('[suites...]', `which: ${SUITE_NAMES.join(', ')}`, collectSuites, [])
+    .argument('[suites...]', `which: ${SUITE_NAMES.join(', ')}`, collectSuites)
     .option('--rate <n>', 'lives: only in open loop, with n messages a second', wholeNumber)
     .option('--seconds <n>', 'length of a run (default: 10)', wholeNumber)
     .option('--runs <n>', 'how many runs (default: 3)', wholeNumber)
@@ -98,7 +98,7 @@ Examples:
   npm run bench -- idle --sockets 50000
   npm run bench -- soak --minutes 60`
 
-async function runBench(names: readonly string[], options: BenchOptions): Promise<void> {
+async function runBench(names: readonly string[] = [], options: BenchOptions): Promise<void> {
   const [{ bench }, { renderReport }, { startOwnSystem }, { listenForStop }, { readRunning }] =
     await Promise.all([
       import('../bench/bench.ts'),
@@ -209,7 +209,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
   }
 }
 
-function collectSuites(name: string, before: readonly string[]): readonly string[] {
+function collectSuites(name: string, before: readonly string[] = []): readonly string[] {
   if ((SUITE_NAMES as readonly string[]).includes(name)) return [...before, name]
   throw new InvalidArgumentError(`It must be one of ${SUITE_NAMES.join(', ')}.`)
 }

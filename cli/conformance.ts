@@ -18,7 +18,7 @@ export function registerConformance(program: Command): void {
     .description(
       'check from outside whether a system speaks the protocol; exit code 1 if it breaks a promise',
     )
-    .option('--url <url>', 'of the system; again for each further node (default: like demo)', collect, [])
+    .option('--url <url>', 'of the system; again for each further node (default: like demo)', collect)
     .option('--secret <secret>', 'that signs its tokens, HS256 (default: accounts are registered)')
     .option('--only <text>', 'checks whose area or promise has this text')
     .option('--timeout <seconds>', 'the longest wait for one frame or answer', parseSeconds, 15)

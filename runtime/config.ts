@@ -74,12 +74,13 @@ function unknownNames(env: Environment): (Problem & { setting: string })[] {
     })
 }
 
-/** Some settings have no prefix: somebody who writes TRIPTICK_PORT means one of those. */
-const likeness = (name: string, setting: string): number =>
-  Math.min(distance(name, setting), distance(name.slice('TRIPTICK_'.length), setting))
+/** Without the prefix, which some settings do not have: somebody who writes TRIPTICK_PORT means one of those. */
+const wordOf = (name: string): string => name.replace(/^TRIPTICK_/, '')
+const likeness = (name: string, setting: string): number => distance(wordOf(name), wordOf(setting))
 
 /** A few slips of the finger, not another word. */
-const isLike = (name: string, setting: string): boolean => likeness(name, setting) <= 3
+const isLike = (name: string, setting: string): boolean =>
+  likeness(name, setting) <= Math.min(3, wordOf(name).length / 2)
 
 /** Levenshtein distance. */
 function distance(a: string, b: string): number {

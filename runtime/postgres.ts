@@ -11,7 +11,7 @@ export interface PoolOptions {
   readonly max?: number
   /** Longest a statement may take; 0 for no limit (rebuilds, exports). Default 30 s. */
   readonly statementTimeoutMs?: number
-  /** Statements are planned once a connection and not for their values, as ours need it: they go by keys. */
+  /** Statements are planned once a connection, not for their values: ours go by keys, and to plan some takes longer than to run them. */
   readonly plannedOnce?: true
 }
 
@@ -26,8 +26,13 @@ export function createPool(options: PoolOptions): pg.Pool {
     // A transaction that somebody forgot would hold back vacuum and every migration.
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
-    ...(options.plannedOnce ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
   })
+  // By a statement: the `options` of a URL would take the place of ours. Sent before whatever the connection was opened for.
+  if (options.plannedOnce) {
+    pool.on('connect', (client) => {
+      client.query('SET plan_cache_mode = force_generic_plan').catch(() => {})
+    })
+  }
   // Without a listener, an idle connection that the server closes (57P01 at a restart) would end the process.
   pool.on('error', (error) =>
     options.log.warn({ err: error, pool: options.name }, 'an idle connection broke'),

@@ -35,9 +35,12 @@ function readSecret(file: string): string | undefined {
     return readFileSync(file, 'utf8').trim()
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    const isForeign = error instanceof Error && 'code' in error && error.code === 'EACCES'
     throw startProblem(
       `the secret in ${file} can't be read: ${error instanceof Error ? error.message : String(error)}`,
-      'Run this as the user who started Triptick first.',
+      isForeign
+        ? 'Run this as the user who started Triptick first.'
+        : 'Set TRIPTICK_DATA to the folder that Triptick was started with.',
       error,
     )
   }

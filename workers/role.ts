@@ -13,7 +13,7 @@ import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
 import { startDelivery } from './delivery/delivery.ts'
 import { createRecorder } from './delivery/recorder.ts'
-import { DEFAULT_DELIVERY } from './delivery/settings.ts'
+import { CONCURRENCY_ON_POSTGRES, DEFAULT_DELIVERY } from './delivery/settings.ts'
 import { createSocketChannel } from './delivery/socket-channel.ts'
 import { openJobStore } from './job-store.ts'
 import { reportExpired } from './retention/report-expired.ts'
@@ -22,7 +22,11 @@ import { DEFAULT_RETENTION } from './retention/settings.ts'
 
 export const startWorkers: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
-  const settings = { ...DEFAULT_DELIVERY, graceMs: config.deliveryGraceMs }
+  const settings = {
+    ...DEFAULT_DELIVERY,
+    graceMs: config.deliveryGraceMs,
+    ...(config.redisUrl === undefined ? { concurrency: CONCURRENCY_ON_POSTGRES } : {}),
+  }
   const opened: (() => Promise<unknown>)[] = []
   /** Last opened, first closed; one that fails does not keep the others open. */
   async function stop(): Promise<void> {

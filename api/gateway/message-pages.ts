@@ -44,9 +44,9 @@ interface Rendered {
 }
 
 const PAGE = 200
-/** In UTF-16 units: 32 MB at most, the pages of 300 busy conversations. */
+/** In UTF-16 units of JSON: 32 MB at most, and half as much again for the objects around short messages. */
 const KEPT_UNITS = 16 * 1024 * 1024
-/** From its reading on. Words that are deleted, or whose key is destroyed, are no longer in memory after that. */
+/** Once it is made. Deleted words are in memory no longer than that; those of a destroyed key as long as the key is known, and this. */
 const KEPT_MS = 5_000
 
 /** The beginning of a stretch that is read as one page: pages end at the same seqs for everybody, wherever they begin. */

@@ -4,12 +4,10 @@
 export type Pace = () => Promise<void>
 
 export function createPace(perTurn: number): Pace {
-  let waiting: (() => void)[] = []
+  const waiting: (() => void)[] = []
 
   function release(): void {
-    const now = waiting.slice(0, perTurn)
-    waiting = waiting.slice(perTurn)
-    for (const go of now) go()
+    for (const go of waiting.splice(0, perTurn)) go()
     if (waiting.length > 0) setImmediate(release)
   }
 

@@ -164,7 +164,8 @@ export function createPolls(deps: PollsDeps): Polls {
         if (!(await waiter.waitFor(head, PATIENCE_MS))) {
           throw new ApiProblem('unavailable', 'the read models are behind the ledger', 1000)
         }
-        const page = await turns(() => missedPage(deps, session, { ...start, kept }, head))
+        // Not behind all who come back: it may be live, and one message away.
+        const page = await turns(() => missedPage(deps, session, { ...start, kept }, head), 'begun')
         if (page.frames.length > 0) return whole(page, session, looks === 0)
         kept = page.position
       }

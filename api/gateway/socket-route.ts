@@ -57,11 +57,13 @@ export const socketRoute =
     const pace = createPace(UPGRADES_A_TURN)
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
-    async function admit(): Promise<void> {
+    async function admit({ raw }: FastifyRequest): Promise<void> {
       if (!load.allows('socket')) {
         throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
       }
       await pace()
+      // Gone while it waited: its ticket is not redeemed, nobody is there to be welcomed.
+      if (raw.socket.destroyed) throw new ApiProblem('unavailable', 'the connection is gone')
     }
 
     async function authenticate(request: FastifyRequest): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Receipts that wait while there is more important work, or while more of their device is about to come, conversation by conversation, and are then recorded together: their
- * lane makes one range of those of a device. Late, but none is lost and none overtakes another of its conversation. They wait
+ * Receipts that wait while there is more important work, or while more of their device is about to come, conversation by
+ * conversation, and are then recorded together: their lane makes one range of those of a device. Late, but none is lost and none overtakes another of its conversation. They wait
  * in memory like every frame that is not answered yet; a device that was not told that its receipt is durable sends it again.
  */
 import type { ConversationId } from '../../domain/ids.ts'

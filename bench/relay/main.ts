@@ -2,9 +2,8 @@
 import { scheduleAsBatch } from '../../runtime/processes/scheduling.ts'
 import { startRelay } from './relay.ts'
 
+process.on('disconnect', () => process.exit())
 // As the system that it is held against.
 await scheduleAsBatch()
-
 const relay = await startRelay()
-process.on('disconnect', () => process.exit())
 process.send?.({ kind: 'ready', url: relay.url })

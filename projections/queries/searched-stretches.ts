@@ -32,8 +32,9 @@ const STRETCHES: Statement = {
       ) mine
       WHERE last_seq >= first_seq
     )
-    SELECT string_agg(conversation_id::text, ' ') AS "conversationIds", string_agg(stretch::text, ' ') AS stretches,
-      string_agg(newest::text, ' ') AS newest
+    SELECT string_agg(conversation_id::text, ' ' ORDER BY newest DESC, conversation_id, stretch) AS "conversationIds",
+      string_agg(stretch::text, ' ' ORDER BY newest DESC, conversation_id, stretch) AS stretches,
+      string_agg(newest::text, ' ' ORDER BY newest DESC, conversation_id, stretch) AS newest
     FROM (
       SELECT conversation_id, last AS stretch, newest FROM mine
       UNION ALL

@@ -42,6 +42,18 @@ test('every word of a text finds it, wherever it stands and whatever the script'
   )
 })
 
+test('ASCII, which is cut by a simpler expression, is cut as everything else is', () => {
+  // Behind something that is not ASCII, and no word.
+  const generally = (text: string) =>
+    unitsOf(`… ${text}`).map(({ unit, start, end }) => ({ unit, start: start - 2, end: end - 2 }))
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary-ascii', maxLength: 80 }), (text) => {
+      expect(unitsOf(text)).toEqual(generally(text))
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 test('marks are in order, within the text, apart from each other, and never inside a character', () => {
   const inside = (text: string, offset: number) => /[\udc00-\udfff]/.test(text.charAt(offset))
   fc.assert(

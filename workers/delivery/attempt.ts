@@ -92,8 +92,8 @@ async function somethingNew(
   return { kind: 'again', inMs: backoffMs(settings.backoff, 1), why: 'something new waits' }
 }
 
-/** Whether the try that ended with this `why` found no device to push to. */
-export const foundNobody = (why: string): boolean => why.startsWith('offline' satisfies Push['outcome'])
+/** Whether the try that ended with this `why` reached a device: not if nobody was there, or nobody could tell. */
+export const reachedDevice = (why: string): boolean => why.startsWith('pushed' satisfies Push['outcome'])
 
 const describe = (push: Push, attempt: number, { maxAttempts }: AttemptDeps['settings']): string =>
   `${push.outcome === 'failed' ? push.error : push.outcome}, attempt ${attempt} of ${maxAttempts}`

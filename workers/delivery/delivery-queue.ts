@@ -5,13 +5,13 @@
  * - none is there: it is made.
  * - one waits, or runs: nothing; a run looks once more before it ends.
  * - one is delayed and was never tried: it begins now.
- * - one is delayed between two tries: it stays so, unless the person can be reached now and could not at the last try, or that
- *   was a rest ago.
+ * - one is delayed between two tries: it stays so while the person cannot be reached. If they can be now, it begins now where the
+ *   last try reached no device, and otherwise once they have had their rest.
  * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
  */
 import type { UserId } from '../../domain/ids.ts'
 import type { JobQueue, JobStore } from '../job-store.ts'
-import { foundNobody } from './attempt.ts'
+import { reachedDevice } from './attempt.ts'
 import type { Channel } from './channel.ts'
 import type { DeliverySettings } from './settings.ts'
 
@@ -71,10 +71,14 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     if (state === 'delayed') {
       // Made by the reconciler, for some time soon: this is sooner.
       if (!job.processedOn) return job.promote()
+      if (!isReachable) return
       // Who was pushed to a moment ago and has not acknowledged is slow, or the system is: another try with every message
       // kept a system that was behind from ever catching up (1,200 commits/s of retries at 1,000 messages/s).
-      const isDue = foundNobody(job.failedReason) || Date.now() - job.processedOn > settings.restMs
-      return isReachable && isDue ? job.promote() : undefined
+      const rested = Date.now() - job.processedOn
+      if (!reachedDevice(job.failedReason ?? '') || rested > settings.restMs) return job.promote()
+      // A pause may be an hour: somebody who is connected waits no longer than the rest.
+      if (job.delay > settings.restMs) await job.changeDelay(settings.restMs - rested)
+      return
     }
     const restMs = isReachable ? settings.restMs : settings.backoff.capMs
     if (Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')

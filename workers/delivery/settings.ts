@@ -12,10 +12,7 @@ export interface DeliverySettings {
   readonly reconcileMs: number
   /** Jobs of the reconciler begin within this time, so that an emptied job store is no stampede. */
   readonly spreadMs: number
-  /**
-   * Jobs under way at once in this process: a machine that is busy runs fewer of them. A job costs BullMQ on Postgres some ten
-   * statements; with 16 at once they took 40 % of the CPU while a thousand people came back.
-   */
+  /** Jobs under way at once in this process. */
   readonly concurrency: number
   /**
    * After giving up, a new message begins again no sooner than this for a person who is connected (and no sooner than the
@@ -27,6 +24,12 @@ export interface DeliverySettings {
   /** How often lost jobs are looked for; each is found in the second look. */
   readonly stalledMs: number
 }
+
+/**
+ * Where the jobs are in Postgres: a busy machine runs fewer of them then. A job costs some ten statements; with 16 at once they took
+ * 40 % of the CPU while a thousand people came back. (A node that does not answer holds each of them up for `nudgeTimeoutMs`.)
+ */
+export const CONCURRENCY_ON_POSTGRES = 4
 
 export interface BackoffSettings {
   readonly baseMs: number
@@ -42,7 +45,7 @@ export const DEFAULT_DELIVERY: DeliverySettings = {
   maxAttempts: 12,
   reconcileMs: 300_000,
   spreadMs: 30_000,
-  concurrency: 4,
+  concurrency: 16,
   restMs: 60_000,
   lockMs: 30_000,
   stalledMs: 15_000,

@@ -34,6 +34,18 @@ test('who has begun goes on before others begin', async () => {
   expect([...running.keys()]).toEqual(['b'])
 })
 
+test('who goes on and on does not keep out who has not begun', async () => {
+  const { running, read, end } = begin(1)
+  void read('page')
+  void read('newcomer')
+  let pages = 0
+  while (!running.has('newcomer')) {
+    void read('page', 'begun')
+    await end('page')
+    expect(++pages).toBeLessThan(10)
+  }
+})
+
 test('a reading that fails gives its place on', async () => {
   const { running, read, turns } = begin(1)
   const failed = turns(() => Promise.reject(new Error('away')))
