@@ -268,6 +268,10 @@ test('fuzzed with anything at all, the server answers with codes of the catalogu
     fc.string({ unit: 'binary', maxLength: 300 }),
     bytes.map((data) => Buffer.from(data)),
   )
+  // After the storms of the tests before, new sockets are taken at a low rate for a moment.
+  const loadState = async () =>
+    /^triptick_load_state.* (\d)$/m.exec(await (await fetch(`${url}/metrics`)).text())?.[1]
+  await expect.poll(loadState, { timeout: 10_000 }).toBe('0')
   const before = await events()
   const proven = new Set<string>()
   await fc.assert(
