@@ -66,6 +66,8 @@ export interface Pair {
   atSender(frame: Received, now: number): number
   /** A frame for the recipient; returns the acknowledgements it calls for. */
   atRecipient(frame: Received): readonly string[]
+  /** The acknowledgements of all that the recipient has, to be sent again. */
+  acknowledgements(): readonly string[]
   /** The JSON of a message that is not `sent` yet, to be sent again. */
   again(ref: number): string | undefined
   /** It was refused, and is not repeated: should it arrive nevertheless, it counts as doubled. */
@@ -150,7 +152,11 @@ export function createPair(options: PairOptions): Pair {
       tally.lost += seq - lastSeq - 1
     }
     lastSeq = seq
-    const ack = `"conversationId":${quotedId},"upTo":${seq}}`
+    return acknowledgements()
+  }
+
+  function acknowledgements(): readonly string[] {
+    const ack = `"conversationId":${quotedId},"upTo":${lastSeq}}`
     return [`{"t":"delivered",${ack}`, `{"t":"read",${ack}`]
   }
 
@@ -165,6 +171,7 @@ export function createPair(options: PairOptions): Pair {
       return 0
     },
     atRecipient: (frame) => (frame.t === 'message' ? message(frame) : []),
+    acknowledgements,
     again: (ref) => unsent.get(ref),
     refuse: (ref, now) => {
       const frame = unsent.get(ref)

@@ -81,8 +81,13 @@ async function connectPair(
     }
     recording.tally.errors++
     const again = ref === undefined ? undefined : pair.again(ref)
-    if (!retryable || again === undefined) return onBroken(`the server answered ${code}`)
-    setTimeout(() => writerSocket.send(again), 1000)
+    if (!retryable || (ref !== undefined && again === undefined))
+      return onBroken(`the server answered ${code}`)
+    setTimeout(() => {
+      if (again !== undefined) writerSocket.send(again)
+      // Acknowledgements have no ref. The range that reaches furthest covers all that were refused.
+      else sendAll(readerSocket, pair.acknowledgements())
+    }, 1000)
   }
 
   const [writerSocket, readerSocket] = await Promise.all([

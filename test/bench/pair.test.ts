@@ -50,6 +50,8 @@ test('one receipt covers many messages', () => {
     pair.atSender({ t: 'sent', ref, seq }, 1)
     pair.atRecipient(message(messageId, seq))
   }
+  // Again, should they have been refused.
+  expect(pair.acknowledgements().map((ack) => JSON.parse(ack).upTo)).toEqual([3, 3])
   expect(pair.atSender({ t: 'receipt', kind: 'read', upTo: 3 }, 2)).toBe(3)
 })
 
