@@ -26,13 +26,11 @@ export function createPool(options: PoolOptions): pg.Pool {
     // A transaction that somebody forgot would hold back vacuum and every migration.
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
+    // By a statement, before the connection is used: the `options` of a URL would take the place of ours.
+    ...(options.plannedOnce
+      ? { onConnect: (client) => client.query('SET plan_cache_mode = force_generic_plan') }
+      : {}),
   })
-  // By a statement: the `options` of a URL would take the place of ours. Sent before whatever the connection was opened for.
-  if (options.plannedOnce) {
-    pool.on('connect', (client) => {
-      client.query('SET plan_cache_mode = force_generic_plan').catch(() => {})
-    })
-  }
   // Without a listener, an idle connection that the server closes (57P01 at a restart) would end the process.
   pool.on('error', (error) =>
     options.log.warn({ err: error, pool: options.name }, 'an idle connection broke'),

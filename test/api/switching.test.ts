@@ -121,7 +121,9 @@ test('a client that goes from poll to socket and back at random, on any node, ge
   const all = () =>
     ids.every((id) => seqs(id).length >= (model.get(id)?.length ?? 0)) &&
     deleted.every((id) => gone().has(id))
-  for (let steps = 0; !all() && steps < 30; steps++) await wanderer.step()
+  // On until it has everything, and has gone each of its ways: they are drawn.
+  const hasGoneAllWays = () => !Object.values(wanderer.ways).includes(0)
+  for (let steps = 0; !(all() && hasGoneAllWays()) && steps < 60; steps++) await wanderer.step()
   for (const id of ids) expect(seqs(id)).toEqual(model.get(id)?.toSorted((a, b) => a - b))
   expect([...gone()].toSorted()).toEqual(deleted.toSorted())
   for (const count of Object.values(wanderer.ways))
