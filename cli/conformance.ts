@@ -5,7 +5,7 @@ import type { Area } from './conformance/check.ts'
 import type { Result } from './conformance/run.ts'
 
 interface ConformanceOptions {
-  readonly url: readonly string[]
+  readonly url?: readonly string[]
   readonly secret?: string
   readonly only?: string
   readonly timeout: number
@@ -37,7 +37,7 @@ Examples:
   npm run conformance -- --url ws://127.0.0.1:8080 --secret "$TRIPTICK_JWT_SECRET"
   npm run conformance -- --url ws://node-1:8080 --url ws://node-2:8080 --only groups`
 
-async function conformance({ url, secret, only, timeout, json }: ConformanceOptions): Promise<void> {
+async function conformance({ url = [], secret, only, timeout, json }: ConformanceOptions): Promise<void> {
   const [
     { AREAS },
     { runChecks },
@@ -98,7 +98,7 @@ function chosen(areas: readonly Area[], only: string | undefined): readonly Area
   throw new StartProblem([{ problem: `there is no check with "${only}"`, fix }], 2)
 }
 
-const collect = (url: string, before: readonly string[]): readonly string[] => {
+const collect = (url: string, before: readonly string[] = []): readonly string[] => {
   if (!/^(ws|http)s?:\/\//.test(url) || !URL.canParse(url)) {
     throw new InvalidArgumentError('It must be like ws://127.0.0.1:8080.')
   }
