@@ -119,7 +119,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     return head
   }
 
-  /** Whatever can be missed moves its conversation. Where none has moved, eight statements of nine are spared. */
+  /** Whatever can be missed moves its conversation. Where none has moved, two statements of three are spared. */
   async function whatMoved({ userId, deviceId }: Session, start: DeviceStart): Promise<Missed | undefined> {
     const conversations = await conversationsToCatchUp(pool, userId, deviceId, start)
     if (conversations.length === 0) return undefined

@@ -44,7 +44,6 @@ const STRETCHES: Statement = {
       )
       FROM mine CROSS JOIN LATERAL generate_series(first, last - 1) stretch
       WHERE first < last
-      ORDER BY newest DESC, 1, 2
     ) searched`,
 }
 

@@ -24,6 +24,23 @@ test('processes that start together migrate one after another', async () => {
   expect(runs.map((names) => names.length).sort()).toEqual([0, 0, 2])
 })
 
+test('a database that has run a migration of which there is no file any more is brought up all the same', async () => {
+  await migrate({ url: database.url, log })
+  const client = new pg.Client({ connectionString: database.url })
+  await client.connect()
+  try {
+    const text = `UPDATE triptick_meta.migrations SET name = '0010_append_fast' WHERE name = '0010_append_together'`
+    expect((await client.query(text)).rowCount).toBe(1)
+    await client.query('DROP FUNCTION ledger.append_together')
+    expect(await migrate({ url: database.url, log })).toEqual(['0010_append_together'])
+    expect(await migrate({ url: database.url, log })).toEqual([])
+    const there = `SELECT FROM pg_proc WHERE proname = 'append_together'`
+    expect((await client.query(there)).rowCount).toBe(1)
+  } finally {
+    await client.end()
+  }
+})
+
 test('a database that is not there is named without its password, with what to do', async () => {
   const url = new URL('postgres://someone:hidden@127.0.0.1:1/nothing')
   const error = await migrate({ url: url.href, log, folder }).catch((reason: unknown) => reason)
