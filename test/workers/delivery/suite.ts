@@ -167,13 +167,16 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
       await pause(100)
       await world.send(conversationId, 'ann')
-      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1']))
+      const tries = () => world.attempts(conversationId, 'bob')
+      await until(async () => expect((await tries()).at(-1)).toMatch(/^failed/))
+      // The reconciler may have been first: then the reactor found the same message, and it was tried once more.
+      await pause(2 * QUICK.graceMs)
+      const failed = await tries()
+      expect(failed.every((one) => one.startsWith('failed'))).toBe(true)
       const node = await world.startNode('api-2', () => 1)
       await node.add(user('bob'), PHONE)
       await world.send(conversationId, 'ann')
-      await until(async () =>
-        expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1', 'pushed 2']),
-      )
+      await until(async () => expect(await tries()).toEqual([...failed, `pushed ${failed.length + 1}`]))
     })
 
     test('a member who is removed meanwhile is tried no more', async () => {
@@ -199,11 +202,11 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       await world.startWorkers({ backoff: { baseMs: 1_500, factor: 1, capMs: 1_500 } })
       await pause(100)
       await world.send(conversationId, 'ann')
-      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1']))
+      const tries = () => world.attempts(conversationId, 'bob')
+      await until(async () => expect((await tries())[0]).toBe('failed 1'))
       answers = true
-      await until(async () =>
-        expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1', 'pushed 2']),
-      )
+      await until(async () => expect((await tries()).at(-1)).toMatch(/^pushed/))
+      expect((await tries()).slice(0, -1).every((one) => one.startsWith('failed'))).toBe(true)
     })
 
     test('messages that waited while no worker ran are found by the reconciler', async () => {
