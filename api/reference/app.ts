@@ -33,7 +33,11 @@ export async function createReferenceApp(routes: readonly RegisteredRoute[]): Pr
     app.route({ method: route.method as HTTPMethods, url: route.url, schema, handler: async () => {} })
   }
 
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { docExpansion: 'list' } })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { docExpansion: 'list' },
+    theme: { title: 'Triptick: HTTP' },
+  })
   const hidden = { schema: { hide: true } }
   app.get('/docs/openapi.json', hidden, async () => app.swagger())
   const frames = asyncapi()

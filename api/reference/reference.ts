@@ -9,11 +9,13 @@ export function registerReference(app: FastifyInstance): void {
 
   app.addHook('onRoute', ({ method, url, schema }: RouteOptions) => {
     for (const one of [method].flat()) {
-      if (one !== 'HEAD' && !url.startsWith('/docs')) routes.push({ method: one, url, schema })
+      if (one !== 'HEAD' && url !== '/' && !url.startsWith('/docs')) routes.push({ method: one, url, schema })
     }
   })
   app.addHook('onClose', async () => (await served)?.close())
 
+  // Who opens the address that `npm start` prints is to find something.
+  app.get('/', (_request, reply) => reply.redirect('/docs/'))
   for (const url of ['/docs', '/docs/*']) {
     app.get(url, async (request, reply) => {
       served ??= import('./app.ts').then(({ createReferenceApp }) => createReferenceApp(routes))

@@ -158,6 +158,12 @@ describe('the pages', () => {
     }
   })
 
+  test('are where the bare address leads', async () => {
+    const { statusCode, headers } = await app.inject('/')
+    expect(statusCode).toBe(302)
+    expect((await app.inject(headers.location as string)).statusCode).toBe(200)
+  })
+
   test('that is none is a problem like everywhere', async () => {
     const { statusCode, headers } = await app.inject('/docs/nothing')
     expect(statusCode).toBe(404)
