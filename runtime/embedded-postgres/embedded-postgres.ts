@@ -11,6 +11,7 @@ import { ensureCluster, SUPERUSER } from './cluster.ts'
 import { findHome, type Home } from './home.ts'
 import { type Postmaster, type StopMode, startPostmaster, stopLeftover } from './postmaster.ts'
 import type { ServerPlace } from './server-settings.ts'
+import { startWriteBack } from './write-back.ts'
 
 export interface EmbeddedPostgres {
   /** Contains the password. */
@@ -61,12 +62,17 @@ export async function startEmbeddedPostgres(
     await postmaster.stop('fast')
     throw error
   }
+  // 6. its files on the disk, a little at a time
+  const writeBack = startWriteBack(home.cluster)
   return {
     url,
     home: home.path,
     pid: postmaster.pid,
     exited: postmaster.exited,
-    stop: (mode = 'fast') => postmaster.stop(mode),
+    async stop(mode = 'fast') {
+      await writeBack.stop()
+      await postmaster.stop(mode)
+    },
   }
 }
 
