@@ -34,6 +34,8 @@ const TICKET_PREFIX = 'ticket.'
 export const HEARTBEAT_MS = 5_000
 /** Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second. */
 const UPGRADES_A_TURN = 5
+/** Some 8 s of the turns of a node in a storm: who comes after them would wait longer than its patience, and is told to come again. */
+const MOST_UPGRADES_WAITING = 2_000
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
 
@@ -54,14 +56,13 @@ export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
     const { node, hub, admission, ledger, positions, catchUp, gaps, dispatch, load, log } = deps
-    const pace = createPace(UPGRADES_A_TURN)
+    const pace = createPace(UPGRADES_A_TURN, MOST_UPGRADES_WAITING)
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
     async function admit({ raw }: FastifyRequest): Promise<void> {
-      if (!load.allows('socket')) {
-        throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
-      }
-      await pace()
+      const turn = load.allows('socket') ? pace() : undefined
+      if (!turn) throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
+      await turn
       // Gone while it waited: its ticket is not redeemed, nobody is there to be welcomed.
       if (raw.socket.destroyed) throw new ApiProblem('unavailable', 'the connection is gone')
     }
