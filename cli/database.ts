@@ -1,8 +1,11 @@
 /** The database that a command works on: the given one, that of the Triptick that runs, or the embedded one for a while. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Config } from '../runtime/config.ts'
 import { holdDataFolder, readRunning } from '../runtime/data-folder.ts'
 import type { Logger } from '../runtime/logging.ts'
 import { migrate } from '../runtime/migrate.ts'
+import { startProblem } from '../runtime/problem.ts'
 
 export interface CommandDatabase {
   readonly url: string
@@ -18,6 +21,13 @@ export async function openDatabase(config: Config, log: Logger): Promise<Command
   if (url !== undefined) {
     await migrate({ url, log })
     return { url, address: running?.address, async close() {} }
+  }
+  // Who has mistyped the folder is not to be told that there is nothing in it.
+  if (!existsSync(join(config.dataFolder, 'postgres'))) {
+    throw startProblem(
+      `there is no Triptick in the data folder ${config.dataFolder}`,
+      'Set TRIPTICK_DATA to the folder of one that has been started, or DATABASE_URL to its database.',
+    )
   }
   const folder = holdDataFolder(config.dataFolder)
   try {
