@@ -21,7 +21,11 @@ export function registerToken(program: Command): void {
       'print a token that lets <user> in, signed with TRIPTICK_JWT_SECRET or the secret of the data folder',
     )
     .argument('<user>', 'user id: 1 to 128 of letters, digits and . _ : @ -', parseUser)
-    .option('--roles <names>', `comma-separated: ${ROLES.join(', ')} (default: user)`, parseRoles)
+    .option(
+      '--roles <names>',
+      `comma-separated: ${ROLES.join(', ')} (default: user); those of staff open nothing more yet`,
+      parseRoles,
+    )
     .option('--name <name>', 'how the user is shown to others')
     .addOption(
       new Option('--ttl <duration>', 'how long it is valid: 90s, 15m, 12h, 7d')
