@@ -1,69 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { emptyIndex } from '../../projections/search/write-index.ts'
-import {
-  begin,
-  type Chat,
-  call,
-  createCast,
-  type Frame,
-  join,
-  messageIdOf,
-  textFrame,
-} from '../support/chat.ts'
-import { type System, startSystem } from '../support/system.ts'
+import { describe, expect, test } from 'vitest'
+import { begin, call, type Frame, join } from '../../support/chat.ts'
+import { createSearchScene, sendBody } from './kit.ts'
 
-let system: System
-let url: string
-const cast = createCast()
-beforeAll(async () => {
-  system = await startSystem()
-  url = system.urls[0] as string
-})
-afterAll(() => system.stop())
-
-/** Once the index has everything: on a busy machine that takes longer than the server waits for it. */
-async function search(userId: string, q: string, more: Record<string, string> = {}): Promise<Frame> {
-  let answer: Frame = {}
-  const ask = async () => {
-    answer = await call(url, userId, 'GET', `/v1/search?${new URLSearchParams({ q, ...more })}`)
-    expect(answer.status, JSON.stringify(answer.body)).toBe(200)
-    return answer.body.upToDate
-  }
-  await expect.poll(ask, { timeout: 20_000 }).toBe(true)
-  return answer.body
-}
-
-const found = async (userId: string, q: string, more: Record<string, string> = {}): Promise<string[]> =>
-  (await search(userId, q, more)).results.map((result: Frame) => result.body.text ?? result.body.caption)
-
-const mentions = async (userId: string): Promise<string[]> =>
-  (await call(url, userId, 'GET', '/v1/mentions')).body.mentions.map((message: Frame) => message.body.text)
-
-/** Two people who have said these things to each other. */
-async function talk(...texts: string[]): Promise<{ ann: Chat; bob: string; conversationId: string }> {
-  const [annId, bob] = cast('ann', 'bob') as [string, string]
-  const ann = await join(url, annId)
-  const conversationId = await begin(url, annId, 'direct', [annId, bob])
-  for (const text of texts) await ann.say(conversationId, text)
-  return { ann, bob, conversationId }
-}
-
-function sendBody(chat: Chat, conversationId: string, body: object): Promise<Frame> {
-  const frame = textFrame(chat, conversationId, 'x')
-  const content = {
-    body,
-    clientAt: frame.clientAt,
-    conversationId,
-    deviceId: chat.deviceId,
-    nonce: frame.nonce,
-    senderId: chat.userId,
-  }
-  chat.send({ ...frame, body, messageId: messageIdOf(content) })
-  return chat.get({ t: 'sent', ref: frame.ref })
-}
+const { cast, found, query, search, talk, url } = createSearchScene()
 
 describe('a search', () => {
   test('finds what was sent just now, the whole message with its matches marked', async () => {
@@ -151,14 +91,14 @@ describe('a search', () => {
   test('is of one conversation where it is asked for', async () => {
     const { ann, bob, conversationId } = await talk('the plan stands')
     const [carl] = cast('carl') as [string]
-    const other = await begin(url, ann.userId, 'direct', [ann.userId, carl])
+    const other = await begin(url(), ann.userId, 'direct', [ann.userId, carl])
     await ann.say(other, 'the plan falls')
     expect(await found(ann.userId, 'plan')).toHaveLength(2)
     expect(await found(ann.userId, 'plan', { conversationId })).toEqual(['the plan stands'])
-    const refused = await call(url, bob, 'GET', `/v1/search?q=plan&conversationId=${other}`)
+    const refused = await call(url(), bob, 'GET', `/v1/search?q=plan&conversationId=${other}`)
     expect(refused).toMatchObject({ status: 403, body: { code: 'not_member' } })
     const unknown = await call(
-      url,
+      url(),
       bob,
       'GET',
       '/v1/search?q=plan&conversationId=00000000-0000-4000-8000-000000000000',
@@ -173,12 +113,12 @@ describe('a search', () => {
       string,
       string,
     ]
-    const ann = await join(url, annId)
-    const group = await begin(url, annId, 'group', [annId, gone])
+    const ann = await join(url(), annId)
+    const group = await begin(url(), annId, 'group', [annId, gone])
     await ann.say(group, 'secret one')
-    await call(url, annId, 'POST', `/v1/conversations/${group}/members`, { userIds: [late] })
+    await call(url(), annId, 'POST', `/v1/conversations/${group}/members`, { userIds: [late] })
     await ann.say(group, 'secret two')
-    await call(url, annId, 'DELETE', `/v1/conversations/${group}/members/${gone}`)
+    await call(url(), annId, 'DELETE', `/v1/conversations/${group}/members/${gone}`)
     await ann.say(group, 'secret three')
     expect((await found(annId, 'secret')).sort()).toEqual(['secret one', 'secret three', 'secret two'])
     expect((await found(late, 'secret')).sort()).toEqual(['secret three', 'secret two'])
@@ -229,7 +169,7 @@ describe('a search', () => {
       expect(await found(bob, q), q).toEqual([])
     }
     const code = async (parameters: string) =>
-      (await call(url, bob, 'GET', `/v1/search?${parameters}`)).body.code
+      (await call(url(), bob, 'GET', `/v1/search?${parameters}`)).body.code
     expect(await code('')).toBe('bad_frame')
     expect(await code('q=')).toBe('bad_frame')
     expect(await code('q=%20%20')).toBe('bad_frame')
@@ -242,7 +182,7 @@ describe('a search', () => {
     }
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 60 }), async (q) => {
-        const { status } = await call(url, bob, 'GET', `/v1/search?q=${encodeURIComponent(q)}`)
+        const { status } = await call(url(), bob, 'GET', `/v1/search?q=${encodeURIComponent(q)}`)
         expect([200, 400, 413]).toContain(status)
       }),
       { numRuns: 50 },
@@ -279,129 +219,3 @@ describe('a search', () => {
     expect(JSON.stringify(rows)).not.toMatch(/zanz|marm/)
   })
 })
-
-describe('mentions', () => {
-  test('are listed newest first, to those who were members and may read them', async () => {
-    const [annId, bob, carl, late] = cast('ann', 'bob', 'carl', 'late') as [string, string, string, string]
-    const ann = await join(url, annId)
-    const group = await begin(url, annId, 'group', [annId, bob, carl])
-    await ann.say(group, `hello @${bob}, and (@${carl}.)`)
-    await ann.say(group, `nobody: mail@${bob} @${late} @nobody @${annId}`)
-    await sendBody(ann, group, { kind: 'text', text: 'by name', mentions: [bob, 7, 'no id!', null] })
-    const { messageId } = await ann.say(group, `@${bob} not that`)
-    ann.send({ t: 'delete', ref: 1, conversationId: group, messageId })
-    await ann.get({ t: 'deleted', messageId })
-    await call(url, annId, 'POST', `/v1/conversations/${group}/members`, { userIds: [late] })
-    await ann.say(group, `@${bob} @${late}`)
-    expect(await mentions(bob)).toEqual([`@${bob} @${late}`, 'by name', `hello @${bob}, and (@${carl}.)`])
-    expect(await mentions(carl)).toEqual([`hello @${bob}, and (@${carl}.)`])
-    expect(await mentions(late)).toEqual([`@${bob} @${late}`])
-    expect(await mentions(annId)).toEqual([])
-  })
-
-  test('come in pages', async () => {
-    const { ann, bob, conversationId } = await talk()
-    for (let n = 0; n < 7; n++) await ann.say(conversationId, `@${bob} ${n}`)
-    const seen: string[] = []
-    let after = ''
-    do {
-      const { body } = await call(url, bob, 'GET', `/v1/mentions?limit=3${after && `&after=${after}`}`)
-      seen.push(...body.mentions.map((message: Frame) => message.body.text.slice(-1)))
-      after = body.next ?? ''
-    } while (after)
-    expect(seen.join('')).toBe('6543210')
-    expect((await call(url, bob, 'GET', '/v1/mentions?after=x')).body.code).toBe('bad_frame')
-  })
-
-  test('wait while the read models stand still, which know who is a member, and are listed once they go on', async () => {
-    const [annId, bob, late] = cast('ann', 'bob', 'late') as [string, string, string]
-    const ann = await join(url, annId)
-    const group = await begin(url, annId, 'group', [annId, bob])
-    await ann.say(group, `first @${bob}`)
-    expect(await mentions(bob)).toEqual([`first @${bob}`])
-    const indexed = async () =>
-      (await query('SELECT seq FROM search.messages WHERE conversation_id = $1 ORDER BY seq', [group])).rows
-    await expect.poll(indexed, { timeout: 20_000 }).toHaveLength(1)
-
-    const standstill = new pg.Client({ connectionString: system.database.url })
-    await standstill.connect()
-    try {
-      await standstill.query('BEGIN; LOCK TABLE read.checkpoints IN SHARE MODE')
-      await call(url, annId, 'POST', `/v1/conversations/${group}/members`, { userIds: [late] })
-      await ann.say(group, `welcome @${late}`)
-      // Longer than it waits at a time.
-      await sleep(1_500)
-      expect(await indexed()).toHaveLength(1)
-    } finally {
-      await standstill.end()
-    }
-    await expect.poll(indexed, { timeout: 20_000 }).toHaveLength(2)
-    expect(await mentions(late)).toEqual([`welcome @${late}`])
-  })
-})
-
-describe('the index', () => {
-  const entries = async () => {
-    const { rows } = await query(
-      'SELECT conversation_id, seq, position, lexemes::text FROM search.messages ORDER BY position',
-      [],
-    )
-    return rows
-  }
-
-  test('goes on where it was after the projections were down, and made anew it is the same', async () => {
-    const { ann, bob, conversationId } = await talk('before the pause')
-    expect(await found(bob, 'pause')).toHaveLength(1)
-    await system.stopProjections()
-    await ann.say(conversationId, 'in the pause')
-    const { messageId } = await ann.say(conversationId, 'the pause that never was')
-    ann.send({ t: 'delete', ref: 1, conversationId, messageId })
-    await ann.get({ t: 'deleted', messageId })
-    await system.startProjections()
-    // Until then the read models are behind, and the server says so.
-    const answered = async () => (await call(url, bob, 'GET', '/v1/search?q=pause')).status
-    await expect.poll(answered, { timeout: 20_000 }).toBe(200)
-    expect((await found(bob, 'pause ')).sort()).toEqual(['before the pause', 'in the pause'])
-    const { rows } = await query(
-      'SELECT max(position)::text AS last FROM ledger.events WHERE stream LIKE $1',
-      ['conversation-%'],
-    )
-    const indexed = async () =>
-      (await query('SELECT position::text FROM search.progress', [])).rows[0]?.position
-    await expect.poll(indexed, { timeout: 20_000 }).toBe(rows[0]?.last)
-
-    const before = await entries()
-    const client = new pg.Client({ connectionString: system.database.url })
-    await client.connect()
-    await emptyIndex(client)
-    await client.end()
-    await expect.poll(indexed, { timeout: 20_000 }).toBe(rows[0]?.last)
-    expect(await entries()).toEqual(before)
-    expect(before.length).toBeGreaterThan(0)
-  })
-
-  test('is not there where search is switched off, and both routes say so', async () => {
-    const off = await startSystem({ settings: { TRIPTICK_SEARCH: 'off' }, workers: false })
-    const [address] = off.urls as [string]
-    try {
-      for (const route of ['/v1/search?q=a', '/v1/mentions']) {
-        expect(await call(address, 'ann', 'GET', route)).toMatchObject({
-          status: 404,
-          body: { code: 'not_found' },
-        })
-      }
-    } finally {
-      await off.stop()
-    }
-  })
-})
-
-async function query(text: string, values: unknown[]): Promise<{ rows: Record<string, unknown>[] }> {
-  const client = new pg.Client({ connectionString: system.database.url })
-  await client.connect()
-  try {
-    return await client.query(text, values)
-  } finally {
-    await client.end()
-  }
-}
