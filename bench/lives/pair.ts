@@ -15,8 +15,8 @@ export interface Tally {
   doubled: number
   /** Not in the order of seq, or numbered in another order than they were written. */
   outOfOrder: number
-  /** Error frames. Retryable ones are repeated by the generator, unless it counts refusals. */
-  errors: number
+  /** Error frames by their code. Retryable ones are repeated by the generator, unless it counts refusals. */
+  errors: Record<string, number>
   /** Answered `overloaded` and not repeated. */
   refused: number
 }
@@ -28,7 +28,7 @@ export const noTally = (): Tally => ({
   lost: 0,
   doubled: 0,
   outOfOrder: 0,
-  errors: 0,
+  errors: {},
   refused: 0,
 })
 

@@ -75,11 +75,12 @@ async function connectPair(
     sendAll(socket, acks === 'each' ? answers : answers.slice(-2))
   }
 
-  function refused({ ref, code, retryable }: Received): void {
+  function refused({ ref, code = 'without a code', retryable }: Received): void {
     if (refusals === 'count' && code === 'overloaded' && ref !== undefined) {
       return pair.refuse(ref, performance.now())
     }
-    recording.tally.errors++
+    const { errors } = recording.tally
+    errors[code] = (errors[code] ?? 0) + 1
     const again = ref === undefined ? undefined : pair.again(ref)
     if (!retryable || (ref !== undefined && again === undefined))
       return onBroken(`the server answered ${code}`)

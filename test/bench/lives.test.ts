@@ -43,7 +43,7 @@ test('in closed loop every message that is sent is read before a run is judged',
       lost: 0,
       doubled: 0,
       outOfOrder: 0,
-      errors: 0,
+      errors: {},
       refused: 0,
     })
     expect(latencyMs.read.count).toBe(sent)

@@ -52,7 +52,7 @@ test('a run is broken by anything lost, doubled, out of order, refused, or never
     { lost: 1 },
     { doubled: 1 },
     { outOfOrder: 1 },
-    { errors: 1 },
+    { errors: { unavailable: 1 } },
     { read: 9 },
     { sent: 0, read: 0 },
   ]) {

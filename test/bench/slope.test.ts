@@ -1,6 +1,6 @@
 /** The line of `soak`: it must rise where memory does, and not where it only goes up and down. */
 import { expect, test } from 'vitest'
-import { bytesPerHour } from '../../bench/soak/slope.ts'
+import { bytesPerHour, lowestOfEach } from '../../bench/soak/slope.ts'
 
 const look = (count: number, bytes: (minute: number) => number) =>
   Array.from({ length: count }, (_, minute) => ({ hours: minute / 60, bytes: bytes(minute) }))
@@ -20,4 +20,17 @@ test('going up and down is no slope', () => {
 test('of nothing, or of one look, there is no slope', () => {
   expect(bytesPerHour([])).toBe(0)
   expect(bytesPerHour(look(1, () => 5))).toBe(0)
+})
+
+test('the lowest of each window show what is kept, and not where a collection happens to fall', () => {
+  const sawtooth = (minute: number) => 200e6 + ((minute + 2) % 5) * 30e6
+  const flat = lowestOfEach(5 / 60, look(28, sawtooth))
+  expect(bytesPerHour(flat)).toBe(0)
+  expect(bytesPerHour(look(28, sawtooth))).not.toBeCloseTo(0, -6)
+  const kept = lowestOfEach(
+    5 / 60,
+    look(30, (minute) => sawtooth(minute) + minute * 1e6),
+  )
+  expect(bytesPerHour(kept)).toBeGreaterThan(55e6)
+  expect(bytesPerHour(kept)).toBeLessThan(65e6)
 })
