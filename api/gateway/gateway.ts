@@ -74,6 +74,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     report,
     admitsTyping: typing.admits,
     hidesReading: (userId) => presence.hidesReading(userId),
+    beforeReading: (userId) => presence.beforeReading(userId),
   })
   const presence = await createPresence({ ...deps, hub, allows: () => load.allows('presence'), report })
   const positions = createDevicePositions(deps.pool, report)

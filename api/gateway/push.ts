@@ -41,6 +41,8 @@ export interface PushDeps {
   /** Whether somebody's typing, told by another node, may be passed on. */
   readonly admitsTyping?: (key: string) => boolean
   readonly hidesReading?: (userId: UserId) => boolean
+  /** To be waited for, so that `hidesReading` can tell; nothing if it can already. */
+  readonly beforeReading?: (userId: UserId) => Promise<void> | undefined
 }
 
 export interface Push {
@@ -60,8 +62,11 @@ export function createPush({
   report,
   admitsTyping = () => true,
   hidesReading = () => false,
+  beforeReading = () => undefined,
 }: PushDeps): Push {
   const departures = createDepartures()
+  /** Conversations of which something waits to be told: what comes after it waits behind it. */
+  const heldBack = new Map<ConversationId, Promise<void>>()
   let waiting: Announcement[] = []
   let sending: Promise<void> | undefined
 
@@ -136,8 +141,28 @@ export function createPush({
     sending ??= sendAll()
   }
 
+  /**
+   * What a reader wishes was known when the reading was to be recorded, and may be known no more now that it is: it is remembered for
+   * minutes, and for all who came together it ends together. Taken for a wish to hide, it would never be told: a soak ended with 28 ticks missing.
+   */
+  function tellCommitted(committed: Committed): void {
+    const { conversationId, events } = committed
+    const readers = events.flatMap((event) => (event.type === 'MessageRead' ? [event.userId] : []))
+    const unknown = readers.flatMap((userId) => beforeReading(userId) ?? [])
+    const before = heldBack.get(conversationId)
+    if (!before && unknown.length === 0) return tell(announce(committed, hidesReading))
+    const told = Promise.all([before, ...unknown])
+      .catch(report)
+      .then(() => tell(announce(committed, hidesReading)))
+      .catch(report)
+      .finally(() => {
+        if (heldBack.get(conversationId) === told) heldBack.delete(conversationId)
+      })
+    heldBack.set(conversationId, told)
+  }
+
   return {
-    committed: (committed) => tell(announce(committed, hidesReading)),
+    committed: tellCommitted,
     tell,
     received: ({ pushes }) => {
       for (const { userIds, delivery } of pushes) {
@@ -148,6 +173,7 @@ export function createPush({
       }
     },
     drained: async () => {
+      await Promise.all(heldBack.values())
       await sending
     },
   }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createHub } from '../../../api/gateway/hub.ts'
-import { createPush } from '../../../api/gateway/push.ts'
+import { createPush, type PushDeps } from '../../../api/gateway/push.ts'
 import { draftConversation } from '../../../domain/conversation/state.ts'
 import type { UnsealedEvent } from '../../../domain/events.ts'
 import type { ConversationId, UserId } from '../../../domain/ids.ts'
@@ -28,7 +28,11 @@ type Said = {
   readonly message: { kind: string; userIds?: string[]; pushes?: unknown[] }
 }
 
-function pushWith(nodesOf: SessionDirectory['nodesOf'], maxPayload = 1_000_000) {
+function pushWith(
+  nodesOf: SessionDirectory['nodesOf'],
+  maxPayload = 1_000_000,
+  reading: Pick<PushDeps, 'hidesReading' | 'beforeReading'> = {},
+) {
   const said: Said[] = []
   const reported: unknown[] = []
   const bus = {
@@ -39,7 +43,14 @@ function pushWith(nodesOf: SessionDirectory['nodesOf'], maxPayload = 1_000_000) 
   const hub = createHub()
   const refreshed: ConversationId[] = []
   const refresh = async (id: ConversationId) => void refreshed.push(id)
-  const push = createPush({ hub, bus, directory, refresh, report: (error) => reported.push(error) })
+  const push = createPush({
+    hub,
+    bus,
+    directory,
+    refresh,
+    report: (error) => reported.push(error),
+    ...reading,
+  })
   return { push, said, reported, hub, refreshed }
 }
 
@@ -127,4 +138,46 @@ test('a node whose people are too many for one push still learns who left', asyn
     pushes: [{ userIds: [], delivery: { place: { membership: { userId: BOB, change: 'left' } } } }],
   })
   expect(new Set(said.slice(1).map(({ message }) => message.kind))).toEqual(new Set(['resync']))
+})
+
+/** Carl has read; then Alice writes. What was told, to whom. */
+function readThenWritten(reading: Pick<PushDeps, 'hidesReading' | 'beforeReading'>) {
+  const { push, hub, reported } = pushWith(async () => new Map(), 1_000_000, reading)
+  const told: string[] = []
+  hub.deliver = (userId, { json }) => told.push(`${userId} ${JSON.parse(json).kind ?? JSON.parse(json).t}`)
+  const world = given(startGroup(ALICE, BOB, CARL), send(BOB, 'b'))
+  const read = committed(world, acknowledge('read', CARL, 1))
+  push.committed({ ...read, deliveredBefore: { ...world.delivery, people: new Map() } })
+  push.committed(committed(world, send(ALICE, 'a')))
+  return { told, push, reported }
+}
+
+test('a reading is told once it is known again whether it may be, and what comes after it waits behind it', async () => {
+  let known = false
+  let learn: () => void = () => {}
+  const learnt = new Promise<void>((resolve) => {
+    learn = resolve
+  })
+  const { told, push } = readThenWritten({
+    hidesReading: () => !known,
+    beforeReading: () => (known ? undefined : learnt),
+  })
+  expect(told).toEqual([])
+  known = true
+  learn()
+  await push.drained()
+  expect(told).toContain(`${BOB} read`)
+  expect(told.indexOf(`${BOB} read`)).toBeLessThan(told.indexOf(`${BOB} message`))
+})
+
+test('where it cannot be known, a reading is told to nobody else, and everything else is', async () => {
+  const { told, push, reported } = readThenWritten({
+    hidesReading: () => true,
+    beforeReading: async () => Promise.reject(new Error('the read models are away')),
+  })
+  await push.drained()
+  expect(reported.length).toBeGreaterThan(0)
+  expect(told).not.toContain(`${BOB} read`)
+  expect(told).toContain(`${CARL} read`)
+  expect(told).toContain(`${BOB} message`)
 })
