@@ -63,14 +63,21 @@ export async function startEmbeddedPostgres(
     throw error
   }
   // 6. its files on the disk, a little at a time
-  const writeBack = startWriteBack(home.cluster)
+  const writeBack = startWriteBack(home.cluster, (err) => {
+    log.error(
+      { err },
+      'the disk has lost what Postgres wrote: it is stopped, and recovers from its WAL at the next start',
+    )
+    void postmaster.stop('immediate')
+  })
   return {
     url,
     home: home.path,
     pid: postmaster.pid,
     exited: postmaster.exited,
     async stop(mode = 'fast') {
-      await writeBack.stop()
+      // Not waited for: a disk that hangs must not keep Postgres from its signal.
+      void writeBack.stop()
       await postmaster.stop(mode)
     },
   }

@@ -1,59 +1,68 @@
 /**
- * Has the disk written a little at a time. Postgres grows its files page by page, and Linux writes what they grew by once it is 30 s
- * old, all in one go: 25 MB every 5 s at 1,000 messages a second. An append whose fsync came just then waited 60 to 350 ms for
- * it, ten times as long as otherwise, and with it everybody (docs/performance.md). Syncing the files that have
- * changed twice a second leaves Linux nothing to put off. Durability does not depend on it: that is the WAL's.
+ * Has the disk written a little at a time: syncs the files of the embedded Postgres that have changed, twice a second. Never touches
+ * the WAL, nor a database that is not ours. Why, and what was measured: `docs/adr/0019-written-back-a-little-at-a-time.md`.
  */
 import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const EVERY_MS = 500
-/** Most of a database's files never change: only every so many rounds are all of them looked at, else those that changed since. */
+/** Most files never change: all are looked at only once in so many rounds, and in between those that changed at the last look. */
 const ROUNDS_FOR_ALL = 10
 
+/** Databases by their number, and in them tables and indexes, a file for each gigabyte; no temporary ones, which need never reach the disk. */
+const DATABASE = /^\d+$/
+const RELATION = /^\d+(_fsm|_vm|_init)?(\.\d+)?$/
+
 export interface WriteBack {
+  /** No sync begins after this; resolves when none is under way. */
   stop(): Promise<void>
 }
 
-/** @param cluster Postgres' data directory. */
-export function startWriteBack(cluster: string): WriteBack {
+/**
+ * @param cluster Postgres' data directory.
+ * @param onLost the disk has refused what Postgres had written. The kernel tells that once: Postgres, whose next sync would have
+ * been told, may never hear of it, and has to begin again from its WAL. Called once, and nothing is synced any more.
+ */
+export function startWriteBack(cluster: string, onLost: (error: unknown) => void): WriteBack {
+  // Other systems do not put writes off for so long.
   if (process.platform !== 'linux') return { stop: async () => {} }
   const stopping = new AbortController()
   const { signal } = stopping
-  /** Modification times as they were before the last sync of each file. */
-  const synced = new Map<string, number>()
-  let changing = new Set<string>()
+  /** Modification times at the last look. */
+  let seen = new Map<string, number>()
 
   async function run(): Promise<void> {
+    let changing: string[] = []
     for (let round = 0; !signal.aborted; round++) {
-      const looksAtAll = round % ROUNDS_FOR_ALL === 0
-      const files = looksAtAll ? await filesOf(join(cluster, 'base')) : changing
-      if (looksAtAll) {
-        changing = new Set()
-        for (const file of synced.keys()) if (!files.has(file)) synced.delete(file)
-      }
+      const files = round % ROUNDS_FOR_ALL === 0 ? await relationsOf(cluster) : changing
+      const now = new Map<string, number>()
+      changing = []
       for (const file of files) {
+        const modified = (await stat(file).catch(() => undefined))?.mtimeMs
         if (signal.aborted) return
-        // Tables come and go; what cannot be synced by us, Linux writes as ever.
-        if (await syncIfChanged(file).catch(() => false)) changing.add(file)
+        // Dropped since it was listed.
+        if (modified === undefined) continue
+        now.set(file, modified)
+        // What was there at the start may be old, and written long since.
+        if (round === 0 || seen.get(file) === modified) continue
+        await sync(file)
+        changing.push(file)
       }
+      seen = round % ROUNDS_FOR_ALL === 0 ? now : new Map([...seen, ...now])
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => {})
     }
   }
 
-  async function syncIfChanged(file: string): Promise<boolean> {
-    const { mtimeMs } = await stat(file)
-    const before = synced.get(file)
-    synced.set(file, mtimeMs)
-    // What was there at the start may be old, and written long since.
-    if (before === undefined || before === mtimeMs) return false
-    const handle = await open(file, 'r')
-    await handle.datasync().finally(() => handle.close())
-    return true
+  async function sync(file: string): Promise<void> {
+    // Dropped, or closed to us: Linux writes it as ever.
+    const handle = await open(file, 'r').catch(() => undefined)
+    await handle?.datasync().finally(() => handle.close())
   }
 
-  const finished = run()
+  const finished = run().catch((error: unknown) => {
+    if (!signal.aborted) onLost(error)
+  })
   return {
     async stop() {
       stopping.abort()
@@ -62,8 +71,18 @@ export function startWriteBack(cluster: string): WriteBack {
   }
 }
 
-async function filesOf(folder: string): Promise<Set<string>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
-  const files = entries.filter((entry) => entry.isFile())
-  return new Set(files.map(({ parentPath, name }) => join(parentPath, name)))
+async function relationsOf(cluster: string): Promise<string[]> {
+  const base = join(cluster, 'base')
+  const databases = (await namesIn(base)).filter((name) => DATABASE.test(name))
+  const files = await Promise.all(
+    databases.map(async (database) =>
+      (await namesIn(join(base, database)))
+        .filter((name) => RELATION.test(name))
+        .map((name) => join(base, database, name)),
+    ),
+  )
+  return files.flat()
 }
+
+/** None of a folder that is gone. */
+const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => [])
