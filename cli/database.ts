@@ -1,5 +1,5 @@
 /** The database that a command works on: the given one, that of the Triptick that runs, or the embedded one for a while. */
-import { existsSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../runtime/config.ts'
 import { holdDataFolder, readRunning } from '../runtime/data-folder.ts'
@@ -22,8 +22,8 @@ export async function openDatabase(config: Config, log: Logger): Promise<Command
     await migrate({ url, log })
     return { url, address: running?.address, async close() {} }
   }
-  // Who has mistyped the folder is not to be told that there is nothing in it.
-  if (!existsSync(join(config.dataFolder, 'postgres'))) {
+  // Who has mistyped the folder is not to be told that there is nothing in it. A link whose database is gone is another trouble.
+  if (lstatSync(join(config.dataFolder, 'postgres'), { throwIfNoEntry: false }) === undefined) {
     throw startProblem(
       `there is no Triptick in the data folder ${config.dataFolder}`,
       'Set TRIPTICK_DATA to the folder of one that has been started, or DATABASE_URL to its database.',

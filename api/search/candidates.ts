@@ -1,10 +1,13 @@
-/** The newest messages that the index proposes for a query, of all that one person may read. Looks where the newest are first. */
+/** Where the newest messages are that the index proposes for a query, of all that one person may read. Looks where the newest are first. */
 import type pg from 'pg'
 import type { UserId } from '../../domain/ids.ts'
 import type { SearchQuery } from '../../domain/search/query.ts'
 import type { BlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
-import type { MessageRecord } from '../../projections/queries/message.ts'
-import { type Between, searchCandidates } from '../../projections/queries/search-candidates.ts'
+import {
+  type Between,
+  type Candidate,
+  searchCandidates,
+} from '../../projections/queries/search-candidates.ts'
 import type { SearchedStretch } from '../../projections/queries/searched-stretches.ts'
 
 export interface Searched {
@@ -18,6 +21,8 @@ export interface Searched {
 const FIRST = 8
 /** Then half as many again as would do if words were spread evenly, at least as many as before; all, if nothing was there. */
 const MARGIN = 1.5
+/** More than these are looked into as two halves at once, on two connections. */
+const IN_ONE = 64
 
 /** All of them between two positions, or the `limit` newest, newest first. */
 export async function newestCandidates(
@@ -25,22 +30,29 @@ export async function newestCandidates(
   { userId, query, stretches }: Searched,
   { above, below }: Between,
   limit: number,
-): Promise<readonly MessageRecord[]> {
-  let found: MessageRecord[] = []
+): Promise<readonly Candidate[]> {
+  let found: Candidate[] = []
   let from = 0
   let step = FIRST
   for (;;) {
     // Once there are enough, only newer ones than the last of them still matter.
-    const floor = found.length === limit ? (found.at(-1) as MessageRecord).position : above
+    const floor = found.length === limit ? (found.at(-1) as Candidate).position : above
     const next = stretches.slice(from, from + step).filter(({ newest }) => newest > floor)
     if (next.length === 0) break
-    const queries = lexemes.queries(next, query)
-    const more = await searchCandidates(pool, queries, userId, { above: floor, below }, limit)
-    found = [...found, ...more].sort(newestFirst).slice(0, limit)
+    const half = next.length > IN_ONE ? Math.ceil(next.length / 2) : next.length
+    const more = await Promise.all(
+      [next.slice(0, half), next.slice(half)]
+        .filter((part) => part.length > 0)
+        .map((part) => {
+          const queries = lexemes.queries(part, query)
+          return searchCandidates(pool, queries, userId, { above: floor, below }, limit)
+        }),
+    )
+    found = [...found, ...more.flat()].sort(newestFirst).slice(0, limit)
     from += step
     step = Math.max(from, Math.ceil(((limit - found.length) / found.length) * from * MARGIN))
   }
   return found
 }
 
-const newestFirst = (a: MessageRecord, b: MessageRecord): number => (a.position > b.position ? -1 : 1)
+const newestFirst = (a: Candidate, b: Candidate): number => (a.position > b.position ? -1 : 1)

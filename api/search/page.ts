@@ -4,6 +4,7 @@
  * so that what is sent meanwhile neither shifts nor doubles anything.
  */
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import { messagesAt } from '../../projections/queries/messages-at.ts'
 import type { ApiDeps, SearchIndex } from '../deps.ts'
 import { newestCandidates, type Searched } from './candidates.ts'
 import type { SearchCursor } from './cursor.ts'
@@ -34,7 +35,7 @@ export async function searchPage(
     const between = { above: within?.above ?? BEGINNING, below }
     const candidates = await newestCandidates(deps, searched, between, WINDOW)
     const above = within?.above ?? lowerEnd(candidates.length, candidates.at(-1)?.position)
-    const ranked = await rankedHits(deps, searched.query, candidates, now)
+    const ranked = await rankedHits(deps, searched.query, await messagesAt(deps.pool, candidates), now)
     const left = within ? ranked.filter((hit) => !isBeforeOrAt(hit, within)) : ranked
     const taken = left.slice(0, limit - hits.length)
     hits.push(...taken)

@@ -1,8 +1,7 @@
 /** What the search index proposes for some stretches, newest first, of what a person may read; deleted or not. */
-import type { UserId } from '../../domain/ids.ts'
+import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { position } from './columns.ts'
-import { MESSAGE_COLUMNS, type MessageRecord, type MessageRow, toMessage } from './message.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 /** Exclusive on both sides. */
@@ -11,8 +10,15 @@ export interface Between {
   readonly below: Position
 }
 
+/** Where a message is that may match. */
+export interface Candidate {
+  readonly conversationId: ConversationId
+  readonly seq: Seq
+  readonly position: Position
+}
+
 /**
- * First what the index finds, newest first, then of each whether it may be read until there are enough, and bodies only of these. The order is forced: of an
+ * First what the index finds, newest first, then of each whether it may be read until there are enough. The order is forced: of an
  * array of unknown length the planner expects little, and would ask the index again for each conversation of the person;
  * of an array that it knows it expects so much that it read all messages instead (165 s for 1,026 queries over a million).
  */
@@ -26,8 +32,10 @@ const CANDIDATES: Statement = {
         SELECT conversation_id, seq, position FROM search.messages WHERE lexemes @@ query
       ) proposed
       WHERE position > $3 AND position < $4
-    ), found AS MATERIALIZED (
-      SELECT indexed.conversation_id, indexed.seq
+    )
+    SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ' ORDER BY position DESC) AS places
+    FROM (
+      SELECT indexed.conversation_id, indexed.seq, indexed.position
       FROM (SELECT * FROM indexed ORDER BY position DESC OFFSET 0) indexed
       CROSS JOIN LATERAL (
         SELECT FROM read.members me
@@ -36,10 +44,7 @@ const CANDIDATES: Statement = {
       ) readable
       ORDER BY indexed.position DESC
       LIMIT $5
-    )
-    SELECT ${MESSAGE_COLUMNS}
-    FROM found JOIN read.messages m USING (conversation_id, seq)
-    ORDER BY m.position DESC`,
+    ) found`,
 }
 
 /** Stretches that one scan of the index looks into: of a rare word in 1,098 in all, one each took 32 ms, 8 took 8, 32 took 16. */
@@ -52,13 +57,29 @@ export async function searchCandidates(
   userId: UserId,
   { above, below }: Between,
   limit: number,
-): Promise<readonly MessageRecord[]> {
+): Promise<readonly Candidate[]> {
   const scans: string[] = []
   for (let from = 0; from < queries.length; from += TOGETHER) {
     scans.push(`(${queries.slice(from, from + TOGETHER).join(')|(')})`)
   }
-  const rows = await ask<MessageRow>(db, CANDIDATES, [scans, userId, above, below, limit])
-  return rows.map(toMessage)
+  const [row] = await ask<{ readonly places: string | null }>(db, CANDIDATES, [
+    scans,
+    userId,
+    above,
+    below,
+    limit,
+  ])
+  const fields = row?.places?.split(' ') ?? []
+  const candidates: Candidate[] = []
+  for (let at = 0; at < fields.length; at += 3) {
+    const [conversationId, seq, where] = fields.slice(at, at + 3) as [string, string, string]
+    candidates.push({
+      conversationId: conversationId as ConversationId,
+      seq: Number(seq) as Seq,
+      position: position(where),
+    })
+  }
+  return candidates
 }
 
 const INDEXED_POSITION: Statement = {

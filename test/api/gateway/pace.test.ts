@@ -27,7 +27,8 @@ test('when as many wait as may, whoever comes is told so, until there is room ag
   expect(pace()).toBeUndefined()
   await turn()
   await Promise.all(waiting.slice(0, 2))
-  waiting.push(pace(), pace())
+  const again = [pace(), pace()]
+  for (const one of again) expect(one).toBeInstanceOf(Promise)
   expect(pace()).toBeUndefined()
-  await Promise.all(waiting)
+  await Promise.all([...waiting, ...again])
 })

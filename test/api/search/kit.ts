@@ -34,7 +34,8 @@ export function createSearchScene(): SearchScene {
   beforeAll(async () => {
     system = await startSystem()
   })
-  afterAll(() => system.stop())
+  // Undefined where the start has failed: that is the error to be seen.
+  afterAll(() => (system as System | undefined)?.stop())
   const url = () => system.urls[0] as string
   const cast = createCast()
 

@@ -10,6 +10,7 @@ import { inbox } from '../../../projections/queries/inbox.ts'
 import { membershipOf } from '../../../projections/queries/membership.ts'
 import { mentionsOf } from '../../../projections/queries/mentions.ts'
 import { messageReceipts } from '../../../projections/queries/message-receipts.ts'
+import { messagesAt } from '../../../projections/queries/messages-at.ts'
 import { messagesBetween } from '../../../projections/queries/messages-between.ts'
 import { missedChanges } from '../../../projections/queries/missed-changes.ts'
 import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
@@ -105,6 +106,11 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
       hub,
       { above: 0n as Position, below: (2n ** 62n) as Position },
       200,
+    ),
+  messagesAt: (db) =>
+    messagesAt(
+      db,
+      Array.from({ length: 100 }, (_, n) => ({ conversationId: busy, seq: (n * 100 + 1) as Seq })),
     ),
   mentionsOf: (db) => mentionsOf(db, somebody, { before: undefined, limit: 50 }),
   undeliveredPeople: (db) => undeliveredPeople(db, { olderThan: 2 as Millis, limit: 20 }),

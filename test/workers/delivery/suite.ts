@@ -168,15 +168,13 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       await pause(100)
       await world.send(conversationId, 'ann')
       const tries = () => world.attempts(conversationId, 'bob')
+      // More than one where the reconciler was first: then the reactor found the same message, and it was tried once more.
       await until(async () => expect((await tries()).at(-1)).toMatch(/^failed/))
-      // The reconciler may have been first: then the reactor found the same message, and it was tried once more.
-      await pause(2 * QUICK.graceMs)
-      const failed = await tries()
-      expect(failed.every((one) => one.startsWith('failed'))).toBe(true)
       const node = await world.startNode('api-2', () => 1)
       await node.add(user('bob'), PHONE)
       await world.send(conversationId, 'ann')
-      await until(async () => expect(await tries()).toEqual([...failed, `pushed ${failed.length + 1}`]))
+      await until(async () => expect((await tries()).at(-1)).toMatch(/^pushed/))
+      expect((await tries()).slice(0, -1).every((one) => one.startsWith('failed'))).toBe(true)
     })
 
     test('a member who is removed meanwhile is tried no more', async () => {
