@@ -1,5 +1,5 @@
 /**
- * Has the disk written a little at a time: syncs the files of the embedded Postgres that have changed, twice a second. Never touches
+ * Has the disk written a little at a time: syncs a file of the embedded Postgres whenever it has grown by so much. Never touches
  * the WAL, nor a database that is not ours. Why, and what was measured: `docs/adr/0019-written-back-a-little-at-a-time.md`.
  */
 import { open, readdir, stat } from 'node:fs/promises'
@@ -7,8 +7,13 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const EVERY_MS = 500
-/** Most files never change: all are looked at only once in so many rounds, and in between those that changed at the last look. */
+/** Most files never grow: all are looked at only once in so many rounds, and in between those that had grown at the last look. */
 const ROUNDS_FOR_ALL = 10
+/**
+ * By bytes, not by time: a sync costs a flush of the disk, 2 ms, whatever it writes. Twice a second for every file that had changed, some 30
+ * flushes a second, took 7 % of the closed loop and 10 ms of p99 at 500 messages a second.
+ */
+const GROWN_BYTES = 1024 * 1024
 
 /** Databases by their number, and in them tables and indexes, a file for each gigabyte; no temporary ones, which need never reach the disk. */
 const DATABASE = /^\d+$/
@@ -29,27 +34,30 @@ export function startWriteBack(cluster: string, onLost: (error: unknown) => void
   if (process.platform !== 'linux') return { stop: async () => {} }
   const stopping = new AbortController()
   const { signal } = stopping
-  /** Modification times at the last look. */
-  let seen = new Map<string, number>()
+  /** Sizes at the last sync, or when they were first seen. */
+  const synced = new Map<string, number>()
 
   async function run(): Promise<void> {
-    let changing: string[] = []
+    let growing: string[] = []
     for (let round = 0; !signal.aborted; round++) {
-      const files = round % ROUNDS_FOR_ALL === 0 ? await relationsOf(cluster) : changing
-      const now = new Map<string, number>()
-      changing = []
+      const looksAtAll = round % ROUNDS_FOR_ALL === 0
+      const files = looksAtAll ? await relationsOf(cluster) : growing
+      if (looksAtAll) {
+        const there = new Set(files)
+        for (const file of synced.keys()) if (!there.has(file)) synced.delete(file)
+      }
+      growing = []
       for (const file of files) {
-        const modified = (await stat(file).catch(() => undefined))?.mtimeMs
+        const size = (await stat(file).catch(() => undefined))?.size
         if (signal.aborted) return
         // Dropped since it was listed.
-        if (modified === undefined) continue
-        now.set(file, modified)
-        // What was there at the start may be old, and written long since.
-        if (round === 0 || seen.get(file) === modified) continue
-        await sync(file)
-        changing.push(file)
+        if (size === undefined) continue
+        // What was there at the start may be old, and written long since; what has come meanwhile is new from its first byte.
+        const before = synced.get(file) ?? (round === 0 ? size : 0)
+        if (size - before >= GROWN_BYTES) await sync(file)
+        if (size !== before) growing.push(file)
+        synced.set(file, size - before >= GROWN_BYTES ? size : Math.min(before, size))
       }
-      seen = round % ROUNDS_FOR_ALL === 0 ? now : new Map([...seen, ...now])
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => {})
     }
   }
