@@ -34,7 +34,7 @@ const TICKET_PREFIX = 'ticket.'
 export const HEARTBEAT_MS = 5_000
 /** Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second. */
 const UPGRADES_A_TURN = 5
-/** Some 8 s of the turns of a node in a storm: who comes after them would wait longer than its patience, and is told to come again. */
+/** 400 turns of the event loop, 8 s at the 20 ms they take in a storm. Who comes after them would wait longer still, and is told to come again. */
 const MOST_UPGRADES_WAITING = 2_000
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
