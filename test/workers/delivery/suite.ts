@@ -133,6 +133,8 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       await pause(100)
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
+      // The try is recorded before its job is put off; whoever wakes it in between finds it running.
+      await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
       await node.add(user('bob'), PHONE)
       await world.send(conversationId, 'ann')
       await until(async () =>
@@ -170,6 +172,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       const tries = () => world.attempts(conversationId, 'bob')
       // More than one where the reconciler was first: then the reactor found the same message, and it was tried once more.
       await until(async () => expect((await tries()).at(-1)).toMatch(/^failed/))
+      await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
       const node = await world.startNode('api-2', () => 1)
       await node.add(user('bob'), PHONE)
       await world.send(conversationId, 'ann')
