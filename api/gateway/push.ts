@@ -151,9 +151,12 @@ export function createPush({
     const unknown = readers.flatMap((userId) => beforeReading(userId) ?? [])
     const before = heldBack.get(conversationId)
     if (!before && unknown.length === 0) return tell(announce(committed, hidesReading))
-    const told = Promise.all([before, ...unknown])
-      .catch(report)
-      .then(() => tell(announce(committed, hidesReading)))
+    // All of them, also where one fails: what waits before this is told before it.
+    const told = Promise.allSettled([before, ...unknown])
+      .then((outcomes) => {
+        for (const outcome of outcomes) if (outcome.status === 'rejected') report(outcome.reason)
+        tell(announce(committed, hidesReading))
+      })
       .catch(report)
       .finally(() => {
         if (heldBack.get(conversationId) === told) heldBack.delete(conversationId)

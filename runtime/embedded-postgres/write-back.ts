@@ -11,7 +11,7 @@ const EVERY_MS = 500
 const ROUNDS_FOR_ALL = 10
 /**
  * By bytes, not by time: a sync costs a flush of the disk, 2 ms, whatever it writes. Twice a second for every file that had changed, some 30
- * flushes a second, took 7 % of the closed loop and 10 ms of p99 at 500 messages a second.
+ * flushes a second, took 7 % of the closed loop (`bench lives`: 3,321 messages/s, and 3,586 with this).
  */
 const GROWN_BYTES = 1024 * 1024
 

@@ -181,3 +181,27 @@ test('where it cannot be known, a reading is told to nobody else, and everything
   expect(told).toContain(`${CARL} read`)
   expect(told).toContain(`${BOB} message`)
 })
+
+test('what fails to be known is not told before what waits already', async () => {
+  let learn: () => void = () => {}
+  const wishes = [new Promise<void>((resolve) => (learn = resolve)), Promise.reject(new Error('away'))]
+  const { push, hub } = pushWith(async () => new Map(), 1_000_000, {
+    hidesReading: () => false,
+    beforeReading: () => wishes.shift(),
+  })
+  const told: number[] = []
+  hub.deliver = (userId, { json }) => {
+    if (userId === BOB) told.push(JSON.parse(json).upTo)
+  }
+  const world = given(startGroup(ALICE, BOB, CARL), send(BOB, 'a'), send(BOB, 'b'))
+  for (const upTo of [1, 2]) {
+    const read = committed(world, acknowledge('read', CARL, upTo))
+    push.committed({ ...read, deliveredBefore: { ...world.delivery, people: new Map() } })
+  }
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(told).toEqual([])
+  learn()
+  await push.drained()
+  expect(told).toEqual(told.toSorted())
+  expect(told).toContain(2)
+})
