@@ -3,7 +3,9 @@
  *
  * Outcomes of asking for a job
  * - none is there: it is made.
- * - one waits, or runs: nothing; a run looks once more before it ends.
+ * - one waits: nothing.
+ * - one runs: nothing while the person cannot be reached. If they can be, it is looked at again in a second: a run that is about to
+ *   end has looked before this message, and would wait for its whole pause.
  * - one is delayed and was never tried: it begins now.
  * - one is delayed between two tries: it stays so while the person cannot be reached. If they can be now, it begins now where the
  *   last try reached no device, and otherwise once they have had their rest.
@@ -42,6 +44,7 @@ const KEEP_EXHAUSTED = { age: 7 * 86_400, count: 100_000 }
 
 const ADDED_AT_ONCE = 1_000
 const WOKEN_AT_ONCE = 10
+const LOOKED_AT_AGAIN_MS = 1_000
 
 export function createDeliveryQueue({ store, channels, settings }: DeliveryQueueDeps): DeliveryQueue {
   const queue: JobQueue<DeliveryJob> = store.queue<DeliveryJob>(DELIVERY_QUEUE, {
@@ -67,6 +70,7 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
   async function wake(userId: UserId, isReachable: boolean): Promise<void> {
     const job = await queue.getJob(jobIdOf(userId))
     const state = await job?.getState()
+    if (state === 'active' && isReachable) lookAgain(userId)
     if (!job || (state !== 'delayed' && state !== 'failed')) return
     if (state === 'delayed') {
       // Made by the reconciler, for some time soon: this is sooner.
@@ -82,6 +86,11 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     }
     const restMs = isReachable ? settings.restMs : settings.backoff.capMs
     if (Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
+  }
+
+  /** A hint, as all of this: whoever stops meanwhile leaves the person to the pause of their job. */
+  function lookAgain(userId: UserId): void {
+    setTimeout(() => wake(userId, true).catch(() => {}), LOOKED_AT_AGAIN_MS).unref()
   }
 
   return {

@@ -1,0 +1,48 @@
+/** What becomes of the job of somebody who is found waiting, by the state it is in. */
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { UserId } from '../../../domain/ids.ts'
+import type { Channel } from '../../../workers/delivery/channel.ts'
+import { createDeliveryQueue, type DeliveryQueueDeps } from '../../../workers/delivery/delivery-queue.ts'
+import { DEFAULT_DELIVERY } from '../../../workers/delivery/settings.ts'
+
+const BOB = 'bob' as UserId
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+/** Of a job that is in these states, one look after another. */
+function queueOf(states: string[], isReachable: boolean) {
+  const promoted = vi.fn(async () => {})
+  const job = {
+    getState: async () => states.shift() ?? 'unknown',
+    processedOn: Date.now(),
+    failedReason: 'offline, attempt 1 of 12',
+    promote: promoted,
+  }
+  const store = { queue: () => ({ addBulk: async () => {}, getJob: async () => job }) }
+  const channel = { reachable: async () => (isReachable ? [BOB] : []) } as unknown as Channel
+  const deps = { store, channels: [channel], settings: DEFAULT_DELIVERY } as unknown as DeliveryQueueDeps
+  return { queue: createDeliveryQueue(deps), promoted }
+}
+
+test('a message that finds the job of somebody who can be reached running is tried when that try has reached nobody', async () => {
+  const { queue, promoted } = queueOf(['active', 'active', 'delayed'], true)
+  await queue.wanted([BOB])
+  await vi.advanceTimersByTimeAsync(1_500)
+  expect(promoted).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(1_500)
+  expect(promoted).toHaveBeenCalledOnce()
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(promoted).toHaveBeenCalledOnce()
+})
+
+test('of somebody who cannot be reached it is left to its pause', async () => {
+  const { queue, promoted } = queueOf(['active', 'delayed'], false)
+  await queue.wanted([BOB])
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(promoted).not.toHaveBeenCalled()
+})
