@@ -18,7 +18,10 @@ import type { Logger } from '../runtime/logging.ts'
 import { createPool } from '../runtime/postgres.ts'
 
 /** What we use of BullMQ, without the type parameters of its backends. */
-export type JobQueue<Data> = Pick<Queue<Data, void, string>, 'addBulk' | 'getJob' | 'getJobCounts'>
+export type JobQueue<Data> = Pick<
+  Queue<Data, void, string>,
+  'addBulk' | 'getJob' | 'getJobCounts' | 'getJobState'
+>
 
 interface JobWorker {
   /** A job was taken up again whose worker had gone silent. */

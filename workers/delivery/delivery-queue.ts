@@ -68,8 +68,9 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
   }
 
   async function wake(userId: UserId, isReachable: boolean): Promise<void> {
+    // The job after its state: what is known of a job may be older than its last try, and must not be older than that.
+    const state = await queue.getJobState(jobIdOf(userId))
     const job = await queue.getJob(jobIdOf(userId))
-    const state = await job?.getState()
     if (state === 'active' && isReachable) lookAgain(userId)
     if (!job || (state !== 'delayed' && state !== 'failed')) return
     if (state === 'delayed') {

@@ -18,12 +18,12 @@ afterEach(() => {
 function queueOf(states: string[], isReachable: boolean) {
   const promoted = vi.fn(async () => {})
   const job = {
-    getState: async () => states.shift() ?? 'unknown',
     processedOn: Date.now(),
     failedReason: 'offline, attempt 1 of 12',
     promote: promoted,
   }
-  const store = { queue: () => ({ addBulk: async () => {}, getJob: async () => job }) }
+  const getJobState = async () => states.shift() ?? 'unknown'
+  const store = { queue: () => ({ addBulk: async () => {}, getJob: async () => job, getJobState }) }
   const channel = { reachable: async () => (isReachable ? [BOB] : []) } as unknown as Channel
   const deps = { store, channels: [channel], settings: DEFAULT_DELIVERY } as unknown as DeliveryQueueDeps
   return { queue: createDeliveryQueue(deps), promoted }

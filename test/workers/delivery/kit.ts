@@ -48,6 +48,19 @@ export const QUICK: DeliverySettings = {
   stalledMs: 400,
 }
 
+/**
+ * Longer than the reconciler takes for its two rounds at the start: a message of these moments is found by it and by the reactor,
+ * and is tried once more where both come together.
+ */
+export const RECONCILED_MS = 5 * QUICK.graceMs
+
+export interface StoreUnderTest {
+  /** Absent: jobs are kept in the world's Postgres. */
+  redisUrl(): string | undefined
+  /** Everything that BullMQ knows is gone. */
+  empty(world: World): Promise<void>
+}
+
 export const user = (name: string) => name as UserId
 
 interface Workers {

@@ -1,12 +1,15 @@
 import pg from 'pg'
 import { expect, test } from 'vitest'
-import { createWorld, pause, until } from './kit.ts'
+import { createWorld, pause, type StoreUnderTest, until } from './kit.ts'
+import { recoverySuite } from './recovery-suite.ts'
 import { deliverySuite } from './suite.ts'
 
-deliverySuite('Postgres', {
+const store: StoreUnderTest = {
   redisUrl: () => undefined,
   empty: ({ databaseUrl }) => run(databaseUrl, 'TRUNCATE bullmq.job CASCADE'),
-})
+}
+deliverySuite('Postgres', store)
+recoverySuite('Postgres', store)
 
 test('broken connections to the job store end no process, and delivery goes on', async () => {
   const world = await createWorld()

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { onRedis, type RedisServer, startRedisServer } from '../../runtime/bus/redis-server.ts'
-import { createWorld, pause, until } from './kit.ts'
+import { createWorld, pause, type StoreUnderTest, until } from './kit.ts'
+import { recoverySuite } from './recovery-suite.ts'
 import { deliverySuite } from './suite.ts'
 
 onRedis('delivery with jobs in Redis', () => {
@@ -11,12 +12,14 @@ onRedis('delivery with jobs in Redis', () => {
   beforeEach(() => server.admin.flushall())
   afterAll(() => server?.stop())
 
-  deliverySuite('Redis', {
+  const store: StoreUnderTest = {
     redisUrl: () => server.url,
     async empty() {
       await server.admin.flushall()
     },
-  })
+  }
+  deliverySuite('Redis', store)
+  recoverySuite('Redis', store)
 
   test('a Redis that dies and comes back empty costs time, but nobody is forgotten', async () => {
     const world = await createWorld(server.url)

@@ -1,26 +1,22 @@
-/** What delivery promises, on whichever store BullMQ keeps its jobs. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
-import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+/** Who is tried, when and how often, on whichever store BullMQ keeps its jobs. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../../domain/ids.ts'
-import { buildProgram } from '../../support/built-program.ts'
-import { createWorld, pause, QUICK, until, user, type World } from './kit.ts'
+import {
+  createWorld,
+  pause,
+  QUICK,
+  RECONCILED_MS,
+  type StoreUnderTest,
+  until,
+  user,
+  type World,
+} from './kit.ts'
 
 const PHONE = 'phone' as DeviceId
-const HANGING_WORKER = join(import.meta.dirname, 'fixtures', 'hanging-worker.mjs')
 
-export interface StoreUnderTest {
-  /** Absent: jobs are kept in the world's Postgres. */
-  redisUrl(): string | undefined
-  /** Everything that BullMQ knows is gone. */
-  empty(world: World): Promise<void>
-}
-
-export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest): void {
+export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void {
   describe(`delivery with jobs in ${name}`, () => {
     let world: World
-    beforeAll(() => buildProgram())
     beforeEach(async () => {
       world = await createWorld(redisUrl())
     })
@@ -34,7 +30,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
     test('a message that is acknowledged within the grace period never causes a job', async () => {
       const workers = await world.startWorkers({ graceMs: 400 })
       const conversationId = await world.startConversation('ann', 'bob', 'cid')
-      await pause(100)
+      await pause(RECONCILED_MS)
       for (let i = 0; i < 3; i++) {
         const seq = await world.send(conversationId, 'ann')
         await world.acknowledge(conversationId, 'bob', seq)
@@ -56,7 +52,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       const node = await world.startNode('api-1', (userId) => nudged.push(userId))
       await node.add(user('bob'), PHONE)
       await world.startWorkers({ backoff: { baseMs: 1_000, factor: 1, capMs: 1_000 } })
-      await pause(100)
+      await pause(RECONCILED_MS)
       const seq = await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
       await world.acknowledge(conversationId, 'bob', seq)
@@ -71,7 +67,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
         await world.startConversation('ann', 'b:o@b'),
         await world.startConversation('cid', 'b:o@b'),
       ]
-      await pause(100)
+      await pause(RECONCILED_MS)
       for (let i = 0; i < 5; i++) await Promise.all([world.send(one, 'ann'), world.send(two, 'cid')])
       await until(async () => expect(await world.jobState('b:o@b')).toBe('delayed'))
       for (let i = 0; i < 5; i++) await world.send(one, 'ann')
@@ -84,7 +80,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
     test('tries follow each other with growing pauses until the last, then the giving up is a fact', async () => {
       await world.startWorkers()
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(100)
+      await pause(RECONCILED_MS)
       const since = performance.now()
       await world.send(conversationId, 'ann')
       const all = ['offline 1', 'offline 2', 'offline 3', 'offline 4', 'exhausted 4']
@@ -102,7 +98,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
         reconcileMs: 100,
         backoff: { ...QUICK.backoff, capMs: 60_000 },
       })
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       const givenUp = ['offline 1', 'exhausted 1']
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(givenUp))
@@ -118,7 +114,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
     test('a person who acknowledges between two tries is left alone, and the job ends', async () => {
       await world.startWorkers({ backoff: { baseMs: 400, factor: 1, capMs: 400 } })
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(100)
+      await pause(RECONCILED_MS)
       const seq = await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
       await world.acknowledge(conversationId, 'bob', seq)
@@ -130,7 +126,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       const conversationId = await world.startConversation('ann', 'bob')
       const node = await world.startNode('api-1', () => 1)
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
       // The try is recorded before its job is put off; whoever wakes it in between finds it running.
@@ -147,7 +143,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       const node = await world.startNode('api-1', () => 1)
       await node.add(user('bob'), PHONE)
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 }, restMs: 1_500 })
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
       for (let i = 0; i < 5; i++) {
@@ -167,7 +163,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       const silent = await world.startNode('api-1', () => 'silent')
       await silent.add(user('bob'), PHONE)
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       const tries = () => world.attempts(conversationId, 'bob')
       // More than one where the reconciler was first: then the reactor found the same message, and it was tried once more.
@@ -183,7 +179,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
     test('a member who is removed meanwhile is tried no more', async () => {
       await world.startWorkers({ backoff: { baseMs: 300, factor: 1, capMs: 300 } })
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
       const at = Date.now() as never
@@ -201,7 +197,7 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       await node.add(user('bob'), PHONE)
       // Long enough to look in between, on a busy machine too.
       await world.startWorkers({ backoff: { baseMs: 1_500, factor: 1, capMs: 1_500 } })
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       const tries = () => world.attempts(conversationId, 'bob')
       await until(async () => expect((await tries())[0]).toBe('failed 1'))
@@ -210,121 +206,15 @@ export function deliverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       expect((await tries()).slice(0, -1).every((one) => one.startsWith('failed'))).toBe(true)
     })
 
-    test('messages that waited while no worker ran are found by the reconciler', async () => {
-      const conversationId = await world.startConversation('ann', 'bob', 'cid')
-      await world.send(conversationId, 'ann')
-      await pause(QUICK.graceMs)
-      await world.startWorkers()
-      for (const who of ['bob', 'cid']) {
-        await until(async () => expect(await world.attempts(conversationId, who)).toContain('offline 1'))
-      }
-    })
-
-    test('a person whom the reconciler would try later is tried at once when a further message gets lost', async () => {
-      const conversationId = await world.startConversation('ann', 'bob')
-      await world.send(conversationId, 'ann')
-      await pause(QUICK.graceMs)
-      await world.startWorkers({ spreadMs: 10 * 60_000 })
-      await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
-      await world.send(conversationId, 'ann')
-      await until(async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'))
-    })
-
-    test('a message that was sent just before the start is found too', async () => {
-      const conversationId = await world.startConversation('ann', 'bob')
-      await world.send(conversationId, 'ann')
-      await world.startWorkers({ graceMs: 300 })
-      await until(
-        async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'),
-        3_000,
-      )
-    })
-
-    test('with two workers, every attempt is recorded under its own number, and no person is forgotten', async () => {
-      await world.startWorkers()
-      await world.startWorkers()
-      const people = Array.from({ length: 12 }, (_, i) => `p${i}`)
-      const conversationId = await world.startConversation('ann', ...people)
-      await pause(100)
-      await world.send(conversationId, 'ann')
-      for (const who of people) {
-        await until(
-          async () => expect((await world.attempts(conversationId, who)).at(-1)).toMatch(/^exhausted/),
-          15_000,
-        )
-        const facts = await world.attempts(conversationId, who)
-        const tries = facts.length - 1
-        // An attempt whose record met too many conflicts is made again; none is left out, none has another's number.
-        expect(tries).toBeLessThanOrEqual(QUICK.maxAttempts + 2)
-        const offline = Array.from({ length: tries }, (_, i) => `offline ${i + 1}`)
-        expect(facts).toEqual([...offline, `exhausted ${tries}`])
-      }
-    })
-
-    test('an emptied job store loses nobody, and the number of attempts goes on where it was', async () => {
-      await world.startWorkers({ reconcileMs: 200, backoff: { baseMs: 30_000, factor: 1, capMs: 30_000 } })
-      const conversationId = await world.startConversation('ann', 'bob', 'cid')
-      await pause(100)
-      await world.send(conversationId, 'ann')
-      for (const who of ['bob', 'cid']) {
-        await until(async () => expect(await world.jobState(who)).toBe('delayed'))
-      }
-      await empty(world)
-      for (const who of ['bob', 'cid']) {
-        await until(async () =>
-          expect(await world.attempts(conversationId, who)).toEqual(['offline 1', 'offline 2']),
-        )
-      }
-    })
-
-    test('a worker process that is killed in the middle of a job leaves it to another one', async () => {
-      const conversationId = await world.startConversation('ann', 'bob')
-      await world.send(conversationId, 'ann')
-      const env = { ...process.env, JOBS_DATABASE_URL: world.databaseUrl, JOBS_REDIS_URL: redisUrl() ?? '' }
-      const child = spawn(process.execPath, [HANGING_WORKER], { env, stdio: ['ignore', 'pipe', 'inherit'] })
-      try {
-        await world.jobs.addBulk([
-          { name: 'deliver', data: { userId: user('bob') }, opts: { jobId: 'to-Ym9i' } },
-        ])
-        const [said] = (await once(child.stdout, 'data')) as [Buffer]
-        expect(said.toString().trim()).toBe('bob')
-        expect(await world.jobState('bob')).toBe('active')
-      } finally {
-        child.kill('SIGKILL')
-      }
-      await world.startWorkers()
-      await until(
-        async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'),
-        15_000,
-      )
-    })
-
     test('jobs hold ids and nothing of what was said', async () => {
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(100)
+      await pause(RECONCILED_MS)
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
       const job = await world.jobs.getJob('to-Ym9i')
       expect(job?.data).toEqual({ userId: 'bob' })
       expect(JSON.stringify(job)).not.toContain('secret')
-    })
-
-    test('a worker that stops lets the attempt under way come to its end', async () => {
-      const conversationId = await world.startConversation('ann', 'bob')
-      let asked = false
-      const node = await world.startNode('api-1', () => {
-        asked = true
-        return 'silent'
-      })
-      await node.add(user('bob'), PHONE)
-      const workers = await world.startWorkers({ nudgeTimeoutMs: 500 })
-      await pause(100)
-      await world.send(conversationId, 'ann')
-      await until(() => expect(asked).toBe(true))
-      await workers.stop()
-      expect(await world.attempts(conversationId, 'bob')).toEqual(['failed 1'])
-      expect(await world.jobState('bob')).toBe('delayed')
     })
   })
 }
