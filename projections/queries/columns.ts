@@ -6,3 +6,16 @@ export const millis = (column: string): Millis => Number(column) as Millis
 export const millisOrNull = (column: string | null): Millis | null =>
   column === null ? null : millis(column)
 export const position = (column: string): Position => BigInt(column) as Position
+
+/** Of many rows that a statement has put into one text, three fields each: a thousand rows would take Node a millisecond to read. */
+export function triples<Row>(
+  text: string | null | undefined,
+  toRow: (first: string, second: string, third: string) => Row,
+): Row[] {
+  const fields = text?.split(' ') ?? []
+  const rows: Row[] = []
+  for (let at = 0; at < fields.length; at += 3) {
+    rows.push(toRow(fields[at] as string, fields[at + 1] as string, fields[at + 2] as string))
+  }
+  return rows
+}

@@ -1,7 +1,7 @@
 /** What the search index proposes for some stretches, newest first, of what a person may read; deleted or not. */
 import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { position } from './columns.ts'
+import { position, triples } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 /** Exclusive on both sides. */
@@ -69,17 +69,11 @@ export async function searchCandidates(
     below,
     limit,
   ])
-  const fields = row?.places?.split(' ') ?? []
-  const candidates: Candidate[] = []
-  for (let at = 0; at < fields.length; at += 3) {
-    const [conversationId, seq, where] = fields.slice(at, at + 3) as [string, string, string]
-    candidates.push({
-      conversationId: conversationId as ConversationId,
-      seq: Number(seq) as Seq,
-      position: position(where),
-    })
-  }
-  return candidates
+  return triples(row?.places, (conversationId, seq, where) => ({
+    conversationId: conversationId as ConversationId,
+    seq: Number(seq) as Seq,
+    position: position(where),
+  }))
 }
 
 const INDEXED_POSITION: Statement = {

@@ -1,7 +1,7 @@
 /** The stretches of messages that a person may read, newest first: where a search looks, and in which order. */
 import type { ConversationId, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { position } from './columns.ts'
+import { position, triples } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface SearchedStretch {
@@ -56,16 +56,9 @@ export async function searchedStretches(
   size: number,
 ): Promise<readonly SearchedStretch[]> {
   const [row] = await ask<{ readonly places: string | null }>(db, STRETCHES, [userId, conversationId, size])
-  // A thousand rows would take Node a millisecond to read, and Postgres a sort for each column.
-  const fields = row?.places?.split(' ') ?? []
-  const stretches: SearchedStretch[] = []
-  for (let at = 0; at < fields.length; at += 3) {
-    const [conversationId, stretch, newest] = fields.slice(at, at + 3) as [string, string, string]
-    stretches.push({
-      conversationId: conversationId as ConversationId,
-      stretch: Number(stretch),
-      newest: position(newest),
-    })
-  }
-  return stretches
+  return triples(row?.places, (conversationId, stretch, newest) => ({
+    conversationId: conversationId as ConversationId,
+    stretch: Number(stretch),
+    newest: position(newest),
+  }))
 }
