@@ -29,7 +29,7 @@ let writeBack: WriteBack
 let lost: unknown[]
 let writing: NodeJS.Timeout
 let busy: Set<string>
-const fileOf = (name: string) => join(cluster, 'base', '5', name)
+const fileOf = (name: string) => join(cluster, 'base', '16384', name)
 /** A few of them are worth a sync. */
 const PAGES = Buffer.alloc(256 * 1024)
 const patiently = { timeout: 20_000, interval: 50 }
@@ -38,7 +38,7 @@ const LIMIT_MS = 90_000
 
 beforeEach(() => {
   cluster = mkdtempSync(join(tmpdir(), 'triptick-write-back-'))
-  mkdirSync(join(cluster, 'base', '5'), { recursive: true })
+  mkdirSync(join(cluster, 'base', '16384'), { recursive: true })
   Object.assign(disk, { synced: [], refuses: false })
   lost = []
   busy = new Set()
