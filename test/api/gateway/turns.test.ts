@@ -1,9 +1,13 @@
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { createTurns } from '../../../api/gateway/turns.ts'
 
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 /** Readings that end when they are told to. */
-function begin(atOnce: number) {
-  const turns = createTurns(atOnce)
+function begin(atOnce: number, rest = 0) {
+  const turns = createTurns(atOnce, rest)
   const running = new Map<string, () => void>()
   const read = (name: string, stage?: 'new' | 'begun') =>
     turns(() => new Promise<void>((resolve) => running.set(name, resolve)), stage)
@@ -51,5 +55,23 @@ test('a reading that fails gives its place on', async () => {
   const failed = turns(() => Promise.reject(new Error('away')))
   void read('b')
   await expect(failed).rejects.toThrow('away')
+  expect([...running.keys()]).toEqual(['b'])
+})
+
+test('a place rests for as long as the reading in it took, and for a tenth of a second at most', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
+  const { running, read, end } = begin(1, 1)
+  for (const name of ['a', 'b', 'c']) void read(name)
+  vi.advanceTimersByTime(40)
+  await end('a')
+  await vi.advanceTimersByTimeAsync(39)
+  expect([...running.keys()]).toEqual([])
+  // Whoever has begun and comes meanwhile goes on first.
+  void read('a again', 'begun')
+  await vi.advanceTimersByTimeAsync(1)
+  expect([...running.keys()]).toEqual(['a again'])
+  vi.advanceTimersByTime(5_000)
+  await end('a again')
+  await vi.advanceTimersByTimeAsync(100)
   expect([...running.keys()]).toEqual(['b'])
 })
