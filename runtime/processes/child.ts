@@ -22,11 +22,11 @@ const LONGEST_PAUSE_MS = 5_000
 
 /**
  * Room for the short-lived objects of busy sockets: with the default of 16 MiB the collector took 12 % of the api's time in
- * `bench lives`, because much was promoted that was about to die. And room for what is promoted: by itself V8 collected the whole heap each
- * time it had grown by a quarter, which at 1,000 messages/s was every 5 s, and then marked for 180 ms, in which sends waited for 85 to 140 ms.
- * With a heap that may grow to five times of what lives it is every 30 s, for some 140 MB more.
+ * `bench lives`, because much was promoted that was about to die. And room for what is promoted: by itself V8 marked the whole heap each time it
+ * had grown by a quarter, which at 1,000 messages/s was every 5 s, and marked for 180 ms, in which sends waited for 85 to 140 ms. With a heap
+ * that may grow to three times of what lives it is every half minute, for some 70 MB more.
  */
-const EXEC_ARGV = [...process.execArgv, '--max-semi-space-size=64', '--heap-growing-percent=400']
+const EXEC_ARGV = [...process.execArgv, '--max-semi-space-size=64', '--heap-growing-percent=200']
 
 export interface ChildOptions {
   readonly name: string

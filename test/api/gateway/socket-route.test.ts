@@ -11,10 +11,37 @@ import { WebSocket } from 'ws'
 import { createHub } from '../../../api/gateway/hub.ts'
 import type { Session } from '../../../api/gateway/session.ts'
 import { type SocketDeps, socketRoute } from '../../../api/gateway/socket-route.ts'
+import { handleError } from '../../../api/problem.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void
+
+test('of more who connect at once than may wait, those beyond are told to come again, and the others have their turn', async () => {
+  const app = fastify()
+  app.decorateRequest('identity')
+  app.setErrorHandler(handleError)
+  await app.register(websocket)
+  const deps = {
+    hub: createHub(),
+    verifyToken: async () => undefined,
+    load: { allows: () => true, retryAfterMs: () => 1_500 },
+    rateLimits: { connection: () => 0 },
+    gaps: {},
+  }
+  await app.register(socketRoute(deps as unknown as SocketDeps))
+  const headers = { authorization: 'Bearer x' }
+  const answers = await Promise.all(
+    Array.from({ length: 2_010 }, () => app.inject({ url: '/v1/ws', headers })),
+  )
+  const refused = answers.filter((answer) => answer.json<{ code: string }>().code === 'overloaded')
+  expect(refused).toHaveLength(10)
+  for (const { statusCode, headers } of refused) {
+    expect([statusCode, headers['retry-after']]).toEqual([503, '2'])
+  }
+  expect(answers.filter(({ statusCode }) => statusCode === 401)).toHaveLength(2_000)
+  await app.close()
+})
 
 test('an open socket holds on to nothing that Fastify made of its request', async () => {
   const hub = createHub()

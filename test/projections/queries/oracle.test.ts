@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../../domain/ids.ts'
 import type { RecordedEvent } from '../../../ledger/ledger.ts'
@@ -11,9 +10,9 @@ import { membershipOf } from '../../../projections/queries/membership.ts'
 import { messageReceipts } from '../../../projections/queries/message-receipts.ts'
 import { messagesBetween } from '../../../projections/queries/messages-between.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
-import { createMemoryLedger } from '../../support/memory-ledger.ts'
-import { happenings, PEOPLE, pastOf } from '../../support/random-past.ts'
-import { createOracle, type Oracle } from '../support/oracle.ts'
+import { PEOPLE } from '../../support/random-past.ts'
+import type { Oracle } from '../support/oracle.ts'
+import { onRandomPasts } from '../support/random-pasts.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -22,17 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.end())
 
-/** Checks a promise on random histories, projected anew each. */
-const always = (check: (oracle: Oracle, events: readonly RecordedEvent[], dice: number) => Promise<void>) =>
-  fc.assert(
-    fc.asyncProperty(happenings({ max: 200 }), fc.nat(1_000_000), async (happened, dice) => {
-      const { events } = pastOf(happened)
-      await world.clear()
-      await world.project(createMemoryLedger(events))
-      await check(createOracle(events), events, dice)
-    }),
-    { numRuns: 12 },
-  )
+const always = (check: Parameters<typeof onRandomPasts>[1]) => onRandomPasts(world, check)
 
 /** Every person in every conversation they were ever in. */
 const everywhere = (oracle: Oracle): [ConversationId, UserId][] =>

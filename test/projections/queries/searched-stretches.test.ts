@@ -1,0 +1,53 @@
+/** Where a search looks: held against what a person may read by definition, also where a message is missing. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { searchedStretches } from '../../../projections/queries/searched-stretches.ts'
+import { PEOPLE } from '../../support/random-past.ts'
+import type { Oracle } from '../support/oracle.ts'
+import { onRandomPasts } from '../support/random-pasts.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await createWorld()
+})
+afterAll(() => world.end())
+
+/** So that conversations of a few messages have several, and some end with their stretch. */
+const SIZE = 2
+
+/** No stretch that holds a message which this person may read is left out, or said to be older than that message. */
+async function expectWhole(oracle: Oracle): Promise<void> {
+  for (const userId of PEOPLE) {
+    const stretches = await searchedStretches(world.pool, userId, null, SIZE)
+    const newest = stretches.map((one) => one.newest)
+    expect(newest).toEqual(newest.toSorted((a, b) => (a > b ? -1 : a < b ? 1 : 0)))
+    const newestOf = new Map(
+      stretches.map((one) => [`${one.conversationId} ${one.stretch}`, one.newest] as const),
+    )
+    expect(newestOf.size).toBe(stretches.length)
+    for (const conversationId of oracle.conversations) {
+      const visible = new Set(oracle.visible(conversationId, userId))
+      for (const { seq, position } of oracle.messages(conversationId)) {
+        if (!visible.has(seq)) continue
+        const found = newestOf.get(`${conversationId} ${Math.floor((seq - 1) / SIZE)}`) ?? -1n
+        expect(found).toBeGreaterThanOrEqual(position)
+      }
+      const own = stretches.filter((one) => one.conversationId === conversationId)
+      expect(await searchedStretches(world.pool, userId, conversationId, SIZE)).toEqual(own)
+    }
+  }
+}
+
+test('a search looks wherever there is a message that its person may read, the newest first', async () => {
+  await onRandomPasts(world, expectWhole)
+})
+
+test('a stretch whose last message is not in the read models is not left out', async () => {
+  let missing = 0
+  await onRandomPasts(world, async (oracle) => {
+    const { rowCount } = await world.pool.query('DELETE FROM read.messages WHERE seq % $1 = 0', [SIZE])
+    missing += rowCount ?? 0
+    await expectWhole(oracle)
+  })
+  expect(missing).toBeGreaterThan(0)
+})
