@@ -28,7 +28,7 @@ export interface IdleRun extends IdleLatency {
  * Opened first and not counted: code is compiled, the young generation grows to its 128 MB, and what is kept of people is kept of
  * as many as ever (`USERS_IN_MEMORY` of the api: 2,000). With 300 of them these stood in the figures of 10,000 sockets with 8 kB each.
  */
-const WARM_UP_SOCKETS = 2_500
+export const WARM_UP_SOCKETS = 2_500
 /** Sockets that come from one address, and of one process: below the ports of an address (28,232) and its file descriptors. */
 const SOCKETS_A_PROCESS = 8_000
 

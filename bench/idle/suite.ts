@@ -7,7 +7,7 @@ import { apiProcessUnder, maxOpenFiles } from '../machine/processes.ts'
 import { unsignedToken } from '../relay/unsigned-token.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
-import { type IdleRun, measureIdle } from './measure.ts'
+import { type IdleRun, measureIdle, WARM_UP_SOCKETS } from './measure.ts'
 
 export interface IdlePlan {
   readonly sockets: number
@@ -33,7 +33,7 @@ export async function idleSuite(
   const openFiles = pid === undefined ? undefined : maxOpenFiles(pid)
   if (pid === undefined || openFiles === undefined)
     throw new Error('memory of other processes is read from /proc: Linux only')
-  const sockets = Math.min(asked, openFiles - OTHER_FILES)
+  const sockets = Math.min(asked, openFiles - WARM_UP_SOCKETS - OTHER_FILES)
 
   context.progress(`idle: ${sockets} sockets on a bare ws server`)
   const relay = forkBenchChild<{ url: string }>('relay/main.js', preloading('collect-when-told'))
@@ -72,7 +72,7 @@ export async function idleSuite(
     notes: [
       ...(sockets < asked
         ? [
-            `${asked} were asked for: a process may have ${openFiles} files open here (ulimit -n, LimitNOFILE), ${OTHER_FILES} are kept for others`,
+            `${asked} were asked for: a process may have ${openFiles} files open here (ulimit -n, LimitNOFILE), ${WARM_UP_SOCKETS} are taken by sockets that do not count, and ${OTHER_FILES} are kept for others`,
           ]
         : []),
       ...(judges ? [] : ['too few sockets to say what one takes: no verdict on it']),
