@@ -28,6 +28,8 @@ export function createPool(options: PoolOptions): pg.Pool {
     // A transaction that somebody forgot would hold back vacuum and every migration.
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
+    // Soon, and not after two hours: a connection that lies idle for a night must not be forgotten by what it leads through.
+    keepAliveInitialDelayMillis: 10_000,
     // By a statement, before the connection is used: the `options` of a URL would take the place of ours.
     ...(options.plannedOnce
       ? { onConnect: (client) => client.query('SET plan_cache_mode = force_generic_plan') }

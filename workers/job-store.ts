@@ -71,7 +71,7 @@ async function openPostgresStore({
     url: inSchema,
     name: 'triptick-jobs',
     log,
-    max: Math.min(10, 3 + concurrency / 4),
+    max: Math.min(10, 3 + Math.ceil(concurrency / 4)),
   })
   try {
     const client = await pool.connect()

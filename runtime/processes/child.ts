@@ -15,18 +15,11 @@ import type { Logger } from '../logging.ts'
 import { StartProblem, startProblem } from '../problem.ts'
 import { identify, type ProcessIdentity } from '../process-identity.ts'
 import { type ToChild, ToSupervisor } from './messages.ts'
+import { V8_FLAGS } from './v8-flags.ts'
 
 const CRASHES_IN_A_MINUTE = 5
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
-
-/**
- * Room for the short-lived objects of busy sockets: with the default of 16 MiB the collector took 12 % of the api's time in
- * `bench lives`, because much was promoted that was about to die. And room for what is promoted: by itself V8 marked the whole heap each time it
- * had grown by a quarter, which at 1,000 messages/s was every 5 s, and marked for 180 ms, in which sends waited for 85 to 140 ms. With a heap
- * that may grow to three times of what lives it is every half minute, for some 70 MB more.
- */
-const EXEC_ARGV = [...process.execArgv, '--max-semi-space-size=64', '--heap-growing-percent=200']
 
 export interface ChildOptions {
   readonly name: string
@@ -91,7 +84,7 @@ export class Child {
     const { program, args, onForked } = this.#options
     const child = fork(program, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: EXEC_ARGV,
+      execArgv: [...process.execArgv, ...V8_FLAGS],
     })
     this.#process = child
     this.#identity = child.pid === undefined ? undefined : identify(child.pid)

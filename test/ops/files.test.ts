@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { packageRoot } from '../../runtime/package-root.ts'
+import { V8_FLAGS } from '../../runtime/processes/v8-flags.ts'
 import { readCompose, readRoot } from './compose.ts'
 
 const { services } = readCompose()
@@ -85,7 +86,8 @@ test('the image starts the program of package.json, not as root, on a Node that 
   const { bin, engines } = z
     .object({ bin: z.object({ triptick: z.string() }), engines: z.object({ node: z.string() }) })
     .parse(JSON.parse(readRoot('package.json')))
-  expect(dockerfile).toContain(`ENTRYPOINT ["node", "${bin.triptick.replace('./', '')}"]`)
+  const entrypoint = ['node', ...V8_FLAGS, bin.triptick.replace('./', '')]
+  expect(JSON.parse(/^ENTRYPOINT (.*)$/m.exec(dockerfile)?.[1] ?? '')).toEqual(entrypoint)
   expect(dockerfile).toMatch(/^USER node$/m)
   const images = [...dockerfile.matchAll(/^FROM node:(\d+)-/gm)].map(([, major]) => Number(major))
   expect(new Set(images).size).toBe(1)

@@ -26,9 +26,9 @@ export interface DeliverySettings {
 }
 
 /**
- * Where the jobs are in Postgres: a busy machine runs fewer of them then. A job costs some ten statements, 9 ms of CPU; with 16 at once they
- * took 40 % of it while a thousand people came back, with 4 a third, with 2 (some 90 tries a second) a quarter, and then the others' sends took
- * 23 ms instead of 28 (p50). (A node that does not answer holds each of them up for `nudgeTimeoutMs`.)
+ * Where the jobs are in Postgres: a busy machine runs fewer of them then. A job costs some ten statements; while a thousand people came
+ * back, jobs took 40 % of the CPU with 16 at once, and the others' sends 28 ms with 4 and 25 with 2 (p50), which is still some 90 tries a
+ * second. (A node that does not answer holds each of them up for `nudgeTimeoutMs`.)
  */
 export const CONCURRENCY_ON_POSTGRES = 2
 

@@ -1,4 +1,4 @@
-/** What an idle socket keeps alive: itself and its session, and nothing of the request that it came by. */
+/** The upgrade: how many may wait for theirs, and that an idle socket keeps nothing alive of the request that it came by. */
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -31,6 +31,7 @@ test('of more who connect at once than may wait, those beyond are told to come a
   }
   await app.register(socketRoute(deps as unknown as SocketDeps))
   const headers = { authorization: 'Bearer x' }
+  // All of them in one turn of the event loop, before the first is let in.
   const answers = await Promise.all(
     Array.from({ length: 2_010 }, () => app.inject({ url: '/v1/ws', headers })),
   )

@@ -1,20 +1,25 @@
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createTurns } from '../../../api/gateway/turns.ts'
 
+const MAX_REST_MS = 100
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
+})
 afterEach(() => {
   vi.useRealTimers()
 })
 
 /** Readings that end when they are told to. */
-function begin(atOnce: number, rest = 0) {
-  const turns = createTurns(atOnce, rest)
+function begin(atOnce: number) {
+  const turns = createTurns(atOnce)
   const running = new Map<string, () => void>()
   const read = (name: string, stage?: 'new' | 'begun') =>
     turns(() => new Promise<void>((resolve) => running.set(name, resolve)), stage)
-  const end = async (name: string) => {
+  const end = async (name: string, restMs = MAX_REST_MS) => {
     running.get(name)?.()
     running.delete(name)
-    await new Promise((resolve) => setImmediate(resolve))
+    await vi.advanceTimersByTimeAsync(restMs)
   }
   return { running, read, end, turns }
 }
@@ -55,23 +60,31 @@ test('a reading that fails gives its place on', async () => {
   const failed = turns(() => Promise.reject(new Error('away')))
   void read('b')
   await expect(failed).rejects.toThrow('away')
+  await vi.advanceTimersByTimeAsync(MAX_REST_MS)
   expect([...running.keys()]).toEqual(['b'])
 })
 
-test('a place rests for as long as the reading in it took, and for a tenth of a second at most', async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] })
-  const { running, read, end } = begin(1, 1)
+test('while somebody waits who has not begun, a place rests for as long as the reading in it took, and for a tenth of a second at most', async () => {
+  const { running, read, end } = begin(1)
   for (const name of ['a', 'b', 'c']) void read(name)
   vi.advanceTimersByTime(40)
-  await end('a')
-  await vi.advanceTimersByTimeAsync(39)
+  await end('a', 39)
   expect([...running.keys()]).toEqual([])
   // Whoever has begun and comes meanwhile goes on first.
   void read('a again', 'begun')
   await vi.advanceTimersByTimeAsync(1)
   expect([...running.keys()]).toEqual(['a again'])
   vi.advanceTimersByTime(5_000)
-  await end('a again')
-  await vi.advanceTimersByTimeAsync(100)
+  await end('a again', 99)
+  expect([...running.keys()]).toEqual([])
+  await vi.advanceTimersByTimeAsync(1)
+  expect([...running.keys()]).toEqual(['b'])
+})
+
+test('where all have begun, as with long polls that are live, nobody waits for a rest', async () => {
+  const { running, read, end } = begin(1)
+  for (const name of ['a', 'b']) void read(name, 'begun')
+  vi.advanceTimersByTime(40)
+  await end('a', 0)
   expect([...running.keys()]).toEqual(['b'])
 })

@@ -12,7 +12,7 @@ import { messagesBetween } from '../../../projections/queries/messages-between.t
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
 import { PEOPLE } from '../../support/random-past.ts'
 import type { Oracle } from '../support/oracle.ts'
-import { onRandomPasts } from '../support/random-pasts.ts'
+import { onProjectedPasts } from '../support/projected-pasts.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 let world: World
@@ -21,7 +21,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.end())
 
-const always = (check: Parameters<typeof onRandomPasts>[1]) => onRandomPasts(world, check)
+const always = (check: Parameters<typeof onProjectedPasts>[1]) => onProjectedPasts(world, check)
 
 /** Every person in every conversation they were ever in. */
 const everywhere = (oracle: Oracle): [ConversationId, UserId][] =>

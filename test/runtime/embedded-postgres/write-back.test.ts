@@ -29,23 +29,26 @@ let writeBack: WriteBack
 let lost: unknown[]
 let writing: NodeJS.Timeout
 let busy: Set<string>
-const fileOf = (name: string) => join(cluster, 'base', '16384', name)
+const fileOf = (name: string, database = '16384') => join(cluster, 'base', database, name)
+const TEMPLATE = '5'
 /** A few of them are worth a sync. */
 const PAGES = Buffer.alloc(256 * 1024)
 const patiently = { timeout: 20_000, interval: 50 }
-/** Looks at all are 5 s apart. */
+/** So many that stay as they are that a listing takes ten looks, 5 s. */
+const STILL = Array.from({ length: 25 }, (_, index) => `${1_000 + index}`)
 const LIMIT_MS = 90_000
 
 beforeEach(() => {
   cluster = mkdtempSync(join(tmpdir(), 'triptick-write-back-'))
-  mkdirSync(join(cluster, 'base', '16384'), { recursive: true })
+  for (const database of ['16384', TEMPLATE]) mkdirSync(join(cluster, 'base', database), { recursive: true })
   Object.assign(disk, { synced: [], refuses: false })
   lost = []
   busy = new Set()
-  for (const name of ['100', '200.1', '300', 't4_400']) writeFileSync(fileOf(name), 'page')
+  for (const name of ['100', '200.1', '300', 't4_400', ...STILL]) writeFileSync(fileOf(name), 'page')
   writeBack = startWriteBack(cluster, (error) => lost.push(error))
   writing = setInterval(() => {
     for (const name of busy) appendFileSync(fileOf(name), PAGES)
+    appendFileSync(fileOf('600', TEMPLATE), PAGES)
   }, 50)
 })
 afterEach(async () => {

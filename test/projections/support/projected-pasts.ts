@@ -6,7 +6,7 @@ import { happenings, pastOf } from '../../support/random-past.ts'
 import { createOracle, type Oracle } from './oracle.ts'
 import type { World } from './world.ts'
 
-export const onRandomPasts = (
+export const onProjectedPasts = (
   world: World,
   check: (oracle: Oracle, events: readonly RecordedEvent[], dice: number) => Promise<void>,
 ): Promise<void> =>
