@@ -2,7 +2,7 @@
 import type { Body } from '../body.ts'
 import { accepted, alreadyDone, type Decision, needsMessage, rejected } from '../decision.ts'
 import type { ConversationEvent } from '../events.ts'
-import { type MessageId, type Millis, NO_SEQ, type Seq } from '../ids.ts'
+import { type MessageId, NO_SEQ, type Seq } from '../ids.ts'
 import { PERMANENT, temporaryFor } from '../retention.ts'
 import type { ConversationCommand, ConversationResult, Decided, Delete, Send, Start } from './commands.ts'
 import { addMembers, changeRole, removeMember, rename } from './decide-members.ts'
@@ -117,20 +117,13 @@ function deleteMessage(command: Delete, state: ConversationState): Decided<'dele
 function findMessage(
   wanted: {
     readonly messageId: MessageId
-    /** Of who sends it; who deletes it does not say. */
-    readonly clientAt?: Millis
     readonly found?: KnownMessage | null
     readonly soughtUpTo?: Seq
   },
   state: ConversationState,
   mayBeForgotten: boolean,
 ): KnownMessage | undefined | 'look-up' {
-  // An id covers its `clientAt` (`protocol/message-id.ts`; checked before there is a command). Times are compared in a tenth of what 128 ids
-  // take, 20 µs a message.
-  const recent = state.recent.find(
-    ({ messageId, clientAt }) =>
-      (wanted.clientAt === undefined || clientAt === wanted.clientAt) && messageId === wanted.messageId,
-  )
+  const recent = state.recent.find((message) => message.messageId === wanted.messageId)
   if (recent) return recent
   if (wanted.found) return wanted.found
   if (!mayBeForgotten) return undefined
