@@ -2,6 +2,7 @@
  * Which facts are told to whom: turns what was committed into announcements, each serialised once. Pure; `push.ts` carries
  * them to sockets.
  */
+import { oldestSeq, recentBetween } from '../../domain/conversation/recent-messages.ts'
 import {
   type ConversationState,
   draftConversation,
@@ -167,11 +168,11 @@ const receiptFrame = (
 
 /** Who sent the messages of a range: exact for the recent ones; older ones may be anybody's, so everybody is told. */
 function sendersBetween(state: ConversationState, from: Seq, to: Seq, except: UserId): UserId[] {
-  const remembered = state.recent[0]?.seq ?? state.lastSeq + 1
+  const remembered = oldestSeq(state.recent) ?? state.lastSeq + 1
   const senders =
     from < remembered
       ? state.members.keys()
-      : state.recent.filter(({ seq }) => seq >= from && seq <= to).map(({ senderId }) => senderId)
+      : recentBetween(state.recent, from, to).map(({ senderId }) => senderId)
   const distinct = new Set(senders)
   distinct.delete(except)
   // Who has left gets nothing more.

@@ -4,7 +4,7 @@ import type { Decision } from '../decision.ts'
 import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
 import type { DeviceId, MessageId, Millis, Seq, UserId } from '../ids.ts'
 import type { ExpiryReason, Retention } from '../retention.ts'
-import type { KnownMessage } from './state.ts'
+import type { KnownMessage } from './recent-messages.ts'
 
 interface Asked {
   /** Now, by the server's clock. */

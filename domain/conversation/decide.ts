@@ -7,8 +7,9 @@ import { PERMANENT, temporaryFor } from '../retention.ts'
 import type { ConversationCommand, ConversationResult, Decided, Delete, Send, Start } from './commands.ts'
 import { addMembers, changeRole, removeMember, rename } from './decide-members.ts'
 import { changeRetention, expire } from './decide-retention.ts'
+import { findRecent, type KnownMessage, oldestSeq } from './recent-messages.ts'
 import { MAX_MEMBERS, notBefore, refuseStranger, tooManyMembers } from './rules.ts'
-import type { ConversationState, KnownMessage } from './state.ts'
+import type { ConversationState } from './state.ts'
 
 export function decideConversation(
   command: ConversationCommand,
@@ -75,31 +76,27 @@ function send(command: Send, state: ConversationState): Decided<'send'> {
   const seq = (state.lastSeq + 1) as Seq
   const at = notBefore(state, command.at)
   const { messageId, deviceId, nonce, clientAt, body } = command
+  const { conversationId } = state
+  const event = {
+    type: 'MessageSent',
+    at,
+    body,
+    clientAt,
+    conversationId,
+    deviceId,
+    messageId,
+    nonce,
+    senderId: command.by,
+    seq,
+  } as const
   const temporary = temporaryFor(state.retention ?? PERMANENT, at)
-  return accepted(
-    [
-      {
-        type: 'MessageSent',
-        at,
-        body,
-        clientAt,
-        conversationId: state.conversationId,
-        deviceId,
-        messageId,
-        nonce,
-        senderId: command.by,
-        seq,
-        ...(temporary === undefined ? {} : { temporary }),
-      },
-    ],
-    { seq, at },
-  )
+  return accepted([temporary === undefined ? event : { ...event, temporary }], { seq, at })
 }
 
 function deleteMessage(command: Delete, state: ConversationState): Decided<'delete'> {
   const refusal = refuseStranger(state, command.by)
   if (refusal) return refusal
-  const message = findMessage(command, state, state.lastSeq > state.recent.length)
+  const message = findMessage(command, state, (oldestSeq(state.recent) ?? 1) > 1)
   if (message === 'look-up') return needsMessage(state.lastSeq)
   if (!message) return rejected('not_found', 'no such message in this conversation')
   if (message.senderId !== command.by) return rejected('forbidden', 'only its sender deletes a message')
@@ -123,12 +120,12 @@ function findMessage(
   state: ConversationState,
   mayBeForgotten: boolean,
 ): KnownMessage | undefined | 'look-up' {
-  const recent = state.recent.find((message) => message.messageId === wanted.messageId)
+  const recent = findRecent(state.recent, wanted.messageId)
   if (recent) return recent
   if (wanted.found) return wanted.found
   if (!mayBeForgotten) return undefined
   // "There was none" holds only as long as everything that came since is still remembered.
-  const remembered = state.recent[0]?.seq ?? state.lastSeq + 1
+  const remembered = oldestSeq(state.recent) ?? state.lastSeq + 1
   const proven = wanted.found === null && remembered <= (wanted.soughtUpTo ?? NO_SEQ) + 1
   return proven ? undefined : 'look-up'
 }

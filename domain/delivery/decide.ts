@@ -1,4 +1,5 @@
 /** The rules of receipts: `0 ≤ read ≤ delivered ≤ lastSeq`, forwards only, and reading implies delivered. Pure. */
+import { oldestSeq, recentBetween } from '../conversation/recent-messages.ts'
 import type { ConversationState } from '../conversation/state.ts'
 import { accepted, alreadyDone, type Decision, rejected } from '../decision.ts'
 import type { DeliveryEvent } from '../events.ts'
@@ -53,10 +54,18 @@ function acknowledge(
 
   const at = notBefore(state, command.at)
   const { conversationId } = state
-  const fact = (fromSeq: Seq) => ({ at, conversationId, deviceId, fromSeq, toSeq: upTo, userId })
+  const fact = (type: 'MessageDelivered' | 'MessageRead', fromSeq: Seq): DeliveryEvent => ({
+    type,
+    at,
+    conversationId,
+    deviceId,
+    fromSeq,
+    toSeq: upTo,
+    userId,
+  })
   const events: DeliveryEvent[] = []
-  if (upTo > deviceHas) events.push({ type: 'MessageDelivered', ...fact(next(deviceHas)) })
-  if (kind === 'read' && upTo > stands) events.push({ type: 'MessageRead', ...fact(next(stands)) })
+  if (upTo > deviceHas) events.push(fact('MessageDelivered', next(deviceHas)))
+  if (kind === 'read' && upTo > stands) events.push(fact('MessageRead', next(stands)))
   return events.length > 0 ? accepted(events, { upTo, at }) : alreadyDone({ upTo, at: state.lastAt })
 }
 
@@ -122,10 +131,12 @@ function pendingFor(
   if (!member) return undefined
   const has = atLeast(watermarksOf(state, userId).delivered, member.joinedSeq)
   if (has >= conversation.lastSeq) return undefined
-  const remembered = conversation.recent[0]?.seq ?? next(conversation.lastSeq)
+  const remembered = oldestSeq(conversation.recent) ?? next(conversation.lastSeq)
   const waits =
     next(has) < remembered ||
-    conversation.recent.some(({ seq, senderId }) => seq > has && senderId !== userId)
+    recentBetween(conversation.recent, next(has), conversation.lastSeq).some(
+      ({ senderId }) => senderId !== userId,
+    )
   return waits ? { fromSeq: next(has), toSeq: conversation.lastSeq } : undefined
 }
 

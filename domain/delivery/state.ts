@@ -31,9 +31,10 @@ export const initialDelivery = (conversationId: ConversationId): DeliveryState =
 })
 
 /** A copy to fold into while the original stays as it is: one shallow copy a batch instead of one an event. */
-export const draftDelivery = (state: DeliveryState): DeliveryState => ({
-  ...state,
-  people: new Map(state.people),
+export const draftDelivery = ({ conversationId, people, lastAt }: DeliveryState): DeliveryState => ({
+  conversationId,
+  people: new Map(people),
+  lastAt,
 })
 
 export const watermarksOf = (state: DeliveryState, userId: UserId): Watermarks =>
@@ -47,8 +48,8 @@ export function evolveDelivery(state: DeliveryState, event: DeliveryEvent): Deli
     case 'MessageDelivered': {
       const advanced = event.toSeq > before.delivered
       state.people.set(event.userId, {
-        ...before,
         delivered: advanced ? event.toSeq : before.delivered,
+        read: before.read,
         devices: new Map(before.devices).set(event.deviceId, event.toSeq),
         attempts: advanced ? 0 : before.attempts,
       })

@@ -5,7 +5,7 @@
 
 import type { SealedBody } from '../../domain/body.ts'
 import { canonicalJson } from '../../domain/canonical-json.ts'
-import type { LedgerEvent, MessageSent } from '../../domain/events.ts'
+import type { LedgerEvent, MessageDelivered, MessageRead, MessageSent } from '../../domain/events.ts'
 import type { DeviceId, Millis, UserId } from '../../domain/ids.ts'
 import type { StreamName } from '../ledger.ts'
 import { eventId } from './event-id.ts'
@@ -58,13 +58,27 @@ export function encode(
   return {
     id: eventId(stream, `${envelope.commandId}\n${node}\n${at}\n${sealed?.hash ?? ''}`, index),
     type,
-    data: canonicalJson(type === 'MessageSent' ? dataOfMessage(event, sealed) : dataOf(event)),
+    data: canonicalJson(dataOf(event, sealed)),
     body: sealed?.bytes,
     metadata: metadataOf(envelope, node, at, EVENT_SCHEMAS[type].version),
   }
 }
 
-/** The most frequent event: written in order, so that it need not be sorted. */
+function dataOf(event: Encodable, sealed: SealedBody | undefined): object {
+  switch (event.type) {
+    case 'MessageSent':
+      return dataOfMessage(event, sealed)
+    case 'MessageDelivered':
+    case 'MessageRead':
+      return dataOfReceipt(event)
+    default: {
+      const { type: _type, at: _at, ...data } = event
+      return data
+    }
+  }
+}
+
+/** The most frequent events are written in order, so that they need not be sorted. */
 function dataOfMessage(event: MessageSent<unknown>, sealed: SealedBody | undefined): object {
   if (sealed === undefined) throw new TypeError('a message is stored with its sealed body')
   const { clientAt, conversationId, deviceId, messageId, nonce, senderId, seq, temporary } = event
@@ -72,10 +86,19 @@ function dataOfMessage(event: MessageSent<unknown>, sealed: SealedBody | undefin
   return temporary === undefined ? data : { ...data, temporary }
 }
 
-function dataOf(event: Exclude<Encodable, MessageSent<unknown>>): object {
-  const { type: _type, at: _at, ...data } = event
-  return data
-}
+const dataOfReceipt = ({
+  conversationId,
+  deviceId,
+  fromSeq,
+  toSeq,
+  userId,
+}: MessageDelivered | MessageRead) => ({
+  conversationId,
+  deviceId,
+  fromSeq,
+  toSeq,
+  userId,
+})
 
 function metadataOf(
   { commandId, actorId, actorKind, deviceId, occurredAt, correlationId }: Envelope,

@@ -1,5 +1,6 @@
 /** What command handling needs, announces and answers. Types only. */
-import type { ConversationState, KnownMessage } from '../../domain/conversation/state.ts'
+import type { KnownMessage } from '../../domain/conversation/recent-messages.ts'
+import type { ConversationState } from '../../domain/conversation/state.ts'
 import type { Rejected } from '../../domain/decision.ts'
 import type { DeliveryState } from '../../domain/delivery/state.ts'
 import type { UnsealedEvent } from '../../domain/events.ts'

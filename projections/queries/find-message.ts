@@ -1,5 +1,5 @@
 /** Looks one message up by its id: for resends and deletions of messages that a decider's state no longer remembers. */
-import type { KnownMessage } from '../../domain/conversation/state.ts'
+import type { KnownMessage } from '../../domain/conversation/recent-messages.ts'
 import type { ConversationId, MessageId } from '../../domain/ids.ts'
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './message.ts'
 import { ask, type Database, type Statement } from './statement.ts'

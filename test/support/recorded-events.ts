@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto'
 import type { Body, SealedBody } from '../../domain/body.ts'
 import type { ConversationCommand } from '../../domain/conversation/commands.ts'
 import { decideConversation } from '../../domain/conversation/decide.ts'
+import type { KnownMessage } from '../../domain/conversation/recent-messages.ts'
 import {
   type ConversationState,
   evolveConversation,
   initialConversation,
-  type KnownMessage,
 } from '../../domain/conversation/state.ts'
 import type { DeliveryCommand } from '../../domain/delivery/commands.ts'
 import { decideDelivery } from '../../domain/delivery/decide.ts'

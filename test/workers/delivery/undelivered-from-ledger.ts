@@ -1,4 +1,5 @@
 /** What the read models would say about who waits, folded from the whole ledger at every question: slow, and never behind. */
+import { recentBetween } from '../../../domain/conversation/recent-messages.ts'
 import { evolveConversation, initialConversation } from '../../../domain/conversation/state.ts'
 import { evolveDelivery, initialDelivery, watermarksOf } from '../../../domain/delivery/state.ts'
 import type { ConversationEvent, DeliveryEvent } from '../../../domain/events.ts'
@@ -45,8 +46,10 @@ async function everybodyWho(ledger: Pick<Ledger, 'readAll'>): Promise<Waits[]> {
   return [...worlds.values()].flatMap(({ conversationId, conversation, delivery }) =>
     [...conversation.members].flatMap(([userId, { joinedSeq }]) => {
       const has = Math.max(joinedSeq, watermarksOf(delivery, userId).delivered) as Seq
-      const oldest = conversation.recent.find(({ seq, senderId }) => seq > has && senderId !== userId)
       const range = { fromSeq: (has + 1) as Seq, toSeq: conversation.lastSeq }
+      const oldest = recentBetween(conversation.recent, range.fromSeq, range.toSeq).find(
+        ({ senderId }) => senderId !== userId,
+      )
       return oldest ? [{ conversationId, ...range, userId, since: oldest.at }] : []
     }),
   )
