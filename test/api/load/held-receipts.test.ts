@@ -116,3 +116,17 @@ test.each([
     vi.useRealTimers()
   }
 })
+
+test('how many turns of the event loop it takes grows with the conversations, not with their receipts', async () => {
+  vi.useFakeTimers()
+  try {
+    const { shed, recorded, receive } = begin()
+    shed.add('read')
+    for (let i = 0; i < 4_000; i++) receive(`${i}`, 'read', `${i % 200}` as ConversationId)
+    let turns = 0
+    for (; recorded.length < 4_000; turns++) await vi.advanceTimersToNextTimerAsync()
+    expect(turns).toBe(200 / 50)
+  } finally {
+    vi.useRealTimers()
+  }
+})
