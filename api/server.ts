@@ -25,6 +25,8 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   const app = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
+    // No logger for each request: making one costs more than routing it, and only a failure is logged, with the id of its request.
+    childLoggerFactory: (logger) => logger,
     bodyLimit: LIMITS.requestBytes,
     // Nobody else is believed about whom he speaks for.
     trustProxy: deps.trustedProxies as string[],
