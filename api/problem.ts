@@ -70,6 +70,9 @@ export function handleError(error: FastifyError | ApiProblem, request: FastifyRe
   if (error.statusCode !== undefined && error.statusCode < 500) {
     return sendProblem(reply, 'bad_frame', UNREADABLE[error.code] ?? 'the request cannot be read')
   }
-  request.log.error({ err: error, reqId: request.id }, 'a request failed')
+  request.log.error(
+    { err: error, method: request.method, route: request.routeOptions.url },
+    'a request failed',
+  )
   return sendProblem(reply, 'unavailable', 'something broke on our side; it has been logged', 1000)
 }

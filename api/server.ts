@@ -25,7 +25,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   const app = fastify({
     loggerInstance: deps.log,
     logController: new LogController({ disableRequestLogging: true }),
-    // No logger for each request: making one costs more than routing it, and only a failure is logged, with the id of its request.
+    // No logger for each request: making one costs more than routing it, and what is logged is a failure, with its route (`problem.ts`).
     childLoggerFactory: (logger) => logger,
     bodyLimit: LIMITS.requestBytes,
     // Nobody else is believed about whom he speaks for.

@@ -53,7 +53,7 @@ interface Mailbox {
 const CONVERSATIONS_IN_MEMORY = 10_000
 /** People come and go; whoever did a while ago is loaded anew. About 2 KB each. */
 const USERS_IN_MEMORY = 2_000
-/** More than 128 messages may come while one look-up runs, and then once more; not for ever. */
+/** More messages than a state remembers may come while one look-up runs, and then once more; not for ever. */
 const MAX_LOOK_UPS = 5
 
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {

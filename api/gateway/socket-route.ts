@@ -33,12 +33,10 @@ const TICKET_PREFIX = 'ticket.'
 /** How often a client should give a sign of life; after six times this without one its device is offline (`heartbeat.ts`). */
 export const HEARTBEAT_MS = 5_000
 /**
- * Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second. While a
- * thousand come back, the others' sends have a p99 of 99 to 190 ms with five a turn, of 88 to 123 with one, and all are live 0.8 s later.
+ * Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second.
+ * 250 a second where turns are long, more where they are short.
  */
-const UPGRADES_A_TURN = 1
-/** 2,000 turns of the event loop, 8 s at the 4 ms they take in a storm. Who comes after them would wait longer still, and is told to come again. */
-const MOST_UPGRADES_WAITING = 2_000
+const UPGRADES = { everyMs: 4, mostATurn: 5, mostWaiting: 2_000 }
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
 
@@ -59,11 +57,11 @@ export const socketRoute =
   (deps: SocketDeps): FastifyPluginAsync =>
   async (app) => {
     const { node, hub, admission, ledger, positions, catchUp, gaps, dispatch, load, log } = deps
-    const pace = createPace(UPGRADES_A_TURN, MOST_UPGRADES_WAITING)
+    const pace = createPace(UPGRADES)
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
     async function admit({ raw }: FastifyRequest): Promise<void> {
-      const turn = load.allows('socket') ? pace() : undefined
+      const turn = load.allows('socket') ? pace(() => raw.socket.destroyed) : undefined
       if (!turn) throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
       await turn
       // Gone while it waited: its ticket is not redeemed, nobody is there to be welcomed.

@@ -1,7 +1,8 @@
 /**
  * Receipts that wait while there is more important work, or while more of their device is about to come, conversation by
- * conversation, and are then recorded together: their lane makes one range of those of a device. Late, but none is lost and none overtakes another of its conversation. They wait
- * in memory like every frame that is not answered yet; a device that was not told that its receipt is durable sends it again.
+ * conversation, and are then recorded together: their lane makes one range of those of a device. Late, but none is lost and none
+ * overtakes another of its conversation. They wait in memory like every frame that is not answered yet; a device that was not told
+ * that its receipt is durable sends it again.
  */
 import type { ConversationId } from '../../domain/ids.ts'
 import type { Load } from './load.ts'
@@ -29,13 +30,14 @@ type Waiting = Map<ConversationId, (() => void)[]>
 const HELD_MS = 250
 const HELD_IN_FLOOD_MS = 1_000
 /**
- * So many conversations are let go in one turn of the event loop, so that they are no wave: each is some ranges for its lane, however many
- * receipts make them. By receipts, 200 a turn, fewer went than came once turns took 50 ms: at 2,050 messages/s reads were told 3 to 6 s
- * late, people were taken for away after 2 s, and their jobs kept it so.
+ * So many are let go in one turn of the event loop, so that they are no wave: this many conversations, each of which is some ranges
+ * for its lane, however many receipts make them; and in any case this many receipts. By receipts alone fewer went than came once
+ * turns took 50 ms: at 2,050 messages/s reads were told 3 to 6 s late, people were taken for away, and their jobs kept it so.
  */
 const CONVERSATIONS_AT_ONCE = 50
-/** Beyond so many the turn ends all the same: each is a caller who goes on. */
-const RECEIPTS_AT_ONCE = 2_000
+const RECEIPTS_AT_ONCE = 200
+/** Beyond it the turn ends all the same: each is a caller who goes on. */
+const MOST_RECEIPTS_AT_ONCE = 2_000
 /** For memory, some 20 MB; beyond it they go sooner. */
 const MAX_HELD = 50_000
 
@@ -70,7 +72,9 @@ export function createHeldReceipts(load: Pick<Load, 'allows' | 'state'>): HeldRe
       releasing.delete(conversationId)
       for (const go of turns) go()
       released += turns.length
-      if (++conversations >= CONVERSATIONS_AT_ONCE || released >= RECEIPTS_AT_ONCE) break
+      conversations++
+      if (conversations >= CONVERSATIONS_AT_ONCE && released >= RECEIPTS_AT_ONCE) break
+      if (released >= MOST_RECEIPTS_AT_ONCE) break
     }
     count -= released
     if (releasing.size > 0) setImmediate(releaseSome)

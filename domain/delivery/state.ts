@@ -31,7 +31,11 @@ export const initialDelivery = (conversationId: ConversationId): DeliveryState =
 })
 
 /** A copy to fold into while the original stays as it is: one shallow copy a batch instead of one an event. */
-export const draftDelivery = ({ conversationId, people, lastAt }: DeliveryState): DeliveryState => ({
+export const draftDelivery = ({
+  conversationId,
+  people,
+  lastAt,
+}: DeliveryState): Required<DeliveryState> => ({
   conversationId,
   people: new Map(people),
   lastAt,

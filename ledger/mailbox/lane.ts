@@ -104,7 +104,11 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       loading = undefined
     })
     const loaded = await loading
-    if (!folded) ({ folded, snapshotAt } = loaded)
+    if (folded) return folded
+    folded = loaded.folded
+    snapshotAt = loaded.snapshotAt
+    // Also where nothing is appended: whoever asks next reads no long tail again.
+    snapshotIfDue(folded)
     return folded
   }
 

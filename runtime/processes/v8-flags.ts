@@ -1,5 +1,6 @@
 /**
- * How V8 manages the memory of a process that serves sockets or projects: given to `node`, by the supervisor to its children and by the image.
+ * How V8 manages the memory of a process that serves sockets or projects: given to `node`, by the supervisor to its children, by
+ * the image, and by the bench to its generators and to the relay.
  *
  * - Room for short-lived objects: with the default of 16 MiB the collector took 12 % of the api's time in `bench lives`, because much was
  *   promoted that was about to die.

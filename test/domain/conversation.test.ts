@@ -52,6 +52,18 @@ describe('sending', () => {
     expect(when(world, nothing)).toMatchObject({ kind: 'accepted' })
   })
 
+  test('whichever message is sent again, remembered or forgotten, it is never accepted a second time', () => {
+    const many = Array.from({ length: RECENT_MESSAGES + 1 }, (_, i) =>
+      send(ALICE, `m${i}`, { clientAt: at(100 + i), at: at(200 + i) }),
+    )
+    const world = given(startDirect(ALICE, BOB), ...many)
+    const kinds = many.map((again) => when(world, again).kind)
+    expect(kinds).toEqual([
+      ...Array.from({ length: 16 }, () => 'needs-message'),
+      ...Array.from({ length: RECENT_MESSAGES + 1 - 16 }, () => 'already-done'),
+    ])
+  })
+
   test('a look-up that found nothing proves nothing about what came, and was forgotten, since', () => {
     const burst = (from: number, count: number) =>
       Array.from({ length: count }, (_, i) => send(ALICE, `m${from + i}`, { clientAt: at(100 + from + i) }))
@@ -87,6 +99,7 @@ describe('sending', () => {
     const world = given(startDirect(ALICE, BOB), ...many)
     expect(when(world, send(BOB, 'b', { clientAt: at(5) })).kind).toBe('accepted')
     // A page of 16 is forgotten at once.
+    expect(when(world, send(ALICE, 'new', { clientAt: at(1_000_015) })).kind).toBe('needs-message')
     expect(when(world, send(ALICE, 'new', { clientAt: at(1_000_016) })).kind).toBe('accepted')
   })
 

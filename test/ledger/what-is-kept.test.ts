@@ -83,4 +83,17 @@ describe('snapshots', () => {
     expect(await fresh.conversation(id)).toEqual(await handler.conversation(id))
     expect(await send(fresh, id, 'next')).toMatchObject({ result: { seq: 601 } })
   })
+  test('are made of a long stream that is only read, so that whoever asks next reads no long tail again', async () => {
+    const id = newId()
+    const handler = node()
+    await start(handler, id)
+    await Promise.all(Array.from({ length: 600 }, (_, i) => send(handler, id, `long ${i}`)))
+    await pool.query('DELETE FROM ledger.snapshots')
+    expect((await node().conversation(id)).lastSeq).toBe(600)
+    const stored = async () =>
+      (await pool.query('SELECT revision FROM ledger.snapshots WHERE stream = $1', [conversationStream(id)]))
+        .rows[0]?.revision
+    await expect.poll(stored).toBe(600)
+    expect((await node().conversation(id)).lastSeq).toBe(600)
+  })
 })

@@ -2,33 +2,63 @@ import { expect, test } from 'vitest'
 import { createPace } from '../../../api/gateway/pace.ts'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
+const isThere = () => false
 
-test('of many at once so many go in each turn of the event loop, in their order, and none is forgotten', async () => {
-  const pace = createPace(3, 100)
+function begin(mostWaiting = 100) {
+  let now = 0
+  const pace = createPace({ everyMs: 4, mostATurn: 3, mostWaiting }, () => now)
   const gone: number[] = []
-  const go = (number: number) => pace()?.then(() => gone.push(number))
-  for (let number = 0; number < 7; number++) void go(number)
+  return {
+    pace,
+    gone,
+    go: (number: number, isGone = isThere) => void pace(isGone)?.then(() => gone.push(number)),
+    /** The next turn, after one that took so long. */
+    turnAfter: async (ms: number) => {
+      now += ms
+      await turn()
+    },
+  }
+}
+
+test('of many at once one goes in a short turn of the event loop, more in a long one, in their order, and none is forgotten', async () => {
+  const { gone, go, turnAfter } = begin()
+  for (let number = 0; number < 9; number++) go(number)
   expect(gone).toEqual([])
-  await turn()
+  await turnAfter(1)
+  expect(gone).toEqual([0])
+  await turnAfter(8)
   expect(gone).toEqual([0, 1, 2])
-  void go(7)
-  await turn()
+  go(9)
+  await turnAfter(1_000)
   expect(gone).toEqual([0, 1, 2, 3, 4, 5])
-  await turn()
-  expect(gone).toEqual([0, 1, 2, 3, 4, 5, 6, 7])
-  void go(8)
-  await turn()
-  expect(gone.at(-1)).toBe(8)
+  for (let i = 0; i < 4; i++) await turnAfter(0)
+  expect(gone).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  go(10)
+  await turnAfter(0)
+  expect(gone.at(-1)).toBe(10)
+})
+
+test('who is gone takes nobody’s turn', async () => {
+  const { gone, go, turnAfter } = begin()
+  go(0)
+  for (let number = 1; number <= 20; number++) go(number, () => true)
+  go(21)
+  await turnAfter(1)
+  expect(gone).toEqual([0])
+  await turnAfter(1)
+  expect(gone.at(-1)).toBe(21)
+  expect(gone).toHaveLength(22)
 })
 
 test('when as many wait as may, whoever comes is told so, until there is room again', async () => {
-  const pace = createPace(2, 3)
-  const waiting = [pace(), pace(), pace()]
-  expect(pace()).toBeUndefined()
-  await turn()
+  const { pace, turnAfter } = begin(3)
+  const waiting = [pace(isThere), pace(isThere), pace(isThere)]
+  expect(pace(isThere)).toBeUndefined()
+  await turnAfter(8)
   await Promise.all(waiting.slice(0, 2))
-  const again = [pace(), pace()]
+  const again = [pace(isThere), pace(isThere)]
   for (const one of again) expect(one).toBeInstanceOf(Promise)
-  expect(pace()).toBeUndefined()
+  expect(pace(isThere)).toBeUndefined()
+  for (let i = 0; i < 3; i++) await turnAfter(0)
   await Promise.all([...waiting, ...again])
 })

@@ -117,15 +117,24 @@ test.each([
   }
 })
 
-test('how many turns of the event loop it takes grows with the conversations, not with their receipts', async () => {
+test.each([
+  ['conversations of one receipt each: 200 a turn', 4_000, 1, 20],
+  ['conversations of a few: 50 a turn', 200, 5, 4],
+  ['busy conversations: 50 a turn, however many receipts they have', 200, 20, 4],
+  ['conversations of which few are a great many: 2,000 a turn', 4, 1_500, 2],
+] as const)('they are let go in few turns of the event loop: %s', async (_, conversations, each, turns) => {
   vi.useFakeTimers()
   try {
     const { shed, recorded, receive } = begin()
     shed.add('read')
-    for (let i = 0; i < 4_000; i++) receive(`${i}`, 'read', `${i % 200}` as ConversationId)
-    let turns = 0
-    for (; recorded.length < 4_000; turns++) await vi.advanceTimersToNextTimerAsync()
-    expect(turns).toBe(200 / 50)
+    const all = conversations * each
+    for (let i = 0; i < all; i++) receive(`${i}`, 'read', `${i % conversations}` as ConversationId)
+    // The timer's turn is the first.
+    for (let turn = 0; turn < turns; turn++) {
+      expect(recorded.length).toBeLessThan(all)
+      await vi.advanceTimersToNextTimerAsync()
+    }
+    expect(recorded).toHaveLength(all)
   } finally {
     vi.useRealTimers()
   }
