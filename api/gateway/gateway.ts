@@ -148,8 +148,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
         return void tellExpired(deps.handler, hub, message).catch(report)
       case 'nudge': {
         const sessions = hub.sessionsOf(message.userId)
-        // Who is catching up is being sent what the nudge is about.
-        for (const session of sessions) if (session.mode !== 'catching-up') session.resync()
+        for (const session of sessions) session.nudge()
         const pushed = sessions.filter(({ isThere }) => isThere).length
         return answer(bus, message, { pushed } satisfies Omit<Nudged, 'id'>)
       }

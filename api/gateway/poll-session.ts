@@ -92,6 +92,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     ping: () => {},
     terminate: end,
     resync: rouse,
+    nudge: rouse,
     deliver: ({ json, exceptDevice }) => {
       if (exceptDevice === deviceId) return
       if (FLEETING.test(json)) keep(json)

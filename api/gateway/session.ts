@@ -65,6 +65,8 @@ export interface Session {
   terminate(): void
   /** Pushes may have been lost: look for what it was not sent. */
   resync(): void
+  /** Its person has not acknowledged for long: look whether something was not sent. */
+  nudge(): void
   /** Something happened that concerns this person. */
   deliver(delivery: Delivery): void
   /** An answer, or a frame of catching up: sent in any mode. */

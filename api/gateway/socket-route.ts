@@ -130,6 +130,7 @@ export const socketRoute =
       onBehind: (behind) => void catchUp.resume(behind),
       onGap: gaps.noticed,
       onResync: (doubted) => void catchUp.resume(doubted),
+      onNudge: (waitedFor) => void catchUp.look(waitedFor),
     }
 
     function open(socket: WebSocket, identity: Identity, deviceId: DeviceId, address: string): SocketSession {

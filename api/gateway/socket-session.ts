@@ -17,6 +17,7 @@ export interface SessionEvents {
   /** Called when a frame is held because one before it is missing, once until the conversation is whole again. */
   onGap(session: Session, conversationId: ConversationId): void
   onResync(session: Session): void
+  onNudge(session: Session): void
 }
 
 interface SocketSessionDeps {
@@ -106,6 +107,11 @@ export class SocketSession implements Session {
 
   resync(): void {
     if (this.#mode !== 'closed') this.#events.onResync(this)
+  }
+
+  nudge(): void {
+    // While it catches up it is being sent what the nudge is about.
+    if (this.#mode === 'live' || this.#mode === 'behind') this.#events.onNudge(this)
   }
 
   deliver(delivery: Delivery): void {

@@ -1,54 +1,24 @@
-import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { deleteCommand, sendCommand } from '../../api/messages/commands.ts'
-import type { ConversationId, DeviceId, MessageId, UserId } from '../../domain/ids.ts'
-import { type CommandHandler, createCommandHandler } from '../../ledger/handle-command.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
-import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
-import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
-import { createSnapshots } from '../../ledger/snapshots.ts'
-import { createTemporaryBodies } from '../../ledger/temporary-bodies.ts'
+import { deleteCommand } from '../../api/messages/commands.ts'
+import type { ConversationId, MessageId, UserId } from '../../domain/ids.ts'
 import { begin, type Chat, call, createCast, type Frame, join, textFrame } from '../support/chat.ts'
+import { type DyingNode, startDyingNode } from '../support/dying-node.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 /** Two api nodes, and a third that appends and dies before it has pushed anything. Projections stand still throughout. */
 let system: System
-let pool: pg.Pool
-let ledger: Ledger
-let dying: CommandHandler
+let dying: DyingNode
 
 beforeAll(async () => {
   system = await startSystem({ apiNodes: 2, workers: false })
-  pool = new pg.Pool({ connectionString: system.database.url, max: 4 })
-  pool.on('error', () => {})
-  ledger = createPostgresLedger({ databaseUrl: system.database.url, pool })
-  dying = createCommandHandler({
-    ledger,
-    snapshots: createSnapshots(pool),
-    contentKeys: createContentKeys(pool, Buffer.alloc(32, 9)),
-    temporaryBodies: createTemporaryBodies(pool),
-    node: 'dying',
-    findMessage: () => Promise.reject(new Error('no look-up expected')),
-    report: () => {},
-  })
+  dying = startDyingNode(system.database.url)
 })
 afterAll(async () => {
-  await ledger?.close()
-  await pool?.end()
+  await dying?.stop()
   await system?.stop()
 })
 
 const people = createCast()
-
-/** Recorded, and nobody is told. */
-async function sayUnheard(userId: string, conversationId: string, text: string): Promise<string> {
-  const frame = textFrame({ userId, deviceId: 'lost' }, conversationId, text)
-  const command = sendCommand(frame as never, userId as UserId, 'lost' as DeviceId)
-  if ('code' in command) throw new Error(command.message)
-  const answer = await dying.converse(conversationId as ConversationId, command)
-  expect(answer.kind).toBe('done')
-  return frame.messageId
-}
 
 /** As every client should: what is retryable is sent again unchanged. */
 async function insist(chat: Chat, frame: Frame): Promise<void> {
@@ -83,9 +53,9 @@ describe('while the projections stand still, a live socket', () => {
     const id = await begin(system.urls[0] as string, ann, 'group', [ben])
     const [a, b] = (await live([0, ann], [1, ben])) as [Chat, Chat]
     await a.say(id, 'one')
-    await sayUnheard(ann, id, 'two')
-    const deleted = await sayUnheard(ann, id, 'three')
-    await dying.converse(id as ConversationId, deleteCommand(deleted as MessageId, ann as UserId))
+    await dying.say(ann, id, 'two')
+    const deleted = await dying.say(ann, id, 'three')
+    await dying.handler.converse(id as ConversationId, deleteCommand(deleted as MessageId, ann as UserId))
     await call(system.urls[0] as string, ann, 'POST', `/v1/conversations/${id}/members`, {
       userIds: ['cleo'],
     })
@@ -105,7 +75,7 @@ describe('while the projections stand still, a live socket', () => {
     const [ann, ben] = people('ann', 'ben') as [string, string]
     const id = await begin(system.urls[0] as string, ann, 'direct', [ben])
     const [a, b] = (await live([0, ann], [1, ben])) as [Chat, Chat]
-    await sayUnheard(ann, id, 'unheard')
+    await dying.say(ann, id, 'unheard')
     await a.say(id, 'heard')
     await b.get({ t: 'message', seq: 2 }, 20_000)
     expect(texts(b, id)).toEqual(['unheard', 'heard'])

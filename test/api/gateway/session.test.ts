@@ -43,6 +43,7 @@ function live(): Given {
       onBehind: () => behind.times++,
       onGap: () => gaps.times++,
       onResync: () => {},
+      onNudge: () => {},
     },
   })
   session.settle(position(100), '"live"')

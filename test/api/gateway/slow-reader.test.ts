@@ -44,6 +44,7 @@ test('is pushed to no more, closed with 4408 in the end, and others get everythi
         onBehind: (behind) => void catchUp.resume(behind),
         onGap: () => {},
         onResync: () => {},
+        onNudge: () => {},
       },
     })
     hub.add(session)
