@@ -52,10 +52,10 @@ export interface CatchUp {
    */
   resume(session: Session): Promise<void>
   /**
-   * A person has been waited for: resumes if there is a message that was not sent to their live session. Otherwise it stays live, since to
-   * catch up keeps what is pushed meanwhile waiting, and with it the acknowledgement that is waited for. (With every look a catching up,
-   * people who were slow for a moment stayed slow: at 1,900 messages/s, after a start of 10 s, reads were told 3 to 7 s late for as long
-   * as anybody looked, 6 minutes.)
+   * A person has been waited for: resumes if there is a message that was not sent to their live session. Otherwise it stays live,
+   * since to catch up keeps what is pushed meanwhile waiting, and with it the acknowledgement that is waited for. (With every look a
+   * catching up, people who were slow for a moment stayed slow: at 1,900 messages/s, after a start of 10 s, reads were told 3 to 7 s
+   * late for as long as anybody looked, 6 minutes.)
    */
   look(session: Session): Promise<void>
 }

@@ -130,7 +130,7 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
         })
       }
       return new Promise((settle) => {
-        // Field by field: where optimised code spreads an object into one that has more fields, V8 takes its slow way (10 µs a message).
+        // Field by field: where optimised code spreads an object into a larger one, V8 takes its slow way (10 µs a message).
         waiting.push({ stream, events, expected, settle })
         running ??= run()
       })

@@ -83,6 +83,7 @@ describe('snapshots', () => {
     expect(await fresh.conversation(id)).toEqual(await handler.conversation(id))
     expect(await send(fresh, id, 'next')).toMatchObject({ result: { seq: 601 } })
   })
+
   test('are made of a long stream that is only read, so that whoever asks next reads no long tail again', async () => {
     const id = newId()
     const handler = node()
