@@ -1,20 +1,29 @@
-/** Where the newest messages are that the index proposes for a query, of all that one person may read. Looks where the newest are first. */
-import type pg from 'pg'
-import type { UserId } from '../../domain/ids.ts'
-import type { SearchQuery } from '../../domain/search/query.ts'
-import type { BlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
+/** Where the newest messages are that may match a query, of all that one person may read. */
+import type { Position } from '../../ledger/ledger.ts'
 import {
   type Between,
   type Candidate,
   searchCandidates,
 } from '../../projections/queries/search-candidates.ts'
-import type { SearchedStretch } from '../../projections/queries/searched-stretches.ts'
+import { TOP } from './cursor.ts'
+import type { CandidateDeps, Searched } from './searched.ts'
+import { walkNewest } from './walk.ts'
 
-export interface Searched {
-  readonly userId: UserId
-  readonly query: SearchQuery
-  /** Newest first. */
-  readonly stretches: readonly SearchedStretch[]
+/**
+ * All of them between two positions, or the `limit` newest, newest first: by walking while matches come often, the rest from the index,
+ * which reads all matches of a stretch, however many are newer elsewhere. A walk begins at the newest message.
+ */
+export async function newestCandidates(
+  deps: CandidateDeps,
+  searched: Searched,
+  { above, below }: Between,
+  limit: number,
+): Promise<readonly Candidate[]> {
+  if (below !== TOP) return await indexedCandidates(deps, searched, { above, below }, limit)
+  const { found, floor } = await walkNewest(deps, searched, above, limit)
+  if (found.length === limit || floor <= above) return found
+  const rest = { above, below: floor === TOP ? TOP : ((floor + 1n) as Position) }
+  return [...found, ...(await indexedCandidates(deps, searched, rest, limit - found.length))]
 }
 
 /** Stretches that are looked into first: what they hold tells how many more it takes. */
@@ -24,9 +33,8 @@ const MARGIN = 1.5
 /** More than these are looked into as two halves at once, on two connections. */
 const IN_ONE = 64
 
-/** All of them between two positions, or the `limit` newest, newest first. */
-export async function newestCandidates(
-  { pool, lexemes }: { readonly pool: pg.Pool; readonly lexemes: BlindLexemes },
+async function indexedCandidates(
+  { pool, lexemes }: CandidateDeps,
   { userId, query, stretches }: Searched,
   { above, below }: Between,
   limit: number,

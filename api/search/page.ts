@@ -6,9 +6,10 @@
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
 import { messagesAt } from '../../projections/queries/messages-at.ts'
 import type { ApiDeps, SearchIndex } from '../deps.ts'
-import { newestCandidates, type Searched } from './candidates.ts'
+import { newestCandidates } from './candidates.ts'
 import type { SearchCursor } from './cursor.ts'
 import { type Hit, isBefore, rankedHits } from './rank.ts'
+import type { Searched } from './searched.ts'
 
 export interface SearchPage {
   readonly hits: readonly Hit[]
@@ -17,7 +18,7 @@ export interface SearchPage {
 }
 
 /** Candidates of a window: each is opened for every page that shows some of it, at 10 to 20 µs. */
-const WINDOW = 100
+const WINDOW = 50
 /** Windows that a page goes through when few candidates match. Past it the page is short, and the next one goes on. */
 const MOST_WINDOWS = 4
 

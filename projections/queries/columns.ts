@@ -7,15 +7,15 @@ export const millisOrNull = (column: string | null): Millis | null =>
   column === null ? null : millis(column)
 export const position = (column: string): Position => BigInt(column) as Position
 
-/** Of many rows that a statement has put into one text, three fields each: a thousand rows would take Node a millisecond to read. */
-export function triples<Row>(
+/** Of many rows that a statement has put into one text, so many fields each: a thousand rows would take Node a millisecond to read. */
+export function records<Row>(
   text: string | null | undefined,
-  toRow: (first: string, second: string, third: string) => Row,
+  fieldsOfEach: number,
+  toRow: (fields: readonly string[]) => Row,
 ): Row[] {
   const fields = text?.split(' ') ?? []
   const rows: Row[] = []
-  for (let at = 0; at < fields.length; at += 3) {
-    rows.push(toRow(fields[at] as string, fields[at + 1] as string, fields[at + 2] as string))
-  }
+  for (let at = 0; at < fields.length; at += fieldsOfEach)
+    rows.push(toRow(fields.slice(at, at + fieldsOfEach)))
   return rows
 }

@@ -1,7 +1,8 @@
-/** What the search index proposes for some stretches, newest first, of what a person may read; deleted or not. */
+/** Where messages are that may match a query, newest first, of what a person may read; deleted or not. */
 import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { position, triples } from './columns.ts'
+import { plain } from '../../runtime/array-literals.ts'
+import { position, records } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 /** Exclusive on both sides. */
@@ -17,34 +18,39 @@ export interface Candidate {
   readonly position: Position
 }
 
+/** Of the places `found` those that the user `$1` may read, as one text, the `$2` newest. Their order is forced: of each it is asked until there are enough. */
+export const READABLE_PLACES = `
+    SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ' ORDER BY position DESC)
+    FROM (
+      SELECT found.conversation_id, found.seq, found.position
+      FROM (SELECT * FROM found ORDER BY position DESC OFFSET 0) found
+      CROSS JOIN LATERAL (
+        SELECT FROM read.members me
+        WHERE me.conversation_id = found.conversation_id AND me.user_id = $1 AND found.seq <@ me.history
+        OFFSET 0
+      ) readable
+      ORDER BY found.position DESC
+      LIMIT $2
+    ) newest`
+
 /**
  * First what the index finds, newest first, then of each whether it may be read until there are enough. The order is forced: of an
  * array of unknown length the planner expects little, and would ask the index again for each conversation of the person;
- * of an array that it knows it expects so much that it read all messages instead (165 s for 1,026 queries over a million).
+ * of an array that it knows it expects so much that it read all messages instead (165 s for 1,026 queries over a million), and of two
+ * positions so little that it looked for them first.
  */
-const CANDIDATES: Statement = {
+const INDEXED: Statement = {
   name: 'search candidates',
   text: `
-    WITH indexed AS MATERIALIZED (
+    WITH found AS MATERIALIZED (
       SELECT conversation_id, seq, position
-      FROM unnest($1::tsquery[]) query
+      FROM unnest($3::tsquery[]) query
       CROSS JOIN LATERAL (
-        SELECT conversation_id, seq, position FROM search.messages WHERE lexemes @@ query
+        SELECT conversation_id, seq, position FROM search.messages WHERE lexemes @@ query OFFSET 0
       ) proposed
-      WHERE position > $3 AND position < $4
+      WHERE position > $4 AND position < $5
     )
-    SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ' ORDER BY position DESC) AS places
-    FROM (
-      SELECT indexed.conversation_id, indexed.seq, indexed.position
-      FROM (SELECT * FROM indexed ORDER BY position DESC OFFSET 0) indexed
-      CROSS JOIN LATERAL (
-        SELECT FROM read.members me
-        WHERE me.conversation_id = indexed.conversation_id AND me.user_id = $2 AND indexed.seq <@ me.history
-        OFFSET 0
-      ) readable
-      ORDER BY indexed.position DESC
-      LIMIT $5
-    ) found`,
+    SELECT (${READABLE_PLACES}) AS places`,
 }
 
 /** Stretches that one scan of the index looks into: of a rare word in 1,098 in all, one each took 32 ms, 8 took 8, 32 took 16. */
@@ -62,19 +68,20 @@ export async function searchCandidates(
   for (let from = 0; from < queries.length; from += TOGETHER) {
     scans.push(`(${queries.slice(from, from + TOGETHER).join(')|(')})`)
   }
-  const [row] = await ask<{ readonly places: string | null }>(db, CANDIDATES, [
-    scans,
-    userId,
-    above,
-    below,
-    limit,
-  ])
-  return triples(row?.places, (conversationId, seq, where) => ({
+  const [row] = await ask<Places>(db, INDEXED, [userId, limit, plain(scans, (scan) => scan), above, below])
+  return candidatesOf(row)
+}
+
+export interface Places {
+  readonly places: string | null
+}
+
+export const candidatesOf = (row: Places | undefined): Candidate[] =>
+  records(row?.places, 3, ([conversationId, seq, where]) => ({
     conversationId: conversationId as ConversationId,
     seq: Number(seq) as Seq,
-    position: position(where),
+    position: position(where as string),
   }))
-}
 
 const INDEXED_POSITION: Statement = {
   name: 'indexed position',

@@ -18,6 +18,7 @@ import { searchCandidates } from '../../../projections/queries/search-candidates
 import { searchedStretches } from '../../../projections/queries/searched-stretches.ts'
 import type { Database } from '../../../projections/queries/statement.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
+import { walkedCandidates } from '../../../projections/queries/walked-candidates.ts'
 import { createReadSchema, READ_TABLES } from '../../../projections/schema.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -106,6 +107,22 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
       hub,
       { above: 0n as Position, below: (2n ** 62n) as Position },
       200,
+    ),
+  'walkedCandidates in conversations that are long': (db) =>
+    walkedCandidates(
+      db,
+      Array.from({ length: 100 }, (_, n) => ({
+        conversationId: busy,
+        stretch: n,
+        messages: 1024,
+        after: 0n as Position,
+        newest: (2n ** 62n) as Position,
+        query: "'word7'",
+      })),
+      hub,
+      (2n ** 61n) as Position,
+      512,
+      50,
     ),
   messagesAt: (db) =>
     messagesAt(

@@ -1,0 +1,47 @@
+/** A person of many conversations that go on side by side: what is said in all of them is found where it was said last. */
+import { expect, test } from 'vitest'
+import { begin, type Frame, join } from '../../support/chat.ts'
+import { createSearchScene } from './kit.ts'
+
+const { cast, search, url } = createSearchScene()
+
+/** More than the first walk goes down through. */
+const CONVERSATIONS = 72
+/** A window of the search. */
+const WINDOW = 50
+
+test('of a word that is said everywhere the newest come first, and every one comes once, also when one conversation has said much since', async () => {
+  const [annId, bob] = cast('ann', 'bob') as [string, string]
+  const ann = await join(url(), annId)
+  const conversations: string[] = []
+  while (conversations.length < CONVERSATIONS) {
+    conversations.push(await begin(url(), annId, 'group', [annId, bob]))
+  }
+  const said: string[] = []
+  for (let n = 0; n < CONVERSATIONS * 3; n++) {
+    // Each in another order than the last time, and a third of them says something else.
+    const conversationId = conversations[
+      (n * 31 + Math.floor(n / CONVERSATIONS) * 7) % CONVERSATIONS
+    ] as string
+    const text = n % 3 === 2 ? `nothing ${n}` : `word ${n}`
+    await ann.say(conversationId, text)
+    if (n % 3 !== 2) said.push(text)
+  }
+
+  async function expectAll(): Promise<void> {
+    const pages: string[][] = []
+    let after: string | undefined
+    do {
+      const page = await search(bob, 'word ', { limit: `${WINDOW}`, ...(after ? { after } : {}) })
+      pages.push(page.results.map(({ body }: Frame) => body.text))
+      after = page.next
+    } while (after && pages.length < 10)
+    expect(pages[0]?.toSorted()).toEqual(said.slice(-WINDOW).toSorted())
+    expect(pages.flat().toSorted()).toEqual(said.toSorted())
+  }
+  await expectAll()
+
+  await Promise.all(Array.from({ length: 600 }, (_, n) => ann.say(conversations[5] as string, `filler ${n}`)))
+  await expectAll()
+  expect((await search(bob, '"nothing 215"')).results).toHaveLength(1)
+}, 60_000)
