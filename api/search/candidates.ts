@@ -1,5 +1,5 @@
 /** Where the newest messages are that may match a query, of all that one person may read. */
-import type { Position } from '../../ledger/ledger.ts'
+import { BEGINNING, type Position } from '../../ledger/ledger.ts'
 import {
   type Between,
   type Candidate,
@@ -11,18 +11,19 @@ import { walkNewest } from './walk.ts'
 
 /**
  * All of them between two positions, or the `limit` newest, newest first: by walking while matches come often, the rest from the index,
- * which reads all matches of a stretch, however many are newer elsewhere. A walk begins at the newest message.
+ * which reads all matches of a stretch, however many are newer elsewhere. What is new below a position is not walked: from where, nobody knows.
  */
 export async function newestCandidates(
   deps: CandidateDeps,
   searched: Searched,
-  { above, below }: Between,
+  between: Between,
   limit: number,
 ): Promise<readonly Candidate[]> {
-  if (below !== TOP) return await indexedCandidates(deps, searched, { above, below }, limit)
-  const { found, floor } = await walkNewest(deps, searched, above, limit)
+  const { above, below } = between
+  if (below !== TOP && above === BEGINNING) return await indexedCandidates(deps, searched, between, limit)
+  const { found, floor } = await walkNewest(deps, searched, between, limit)
   if (found.length === limit || floor <= above) return found
-  const rest = { above, below: floor === TOP ? TOP : ((floor + 1n) as Position) }
+  const rest = { above, below: (floor + 1n) as Position }
   return [...found, ...(await indexedCandidates(deps, searched, rest, limit - found.length))]
 }
 
@@ -45,7 +46,9 @@ async function indexedCandidates(
   for (;;) {
     // Once there are enough, only newer ones than the last of them still matter.
     const floor = found.length === limit ? (found.at(-1) as Candidate).position : above
-    const next = stretches.slice(from, from + step).filter(({ newest }) => newest > floor)
+    const next = stretches
+      .slice(from, from + step)
+      .filter(({ after, newest }) => newest > floor && after < below)
     if (next.length === 0) break
     const half = next.length > IN_ONE ? Math.ceil(next.length / 2) : next.length
     const more = await Promise.all(

@@ -43,7 +43,9 @@ export async function searchPage(
     const last = taken.at(-1)
     if (last && taken.length < left.length) {
       const { score, message } = last
-      return { hits, next: { below, now, within: { above, score, position: message.position } } }
+      // What is sent from now on is above the window, and pushes none of it out.
+      const top = ((candidates[0]?.position ?? below) + 1n) as Position
+      return { hits, next: { below: top, now, within: { above, score, position: message.position } } }
     }
     if (above === BEGINNING) return { hits }
     at = { below: (above + 1n) as Position, now }

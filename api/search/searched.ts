@@ -1,4 +1,4 @@
-/** What is searched, and where. */
+/** What is searched, where, and what it takes. */
 import type pg from 'pg'
 import type { UserId } from '../../domain/ids.ts'
 import type { SearchQuery } from '../../domain/search/query.ts'

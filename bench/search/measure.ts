@@ -73,7 +73,7 @@ export async function measureSearch(
     }
     for (const [kind, ask] of Object.entries(KINDS)) {
       progress(`search: ${kind}, ${name}`)
-      // A server that has been up for a while: V8 takes some hundred searches to compile what one runs through.
+      // A server that has been up for a while: V8 takes many searches to compile what one runs through.
       for (let n = 0; n < plan.searches / 2; n++) await search(ask(vocabulary, random))
       const durations = createDurations()
       let results = 0

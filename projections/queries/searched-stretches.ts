@@ -65,7 +65,8 @@ export async function searchedStretches(
   size: number,
 ): Promise<readonly SearchedStretch[]> {
   const [row] = await ask<Places>(db, CONVERSATIONS, [userId, conversationId])
-  const conversations = records(row?.places, 4, toConversation)
+  // Whoever has joined since anything was said may read nothing yet.
+  const conversations = records(row?.places, 4, toConversation).filter(({ first, last }) => first <= last)
   const stretchOf = (seq: number): number => Math.floor((seq - 1) / size)
   const isOfSeveral = ({ first, last }: Conversation) => stretchOf(first) < stretchOf(last)
   const endOf = await endsOfStretches(db, conversations.filter(isOfSeveral), size)

@@ -1,8 +1,15 @@
 /** Where a person's newest messages are that may match a query, found by walking them instead of by the index. */
 import type { UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
+import { higher, lower } from '../../ledger/positions.ts'
 import { numbers, plain } from '../../runtime/array-literals.ts'
-import { type Candidate, candidatesOf, type Places, READABLE_PLACES } from './search-candidates.ts'
+import {
+  type Between,
+  type Candidate,
+  candidatesOf,
+  type Places,
+  READABLE_PLACES,
+} from './search-candidates.ts'
 import type { SearchedStretch } from './searched-stretches.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -42,17 +49,18 @@ export interface WalkedStretch extends SearchedStretch {
 }
 
 /**
- * @param stretches the newest first, all that have something above the floor.
- * @param most messages that are looked at, at least as many as a stretch may have. What they do not reach raises the floor.
+ * @param stretches the newest first, all that have something between these positions.
+ * @param most messages that are looked at. What they do not reach raises the floor; fewer than a stretch has may tell nothing.
  */
 export async function walkedCandidates(
   db: Database,
   stretches: readonly WalkedStretch[],
   userId: UserId,
-  floor: Position,
+  { above, below }: Between,
   most: number,
   limit: number,
 ): Promise<Walked> {
+  const last = (below - 1n) as Position
   const [row] = await ask<Places & { messages: number; matches: number; reached: number | null }>(
     db,
     WALKED,
@@ -60,15 +68,20 @@ export async function walkedCandidates(
       userId,
       limit,
       plain(stretches, ({ conversationId }) => conversationId),
-      numbers(stretches, ({ after }) => (after > floor ? after : floor)),
-      numbers(stretches, ({ newest }) => newest),
+      numbers(stretches, ({ after }) => higher(after, above)),
+      numbers(stretches, ({ newest }) => lower(newest, last)),
       plain(stretches, ({ query }) => query),
       most,
     ],
   )
   const { messages = 0, matches = 0, reached } = row ?? {}
-  // The last one that was reached may have more: all before it are newer than the newest of it, or were walked whole.
-  const raised = messages === most ? (stretches[(reached ?? 1) - 1]?.newest ?? floor) : floor
-  const candidates = candidatesOf(row).filter(({ position }) => position > raised)
-  return { messages, matches, floor: raised, candidates }
+  // The last one that was reached may have more: all before it were walked whole, and what follows is no newer.
+  const notReached = messages === most ? stretches[(reached ?? 1) - 1] : undefined
+  const floor = notReached ? lower(notReached.newest, last) : above
+  return {
+    messages,
+    matches,
+    floor,
+    candidates: candidatesOf(row).filter(({ position }) => position > floor),
+  }
 }

@@ -79,8 +79,11 @@ describe('a search', () => {
       const page = await search(bob, 'match', { limit: '40', ...(after ? { after } : {}) })
       seen.push(...page.results.map(({ seq }: Frame) => seq))
       after = page.next
-      if (pages++ === 2) {
-        await ann.say(conversationId, 'match too late')
+      pages++
+      // Also while the newest matches are still being shown: these must not push out any of them.
+      for (let n = 0; pages === 1 && n < 5; n++) await ann.say(conversationId, 'match too late')
+      if (pages === 3) {
+        await ann.say(conversationId, 'match too late as well')
         ann.send({ t: 'delete', ref: 'd', conversationId, messageId: sent[0]?.messageId })
         await ann.get({ t: 'deleted', messageId: sent[0]?.messageId })
       }

@@ -23,7 +23,7 @@ test('of a word that is said everywhere the newest come first, and every one com
     const conversationId = conversations[
       (n * 31 + Math.floor(n / CONVERSATIONS) * 7) % CONVERSATIONS
     ] as string
-    const text = n % 3 === 2 ? `nothing ${n}` : `word ${n}`
+    const text = `${n % 3 === 2 ? 'nothing' : 'word'} ${n}${n % 10 === 0 ? ' seldom' : ''}`
     await ann.say(conversationId, text)
     if (n % 3 !== 2) said.push(text)
   }
@@ -40,6 +40,10 @@ test('of a word that is said everywhere the newest come first, and every one com
     expect(pages.flat().toSorted()).toEqual(said.toSorted())
   }
   await expectAll()
+  // Too rare to be walked for to the end: some are from the walk, the rest from the index.
+  const { results } = await search(bob, 'seldom ', { limit: `${WINDOW}` })
+  expect(results).toHaveLength(Math.ceil((CONVERSATIONS * 3) / 10))
+  expect(new Set(results.map(({ body }: Frame) => body.text)).size).toBe(results.length)
 
   await Promise.all(Array.from({ length: 600 }, (_, n) => ann.say(conversations[5] as string, `filler ${n}`)))
   await expectAll()

@@ -120,7 +120,7 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
         query: "'word7'",
       })),
       hub,
-      (2n ** 61n) as Position,
+      { above: 900_000n as Position, below: (2n ** 62n) as Position },
       512,
       50,
     ),
@@ -138,6 +138,7 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
 interface Plan {
   readonly 'Node Type': string
   readonly 'Relation Name'?: string
+  readonly 'Index Name'?: string
   readonly Plans?: readonly Plan[]
 }
 
@@ -166,6 +167,18 @@ test.each(Object.keys(asked))('%s is answered through indexes, whatever the valu
   expect(plans.length).toBeGreaterThan(0)
   const scanned = plans.flatMap(nodes).filter((node) => node['Node Type'] === 'Seq Scan')
   expect(scanned.filter((node) => LARGE.has(node['Relation Name'] ?? ''))).toEqual([])
+})
+
+test('a walk reads by position, from the newest stretch on, and sorts nothing before it has enough', async () => {
+  const plans = await plansOf(
+    asked['walkedCandidates in conversations that are long'] as (db: Database) => Promise<unknown>,
+  )
+  for (const plan of plans) {
+    const [limit] = nodes(plan).filter((node) => node['Node Type'] === 'Limit')
+    const within = limit ? nodes(limit) : []
+    expect(within.map((node) => node['Index Name'])).toContain('messages_by_position')
+    expect(within.map((node) => node['Node Type'])).not.toContain('Sort')
+  }
 })
 
 test('coming back to 12,000 quiet conversations answers only what moved, in a fraction of a second', async () => {

@@ -15,24 +15,26 @@ afterAll(() => world.end())
 /** So that conversations of a few messages have several, and some end with their stretch. */
 const SIZE = 2
 
-/** No stretch that holds a message which this person may read is left out, or said to be older than that message. */
+/** No stretch that holds a message which this person may read is left out, or said to be older than that message, or to begin after it. */
 async function expectWhole(oracle: Oracle): Promise<void> {
   for (const userId of PEOPLE) {
     const stretches = await searchedStretches(world.pool, userId, null, SIZE)
     const newest = stretches.map((one) => one.newest)
     expect(newest).toEqual(newest.toSorted((a, b) => (a > b ? -1 : a < b ? 1 : 0)))
-    const newestOf = new Map(
-      stretches.map((one) => [`${one.conversationId} ${one.stretch}`, one.newest] as const),
-    )
-    expect(newestOf.size).toBe(stretches.length)
+    const named = new Map(stretches.map((one) => [`${one.conversationId} ${one.stretch}`, one] as const))
+    expect(named.size).toBe(stretches.length)
     for (const conversationId of oracle.conversations) {
       const visible = new Set(oracle.visible(conversationId, userId))
       for (const { seq, position } of oracle.messages(conversationId)) {
         if (!visible.has(seq)) continue
-        const found = newestOf.get(`${conversationId} ${Math.floor((seq - 1) / SIZE)}`) ?? -1n
-        expect(found).toBeGreaterThanOrEqual(position)
+        const found = named.get(`${conversationId} ${Math.floor((seq - 1) / SIZE)}`)
+        expect(found?.newest).toBeGreaterThanOrEqual(position)
+        expect(found?.after).toBeLessThan(position)
       }
       const own = stretches.filter((one) => one.conversationId === conversationId)
+      const most = own.reduce((sum, one) => sum + one.messages, 0)
+      expect(most).toBeGreaterThanOrEqual(visible.size)
+      expect(own.every((one) => one.messages > 0)).toBe(true)
       expect(await searchedStretches(world.pool, userId, conversationId, SIZE)).toEqual(own)
     }
   }
