@@ -10,7 +10,7 @@ import {
   initialDelivery,
 } from '../../domain/delivery/state.ts'
 import type { DeliveryEvent } from '../../domain/events.ts'
-import type { ConversationId } from '../../domain/ids.ts'
+import { type ConversationId, NO_SEQ, type Seq } from '../../domain/ids.ts'
 import { encode } from '../codec/encode.ts'
 import { deliveryStream } from '../streams.ts'
 import type { Addressed, CommandHandlerDeps } from './contract.ts'
@@ -65,27 +65,38 @@ export function createDeliveryLane(
 }
 
 /**
- * Acknowledgements of one device that wait together become the one that reaches furthest: a range covers them all. An
- * acknowledgement further back than the one before it stays alone, for it has to be refused.
+ * Acknowledgements of one kind of one device that wait together become the one that reaches furthest: a range covers them all. It
+ * takes the place of its last, for it must not overtake what came before: a read covers what is delivered as well, and a person's
+ * read on one device what they read on another. One that goes back stays alone, and nothing of before it comes after it: it is
+ * refused, as it would be alone.
  */
-export function mergeAcknowledgements(commands: readonly DeliveryCommand[]): readonly (readonly number[])[] {
+function mergeAcknowledgements(commands: readonly DeliveryCommand[]): readonly (readonly number[])[] {
   const groups: number[][] = []
-  const last = new Map<string, { readonly group: number[]; readonly upTo: number }>()
+  const open = new Map<string, number[]>()
+  /** Furthest so far: what each device has, and what each person has read. */
+  const reached = new Map<string, Seq>()
+  const reach = (place: string, upTo: Seq) => {
+    if (upTo > (reached.get(place) ?? NO_SEQ)) reached.set(place, upTo)
+  }
   for (const [index, command] of commands.entries()) {
     if (command.type !== 'acknowledge') {
       groups.push([index])
       continue
     }
-    const device = `${command.kind} ${command.deviceId} ${command.userId}`
-    const open = last.get(device)
-    if (open && command.upTo >= open.upTo) {
-      open.group.push(index)
-      last.set(device, { group: open.group, upTo: command.upTo })
-      continue
+    const { kind, userId, upTo } = command
+    const device = `${command.deviceId} ${userId}`
+    const goesBack = upTo < (reached.get(kind === 'read' ? userId : device) ?? NO_SEQ)
+    if (goesBack) open.clear()
+    const group = open.get(`${kind} ${device}`)
+    if (group) {
+      group.push(index)
+    } else {
+      const begun = [index]
+      groups.push(begun)
+      if (!goesBack) open.set(`${kind} ${device}`, begun)
     }
-    const group = [index]
-    groups.push(group)
-    if (!open) last.set(device, { group, upTo: command.upTo })
+    reach(device, upTo)
+    if (kind === 'read') reach(userId, upTo)
   }
   return groups
 }

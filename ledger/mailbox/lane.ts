@@ -45,7 +45,7 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   readonly fold: Fold<State, Event>
   /** Decides on the draft state of this lane; `fresh` asks it to bring whatever else it looks at up to date. */
   prepare(fresh: boolean): Promise<(command: Command, draft: State) => Decision<Unsealed, Result>>
-  /** Commands that one event answers are merged before they are decided. */
+  /** Commands that one event answers are merged before they are decided, in the place of the last of them. */
   merge(commands: readonly Command[]): readonly (readonly number[])[]
   /** Estimated bytes of the events that this command may cause. */
   weigh(command: Command): number
@@ -155,7 +155,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   }
 
   async function handle(batch: readonly Waiting<Command, Result>[]): Promise<void> {
-    const groups = deps.merge(batch.map(({ command }) => command))
+    let groups = deps.merge(batch.map(({ command }) => command))
     const deadline = performance.now() + CONFLICT_PATIENCE_MS
     let refreshed = false
     for (let conflicts = 0; ; ) {
@@ -167,21 +167,19 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       const decide = await deps.prepare(refreshed)
       const decideGroup = (group: readonly number[]) => {
         // The last of a group stands for all: it reaches furthest.
-        const { command } = batch[group.at(-1) as number] as Waiting<Command, Result>
+        const { command } = batch[lastOf(group)] as Waiting<Command, Result>
         const decision = decide(command, draft)
         if (decision.kind === 'accepted') for (const event of decision.events) evolve(draft, event)
         return { group, command, decision }
       }
-      const decided: ReturnType<typeof decideGroup>[] = []
-      for (const group of groups) {
-        const together = decideGroup(group)
-        const alone = together.decision.kind === 'rejected' && group.length > 1
-        if (alone) decided.push(...group.map((index) => decideGroup([index])))
-        else decided.push(together)
-      }
+      const decided = inOrder(groups).map(decideGroup)
       if (!refreshed && decided.some(({ decision }) => needsFreshState(decision))) {
         refreshed = true
         await refresh()
+        continue
+      }
+      if (decided.some(isRefusedTogether)) {
+        groups = decided.flatMap((one) => (isRefusedTogether(one) ? one.group.map((i) => [i]) : [one.group]))
         continue
       }
 
@@ -270,6 +268,18 @@ export function createLane<State, Event, Unsealed, Command, Result>(
 /** Answers that another process's facts might turn round. */
 const needsFreshState = (decision: Decision<unknown, unknown>): boolean =>
   decision.kind === 'rejected' || (decision.kind === 'already-done' && decision.ifFresh === true)
+
+/** Then each is decided by itself: they need not all be wrong. */
+const isRefusedTogether = (decided: {
+  readonly group: readonly number[]
+  readonly decision: Decision<unknown, unknown>
+}): boolean => decided.decision.kind === 'rejected' && decided.group.length > 1
+
+/** By the place of their last command: what a group stands for overtakes nothing. */
+const inOrder = (groups: readonly (readonly number[])[]): (readonly number[])[] =>
+  [...groups].sort((one, other) => lastOf(one) - lastOf(other))
+
+const lastOf = (group: readonly number[]): number => group.at(-1) as number
 
 function toHandled<Result>(decision: Decision<unknown, Result>, upTo: Position): Handled<Result> {
   switch (decision.kind) {

@@ -84,15 +84,16 @@ export const acknowledge = (
   id: ConversationId,
   upTo: number,
   kind: 'delivered' | 'read',
+  deviceId = PHONE,
 ) =>
   handler.deliver(id, {
     type: 'acknowledge',
     at: Date.now() as Millis,
     kind,
     userId: BOB,
-    deviceId: PHONE,
+    deviceId,
     upTo: upTo as never,
-    envelope: envelope(`${kind} ${id} ${upTo}`, BOB),
+    envelope: envelope(`${kind} ${id} ${upTo} ${deviceId}`, BOB),
   })
 
 export async function streamOf(id: ConversationId, of = conversationStream): Promise<RecordedEvent[]> {

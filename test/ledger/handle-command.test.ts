@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest'
 import type { Millis } from '../../domain/ids.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { Committed } from '../../ledger/mailbox/contract.ts'
-import { deliveryStream } from '../../ledger/streams.ts'
 import {
   ALICE,
   acknowledge,
@@ -169,31 +168,5 @@ describe('a command', () => {
       envelope: envelope(idOf('old')),
     })
     expect(again).toEqual(old)
-  })
-})
-
-describe('acknowledgements', () => {
-  test('that wait together become one range', async () => {
-    const id = newId()
-    const handler = node()
-    await start(handler, id)
-    await Promise.all(Array.from({ length: 50 }, (_, i) => send(handler, id, `m${i}`)))
-    await Promise.all(Array.from({ length: 50 }, (_, i) => acknowledge(handler, id, i + 1, 'delivered')))
-    const receipts = await streamOf(id, deliveryStream)
-    expect(receipts.length).toBeLessThan(5)
-    expect(receipts.at(-1)?.data).toMatchObject({ toSeq: 50 })
-  })
-
-  test('a forged one among good ones is refused alone', async () => {
-    const id = newId()
-    const handler = node()
-    await start(handler, id)
-    await send(handler, id, 'only')
-    const [good, forged] = await Promise.all([
-      acknowledge(handler, id, 1, 'delivered'),
-      acknowledge(handler, id, 99, 'delivered'),
-    ])
-    expect(good).toMatchObject({ kind: 'done', result: { upTo: 1 } })
-    expect(forged).toMatchObject({ kind: 'rejected', code: 'conflict' })
   })
 })
