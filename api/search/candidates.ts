@@ -7,7 +7,7 @@ import {
 } from '../../projections/queries/search-candidates.ts'
 import { TOP } from './cursor.ts'
 import type { CandidateDeps, Searched } from './searched.ts'
-import { walkNewest } from './walk.ts'
+import { areSideBySide, walkNewest } from './walk.ts'
 
 /**
  * All of them between two positions, or the `limit` newest, newest first: by walking while matches come often, the rest from the index,
@@ -28,7 +28,7 @@ export async function newestCandidates(
 }
 
 /** Stretches that are looked into first: what they hold tells how many more it takes. */
-const FIRST = 8
+const FIRST = 4
 /** Then half as many again as would do if words were spread evenly, at least as many as before; all, if nothing was there. */
 const MARGIN = 1.5
 /** More than these are looked into as two halves at once, on two connections. */
@@ -42,7 +42,8 @@ async function indexedCandidates(
 ): Promise<readonly Candidate[]> {
   let found: Candidate[] = []
   let from = 0
-  let step = FIRST
+  // Where conversations go on side by side each has something newer than what is found in the others: all will be looked into.
+  let step = areSideBySide(stretches) ? stretches.length : FIRST
   for (;;) {
     // Once there are enough, only newer ones than the last of them still matter.
     const floor = found.length === limit ? (found.at(-1) as Candidate).position : above

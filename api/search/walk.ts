@@ -70,8 +70,8 @@ export async function walkNewest(
   return { found, floor }
 }
 
-/** In one that is long each stretch is newer than the one before it, and the index reads few in vain. */
-const areSideBySide = (stretches: readonly SearchedStretch[]): boolean =>
+/** Many conversations, not the stretches of a long one: in that each is newer than the one before it, and the index reads few in vain. */
+export const areSideBySide = (stretches: readonly SearchedStretch[]): boolean =>
   new Set(stretches.slice(0, FIRST).map(({ conversationId }) => conversationId)).size > FIRST / 2
 
 const isOfPhrases = ({ all }: SearchQuery): boolean => all.some(({ units }) => units.length > 1)

@@ -2,6 +2,7 @@
 import { createDurations, type Percentiles } from '../histogram.ts'
 import type { SystemUnderTest } from '../system-under-test.ts'
 import { fill } from './fill.ts'
+import { createSearcher } from './searcher.ts'
 import { createVocabulary, seededRandom, type Vocabulary } from './vocabulary.ts'
 
 export interface SearchPlan {
@@ -61,35 +62,38 @@ export async function measureSearch(
     { name: 'within a large group', userId: filled.hub, scope: `&conversationId=${filled.crowd}` },
   ]
   let failed = 0
-  const kinds: SearchKind[] = []
-  for (const { name, userId, scope } of callers) {
-    const token = await system.tokenFor(userId)
-    const search = async (q: string): Promise<number> => {
-      const url = `${system.url}/v1/search?limit=${PAGE}&q=${encodeURIComponent(q)}${scope}`
-      const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
-      const answer = (await response.json()) as { results?: unknown[]; upToDate?: boolean }
-      if (!answer.results || !answer.upToDate) failed++
-      return answer.results?.length ?? 0
-    }
-    for (const [kind, ask] of Object.entries(KINDS)) {
-      progress(`search: ${kind}, ${name}`)
-      // A server that has been up for a while: V8 takes many searches to compile what one runs through.
-      for (let n = 0; n < plan.searches / 2; n++) await search(ask(vocabulary, random))
-      const durations = createDurations()
-      let results = 0
-      for (let n = 0; n < plan.searches; n++) {
-        const q = ask(vocabulary, random)
-        const began = performance.now()
-        results += await search(q)
-        durations.record(performance.now() - began)
-      }
-      kinds.push({
-        name: `${kind}, ${name}`,
-        searchMs: durations.percentiles(),
-        results: results / plan.searches,
-      })
-    }
+  /** How many it found. */
+  const count = (text: string): number => {
+    const answer = JSON.parse(text) as { results?: unknown[]; upToDate?: boolean }
+    if (!answer.results || !answer.upToDate) failed++
+    return answer.results?.length ?? 0
   }
+  const asked = await Promise.all(
+    callers.map(async ({ name, userId, scope }) => {
+      const searcher = createSearcher(system.url, await system.tokenFor(userId), PAGE, scope)
+      return Object.entries(KINDS).map(([kind, ask]) => ({ name: `${kind}, ${name}`, ask, searcher }))
+    }),
+  )
+  // A server that has been up for a while: V8 takes many searches to compile what one runs through.
+  for (const { name, ask, searcher } of asked.flat()) {
+    progress(`search: warming up, ${name}`)
+    for (let n = 0; n < plan.searches / 2; n++) count(await searcher.search(ask(vocabulary, random)))
+  }
+  const kinds: SearchKind[] = []
+  for (const { name, ask, searcher } of asked.flat()) {
+    progress(`search: ${name}`)
+    const durations = createDurations()
+    let results = 0
+    for (let n = 0; n < plan.searches; n++) {
+      const q = ask(vocabulary, random)
+      const began = performance.now()
+      const answer = await searcher.search(q)
+      durations.record(performance.now() - began)
+      results += count(answer)
+    }
+    kinds.push({ name, searchMs: durations.percentiles(), results: results / plan.searches })
+  }
+  for (const { searcher } of asked.flat()) searcher.close()
   const { indexedPerSecond, indexBytes } = filled
   return { ...plan, indexedPerSecond, indexBytesPerMessage: indexBytes / messages, kinds, failed }
 }

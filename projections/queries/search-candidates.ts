@@ -53,8 +53,12 @@ const INDEXED: Statement = {
     SELECT (${READABLE_PLACES}) AS places`,
 }
 
-/** Stretches that one scan of the index looks into: of a rare word in 1,098 in all, one each took 32 ms, 8 took 8, 32 took 16. */
-const TOGETHER = 8
+/**
+ * Stretches that one scan of the index looks into. Of phrases in 549 stretches one each took 16 and 40 ms, 2 took 16 and 48, 4 took 20 and 56,
+ * 8 took 29 and 88, for all words of a scan are held against each row that has any of them; of single words one each took 6.6 ms, 2 to 16
+ * took 5.5 to 6.1.
+ */
+const TOGETHER = 2
 
 /** @param queries one for each stretch to look into (`ledger/sealing/blind-lexemes.ts`). */
 export async function searchCandidates(

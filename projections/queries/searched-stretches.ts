@@ -1,7 +1,6 @@
 /** The stretches of messages that a person may read, newest first: where a search looks, and in which order. */
 import type { ConversationId, UserId } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
-import { numbers, plain } from '../../runtime/array-literals.ts'
 import { position, records } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -19,30 +18,38 @@ export interface SearchedStretch {
 
 /**
  * One row for each conversation, as one text: half of what a search takes that finds nothing in a thousand of them, so that all else is
- * left to the caller. Nor is the multirange asked where it need not be: that is 5 µs each.
+ * left to the caller. Nor is the multirange asked where it need not be: that is 5 µs each. Few people have conversations of several
+ * stretches; the look-up of each end is forced, for the planner would rather read all messages of such a conversation.
  */
-const CONVERSATIONS: Statement = {
-  name: 'conversations to search',
+const conversations = (name: string, condition: string): Statement => ({
+  name,
   text: `
-    SELECT string_agg(
-      me.conversation_id || ' ' || CASE me.joined_seq WHEN 0 THEN 1 ELSE lower(me.history) END || ' ' ||
-      least(c.last_seq, me.left_seq) || ' ' || least(c.last_message_position, me.left_position), ' '
-    ) AS places
-    FROM read.members me JOIN read.conversations c USING (conversation_id)
-    WHERE me.user_id = $1 AND ($2::uuid IS NULL OR me.conversation_id = $2)
-      AND c.last_message_position IS NOT NULL`,
-}
+    WITH mine AS MATERIALIZED (
+      SELECT me.conversation_id, CASE me.joined_seq WHEN 0 THEN 1 ELSE lower(me.history) END AS first,
+             least(c.last_seq, me.left_seq) AS last, least(c.last_message_position, me.left_position) AS newest
+      FROM read.members me JOIN read.conversations c USING (conversation_id)
+      WHERE me.user_id = $1 AND c.last_message_position IS NOT NULL${condition}
+    ), ends AS (
+      SELECT mine.conversation_id, ending.seq, message.position
+      FROM mine
+      CROSS JOIN LATERAL generate_series((first + $2 - 1) / $2 * $2, last - 1, $2) AS ending (seq)
+      CROSS JOIN LATERAL (
+        SELECT position FROM read.messages said
+        WHERE said.conversation_id = mine.conversation_id AND said.seq = ending.seq
+        OFFSET 0
+      ) message
+      WHERE (first - 1) / $2 < (last - 1) / $2
+    )
+    SELECT (SELECT string_agg(conversation_id || ' ' || first || ' ' || last || ' ' || newest, ' ') FROM mine) AS places,
+           (SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ') FROM ends) AS ends`,
+})
 
-const ENDINGS: Statement = {
-  name: 'ends of stretches',
-  text: `
-    SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ') AS places
-    FROM unnest($1::uuid[], $2::int[]) AS ending (conversation_id, seq)
-    JOIN read.messages USING (conversation_id, seq)`,
-}
+const ALL = conversations('conversations to search', '')
+const ONE = conversations('conversation to search', ' AND me.conversation_id = $3')
 
 interface Places {
   readonly places: string | null
+  readonly ends: string | null
 }
 
 interface Conversation {
@@ -56,6 +63,7 @@ interface Conversation {
  * The newest stretch of a conversation ends with its newest message, an older one with its own last. Where that is not there (its
  * event is parked) the conversation's newest stands for it: looked into sooner than it need be, and not left out.
  *
+ * @param conversationId the only one to look into, or null for all.
  * @param size messages of a stretch.
  */
 export async function searchedStretches(
@@ -64,16 +72,21 @@ export async function searchedStretches(
   conversationId: ConversationId | null,
   size: number,
 ): Promise<readonly SearchedStretch[]> {
-  const [row] = await ask<Places>(db, CONVERSATIONS, [userId, conversationId])
+  const [row] = await (conversationId === null
+    ? ask<Places>(db, ALL, [userId, size])
+    : ask<Places>(db, ONE, [userId, size, conversationId]))
   // Whoever has joined since anything was said may read nothing yet.
-  const conversations = records(row?.places, 4, toConversation).filter(({ first, last }) => first <= last)
+  const listed = records(row?.places, 4, toConversation).filter(({ first, last }) => first <= last)
+  const ends = new Map(
+    records(row?.ends, 3, ([id, seq, where]) => [`${id} ${seq}`, position(where as string)]),
+  )
+  /** Undefined where it is not there, or nobody needs it. */
+  const endOf = (conversationId: ConversationId, stretch: number) =>
+    ends.get(`${conversationId} ${(stretch + 1) * size}`)
   const stretchOf = (seq: number): number => Math.floor((seq - 1) / size)
-  const isOfSeveral = ({ first, last }: Conversation) => stretchOf(first) < stretchOf(last)
-  const endOf = await endsOfStretches(db, conversations.filter(isOfSeveral), size)
 
   const stretches: SearchedStretch[] = []
-  for (const one of conversations) {
-    const { conversationId, first, last } = one
+  for (const { conversationId, first, last, newest } of listed) {
     for (let stretch = stretchOf(first); stretch <= stretchOf(last); stretch++) {
       const from = Math.max(first, stretch * size + 1)
       const to = Math.min(last, (stretch + 1) * size)
@@ -81,37 +94,12 @@ export async function searchedStretches(
         conversationId,
         stretch,
         messages: to - from + 1,
-        after: endOf(one, stretch - 1) ?? BEGINNING,
-        newest: (to < last ? endOf(one, stretch) : undefined) ?? one.newest,
+        after: endOf(conversationId, stretch - 1) ?? BEGINNING,
+        newest: (to < last ? endOf(conversationId, stretch) : undefined) ?? newest,
       })
     }
   }
   return stretches.sort(newestFirst)
-}
-
-/** Few people have conversations of several stretches. Undefined: it is not there, or was not asked for. */
-async function endsOfStretches(
-  db: Database,
-  conversations: readonly Conversation[],
-  size: number,
-): Promise<(one: Conversation, stretch: number) => Position | undefined> {
-  const asked = conversations.flatMap(({ conversationId, first, last }) => {
-    const ends: { readonly conversationId: ConversationId; readonly seq: number }[] = []
-    for (let seq = Math.ceil(first / size) * size; seq < last; seq += size) ends.push({ conversationId, seq })
-    return ends
-  })
-  if (asked.length === 0) return () => undefined
-  const [row] = await ask<Places>(db, ENDINGS, [
-    plain(asked, ({ conversationId }) => conversationId),
-    numbers(asked, ({ seq }) => seq),
-  ])
-  const ends = new Map(
-    records(row?.places, 3, ([conversationId, seq, where]) => [
-      `${conversationId} ${seq}`,
-      position(where as string),
-    ]),
-  )
-  return ({ conversationId }, stretch) => ends.get(`${conversationId} ${(stretch + 1) * size}`)
 }
 
 const toConversation = ([conversationId, first, last, newest]: readonly string[]): Conversation => ({

@@ -91,6 +91,7 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   missedReceipts: (db) => missedReceipts(db, hub, phone, recent),
   missedChanges: (db) => missedChanges(db, hub, phone, recent),
   'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),
+  'searchedStretches of one of them': (db) => searchedStretches(db, hub, busy, 1024),
   searchCandidates: (db) =>
     searchCandidates(
       db,
