@@ -9,7 +9,7 @@ const QUICK = [
   'test/ledger/*.test.ts',
   'test/runtime/*.test.ts',
   'test/runtime/{bus,sessions}/*.test.ts',
-  'test/workers/delivery/{attempt,delivery-queue,reactor}.test.ts',
+  'test/workers/delivery/{attempt,delivery-queue,delivery-worker,reactor}.test.ts',
 ]
 /** They start programs, kill them and wait for them: beside others they would be late, and make others late. */
 const PROCESSES = [

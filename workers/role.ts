@@ -13,7 +13,7 @@ import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
 import { startDelivery } from './delivery/delivery.ts'
 import { createRecorder } from './delivery/recorder.ts'
-import { CONCURRENCY_ON_POSTGRES, DEFAULT_DELIVERY } from './delivery/settings.ts'
+import { DEFAULT_DELIVERY, ON_POSTGRES } from './delivery/settings.ts'
 import { createSocketChannel } from './delivery/socket-channel.ts'
 import { openJobStore } from './job-store.ts'
 import { reportExpired } from './retention/report-expired.ts'
@@ -25,7 +25,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
   const settings = {
     ...DEFAULT_DELIVERY,
     graceMs: config.deliveryGraceMs,
-    ...(config.redisUrl === undefined ? { concurrency: CONCURRENCY_ON_POSTGRES } : {}),
+    ...(config.redisUrl === undefined ? ON_POSTGRES : {}),
   }
   const opened: (() => Promise<unknown>)[] = []
   /** Last opened, first closed; one that fails does not keep the others open. */

@@ -43,6 +43,7 @@ export const QUICK: DeliverySettings = {
   reconcileMs: 60_000,
   spreadMs: 20,
   concurrency: 4,
+  placeRest: 0,
   restMs: 300,
   lockMs: 5_000,
   stalledMs: 400,
