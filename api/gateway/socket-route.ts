@@ -34,10 +34,9 @@ const TICKET_PREFIX = 'ticket.'
 export const HEARTBEAT_MS = 5_000
 /**
  * Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second.
- * One a turn, and 50 a second where turns are long: those who stayed wait less for those who come (p99 in `catch-up` 80 ms instead of 110 with one each
- * 4 ms), who are live no later, for they wait for their messages after that.
+ * 250 a second where turns are long, more where they are short.
  */
-const UPGRADES = { everyMs: 20, mostATurn: 5, mostWaiting: 2_000 }
+const UPGRADES = { everyMs: 4, mostATurn: 5, mostWaiting: 2_000 }
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */
 const RECONNECT_SPREAD_MS = 2_000
 

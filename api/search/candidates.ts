@@ -29,6 +29,8 @@ export async function newestCandidates(
 
 /** Stretches that are looked into first: what they hold tells how many more it takes. */
 const FIRST = 4
+/** Where conversations go on side by side each has something newer than what is found in the others: few could be left out. */
+const FIRST_SIDE_BY_SIDE = 1_024
 /** Then half as many again as would do if words were spread evenly, at least as many as before; all, if nothing was there. */
 const MARGIN = 1.5
 /** More than these are looked into as two halves at once, on two connections. */
@@ -40,16 +42,14 @@ async function indexedCandidates(
   { above, below }: Between,
   limit: number,
 ): Promise<readonly Candidate[]> {
+  const within = stretches.filter(({ after, newest }) => newest > above && after < below)
   let found: Candidate[] = []
   let from = 0
-  // Where conversations go on side by side each has something newer than what is found in the others: all will be looked into.
-  let step = areSideBySide(stretches) ? stretches.length : FIRST
-  for (;;) {
-    // Once there are enough, only newer ones than the last of them still matter.
+  let step = areSideBySide(within) ? FIRST_SIDE_BY_SIDE : FIRST
+  while (from < within.length) {
+    // Once there are enough, only newer ones than the last of them still matter; those that follow are no newer than these.
     const floor = found.length === limit ? (found.at(-1) as Candidate).position : above
-    const next = stretches
-      .slice(from, from + step)
-      .filter(({ after, newest }) => newest > floor && after < below)
+    const next = within.slice(from, from + step).filter(({ newest }) => newest > floor)
     if (next.length === 0) break
     const half = next.length > IN_ONE ? Math.ceil(next.length / 2) : next.length
     const more = await Promise.all(

@@ -68,32 +68,38 @@ export async function measureSearch(
     if (!answer.results || !answer.upToDate) failed++
     return answer.results?.length ?? 0
   }
-  const asked = await Promise.all(
-    callers.map(async ({ name, userId, scope }) => {
-      const searcher = createSearcher(system.url, await system.tokenFor(userId), PAGE, scope)
-      return Object.entries(KINDS).map(([kind, ask]) => ({ name: `${kind}, ${name}`, ask, searcher }))
-    }),
+  const searchers = await Promise.all(
+    callers.map(async ({ name, userId, scope }) => ({
+      name,
+      ...createSearcher(system.url, await system.tokenFor(userId), PAGE, scope),
+    })),
   )
-  // A server that has been up for a while: V8 takes many searches to compile what one runs through.
-  for (const { name, ask, searcher } of asked.flat()) {
-    progress(`search: warming up, ${name}`)
-    for (let n = 0; n < plan.searches / 2; n++) count(await searcher.search(ask(vocabulary, random)))
-  }
+  const asked = searchers.flatMap(({ name, search }) =>
+    Object.entries(KINDS).map(([kind, ask]) => ({ name: `${kind}, ${name}`, ask, search })),
+  )
   const kinds: SearchKind[] = []
-  for (const { name, ask, searcher } of asked.flat()) {
-    progress(`search: ${name}`)
-    const durations = createDurations()
-    let results = 0
-    for (let n = 0; n < plan.searches; n++) {
-      const q = ask(vocabulary, random)
-      const began = performance.now()
-      const answer = await searcher.search(q)
-      durations.record(performance.now() - began)
-      results += count(answer)
+  try {
+    // A server that has been up for a while: V8 takes many searches to compile what one runs through.
+    for (const { name, ask, search } of asked) {
+      progress(`search: warming up, ${name}`)
+      for (let n = 0; n < plan.searches / 2; n++) count(await search(ask(vocabulary, random)))
     }
-    kinds.push({ name, searchMs: durations.percentiles(), results: results / plan.searches })
+    for (const { name, ask, search } of asked) {
+      progress(`search: ${name}`)
+      const durations = createDurations()
+      let results = 0
+      for (let n = 0; n < plan.searches; n++) {
+        const q = ask(vocabulary, random)
+        const began = performance.now()
+        const answer = await search(q)
+        durations.record(performance.now() - began)
+        results += count(answer)
+      }
+      kinds.push({ name, searchMs: durations.percentiles(), results: results / plan.searches })
+    }
+  } finally {
+    for (const { close } of searchers) close()
   }
-  for (const { searcher } of asked.flat()) searcher.close()
   const { indexedPerSecond, indexBytes } = filled
   return { ...plan, indexedPerSecond, indexBytesPerMessage: indexBytes / messages, kinds, failed }
 }

@@ -15,6 +15,7 @@ import { encode } from '../codec/encode.ts'
 import { deliveryStream } from '../streams.ts'
 import type { Addressed, CommandHandlerDeps } from './contract.ts'
 import type { ConversationLane } from './conversation-lane.ts'
+import type { Group } from './groups.ts'
 import { createLane, type Lane } from './lane.ts'
 import type { Folded } from './stream-fold.ts'
 
@@ -68,9 +69,9 @@ export function createDeliveryLane(
  * Acknowledgements of one kind of one device that wait together become the one that reaches furthest: a range covers them all. It
  * takes the place of its last, for it must not overtake what came before: a read covers what is delivered as well, and a person's
  * read on one device what they read on another. One that goes back stays alone, and nothing of before it comes after it: it is
- * refused, as it would be alone.
+ * refused, as it would be alone. Nor does anything change its place with what the delivery worker records.
  */
-function mergeAcknowledgements(commands: readonly DeliveryCommand[]): readonly (readonly number[])[] {
+function mergeAcknowledgements(commands: readonly DeliveryCommand[]): readonly Group[] {
   const groups: number[][] = []
   const open = new Map<string, number[]>()
   /** Furthest so far: what each device has, and what each person has read. */
@@ -80,6 +81,7 @@ function mergeAcknowledgements(commands: readonly DeliveryCommand[]): readonly (
   }
   for (const [index, command] of commands.entries()) {
     if (command.type !== 'acknowledge') {
+      open.clear()
       groups.push([index])
       continue
     }

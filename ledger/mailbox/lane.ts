@@ -3,7 +3,8 @@
  * load the batches grow by themselves, because whatever arrives during an append waits for the next.
  *
  *   idle ──submit──▶ running: take → load → decide → seal → append ──written──▶ answer ──queue empty──▶ idle
- *                                    ▲                  │
+ *                                    ▲      │           │
+ *                                    │◀─────┘ some of those that were merged have to be refused: each by itself
  *                                    └─read the tail──conflict (for at most CONFLICT_PATIENCE_MS)
  *
  * Of several nodes that write into one stream, the one that has just won could go on winning: it knows the state, the others
@@ -21,6 +22,7 @@ import type { EncodedEvent } from '../codec/encode.ts'
 import { chain } from '../hash-chain.ts'
 import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
 import { appendSurely } from './append-surely.ts'
+import { type Group, inOrder, lastOf, split } from './groups.ts'
 import {
   type Fold,
   type FoldDeps,
@@ -46,7 +48,7 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   /** Decides on the draft state of this lane; `fresh` asks it to bring whatever else it looks at up to date. */
   prepare(fresh: boolean): Promise<(command: Command, draft: State) => Decision<Unsealed, Result>>
   /** Commands that one event answers are merged before they are decided, in the place of the last of them. */
-  merge(commands: readonly Command[]): readonly (readonly number[])[]
+  merge(commands: readonly Command[]): readonly Group[]
   /** Estimated bytes of the events that this command may cause. */
   weigh(command: Command): number
   /** Bodies sealed, envelope made; the chain is added here. */
@@ -163,23 +165,27 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       const durable = await load()
       const draft = fold.draft(durable.state)
 
-      // 2. Decide one after another.
+      // 2. Decide one after another. The last of a group stands for all: it reaches furthest. But where the first, which reaches
+      // least, has to be refused by what is durable already, each is decided by itself.
       const decide = await deps.prepare(refreshed)
-      const decideGroup = (group: readonly number[]) => {
-        // The last of a group stands for all: it reaches furthest.
-        const { command } = batch[lastOf(group)] as Waiting<Command, Result>
+      const commandAt = (index: number) => (batch[index] as Waiting<Command, Result>).command
+      const isRefusedInPart = (group: Group) =>
+        group.length > 1 && decide(commandAt(group[0] as number), draft).kind === 'rejected'
+      const decideGroup = (group: Group) => {
+        const command = commandAt(lastOf(group))
         const decision = decide(command, draft)
         if (decision.kind === 'accepted') for (const event of decision.events) evolve(draft, event)
         return { group, command, decision }
       }
-      const decided = inOrder(groups).map(decideGroup)
+      const decided = inOrder(split(groups, isRefusedInPart)).map(decideGroup)
       if (!refreshed && decided.some(({ decision }) => needsFreshState(decision))) {
         refreshed = true
         await refresh()
         continue
       }
-      if (decided.some(isRefusedTogether)) {
-        groups = decided.flatMap((one) => (isRefusedTogether(one) ? one.group.map((i) => [i]) : [one.group]))
+      const refused = new Set(decided.filter(isRefusedTogether).map(({ group }) => group))
+      if (refused.size > 0) {
+        groups = split(groups, (group) => refused.has(group))
         continue
       }
 
@@ -271,15 +277,9 @@ const needsFreshState = (decision: Decision<unknown, unknown>): boolean =>
 
 /** Then each is decided by itself: they need not all be wrong. */
 const isRefusedTogether = (decided: {
-  readonly group: readonly number[]
+  readonly group: Group
   readonly decision: Decision<unknown, unknown>
 }): boolean => decided.decision.kind === 'rejected' && decided.group.length > 1
-
-/** By the place of their last command: what a group stands for overtakes nothing. */
-const inOrder = (groups: readonly (readonly number[])[]): (readonly number[])[] =>
-  [...groups].sort((one, other) => lastOf(one) - lastOf(other))
-
-const lastOf = (group: readonly number[]): number => group.at(-1) as number
 
 function toHandled<Result>(decision: Decision<unknown, Result>, upTo: Position): Handled<Result> {
   switch (decision.kind) {

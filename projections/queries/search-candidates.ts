@@ -54,7 +54,7 @@ const INDEXED: Statement = {
 }
 
 /**
- * Stretches that one scan of the index looks into. Of phrases in 549 stretches one each took 16 and 40 ms, 2 took 16 and 48, 4 took 20 and 56,
+ * Stretches that one scan of the index looks into. Of two phrases in 549 stretches one each took 16 and 40 ms, 2 took 16 and 48, 4 took 20 and 56,
  * 8 took 29 and 88, for all words of a scan are held against each row that has any of them; of single words one each took 6.6 ms, 2 to 16
  * took 5.5 to 6.1.
  */

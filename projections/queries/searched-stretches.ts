@@ -81,8 +81,7 @@ export async function searchedStretches(
     records(row?.ends, 3, ([id, seq, where]) => [`${id} ${seq}`, position(where as string)]),
   )
   /** Undefined where it is not there, or nobody needs it. */
-  const endOf = (conversationId: ConversationId, stretch: number) =>
-    ends.get(`${conversationId} ${(stretch + 1) * size}`)
+  const endOf = (id: ConversationId, stretch: number) => ends.get(`${id} ${(stretch + 1) * size}`)
   const stretchOf = (seq: number): number => Math.floor((seq - 1) / size)
 
   const stretches: SearchedStretch[] = []

@@ -21,14 +21,15 @@ export function sharedBuffersMb(memoryBytes: number): number {
   return Math.min(2048, Math.max(256, Math.floor(memoryBytes / 16 / MB)))
 }
 
-/** 0, or more than there is, where nothing constrains it. */
 function availableBytes(): number {
+  // 0, or more than there is, where nothing constrains it.
   const constrained = process.constrainedMemory()
   return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
 }
 
 /** Passed at every start, so that a new version brings its settings to old databases. */
 export function serverSettings({ port, socketFolder }: ServerPlace): Readonly<Record<string, string>> {
+  const buffersMb = sharedBuffersMb(availableBytes())
   return {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -40,8 +41,9 @@ export function serverSettings({ port, socketFolder }: ServerPlace): Readonly<Re
     synchronous_commit: 'on',
     full_page_writes: 'on',
 
-    shared_buffers: `${sharedBuffersMb(availableBytes())}MB`,
-    effective_cache_size: '1GB',
+    shared_buffers: `${buffersMb}MB`,
+    // With what the kernel keeps: a quarter of the memory.
+    effective_cache_size: `${4 * buffersMb}MB`,
     work_mem: '8MB',
     maintenance_work_mem: '128MB',
     wal_buffers: '16MB',

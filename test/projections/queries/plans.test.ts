@@ -140,6 +140,7 @@ interface Plan {
   readonly 'Node Type': string
   readonly 'Relation Name'?: string
   readonly 'Index Name'?: string
+  readonly 'Index Cond'?: string
   readonly Plans?: readonly Plan[]
 }
 
@@ -168,6 +169,13 @@ test.each(Object.keys(asked))('%s is answered through indexes, whatever the valu
   expect(plans.length).toBeGreaterThan(0)
   const scanned = plans.flatMap(nodes).filter((node) => node['Node Type'] === 'Seq Scan')
   expect(scanned.filter((node) => LARGE.has(node['Relation Name'] ?? ''))).toEqual([])
+})
+
+test('the ends of the stretches of a conversation are looked up one by one, and not among all of its messages', async () => {
+  const plans = await plansOf(asked['searchedStretches of one of them'] as (db: Database) => Promise<unknown>)
+  const read = plans.flatMap(nodes).filter((node) => node['Relation Name'] === 'messages')
+  expect(read).toHaveLength(plans.length)
+  for (const node of read) expect(node['Index Cond']).toMatch(/conversation_id = .* AND .*seq = /)
 })
 
 test('a walk reads by position, from the newest stretch on, and sorts nothing before it has enough', async () => {

@@ -10,7 +10,8 @@ import type { JobStore } from '../../../workers/job-store.ts'
 import { log, QUICK, user } from './kit.ts'
 
 const ATTEMPT_MS = 50
-const EARLY_MS = 2
+/** A timer may fire a moment early, and a rest is that of what was measured. */
+const EARLY = 0.9
 
 /** Runs jobs as BullMQ does, so many at once; resolves with when each attempt began, in milliseconds. */
 async function attemptsOf(
@@ -50,7 +51,7 @@ test('a place rests so many times as long as its job took, and the first job of 
   const began = await attemptsOf(6, { placeRest: 4, concurrency: 2 })
   const [first, second] = [began.filter((_, index) => index % 2 === 0), began.filter((_, i) => i % 2 === 1)]
   for (const pause of [...pauses(first), ...pauses(second)])
-    expect(pause).toBeGreaterThan(5 * ATTEMPT_MS - EARLY_MS)
+    expect(pause).toBeGreaterThan(5 * ATTEMPT_MS * EARLY)
   expect((began[1] as number) - (began[0] as number)).toBeLessThan(ATTEMPT_MS)
 })
 
@@ -64,11 +65,11 @@ test('… also after a job that is to come again, or has failed', async () => {
     throw new Error('the database is away')
   })
   for (const pause of [...pauses(again), ...pauses(failed)])
-    expect(pause).toBeGreaterThan(3 * ATTEMPT_MS - EARLY_MS)
+    expect(pause).toBeGreaterThan(3 * ATTEMPT_MS * EARLY)
 })
 
 test('… and never so long that the next job is taken for lost', async () => {
   const [pause = 0] = pauses(await attemptsOf(2, { placeRest: 1_000_000, concurrency: 1 }))
-  expect(pause).toBeGreaterThan(MAX_PLACE_REST_MS)
+  expect(pause).toBeGreaterThan(MAX_PLACE_REST_MS * EARLY)
   expect(pause).toBeLessThan(QUICK.lockMs)
 })
