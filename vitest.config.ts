@@ -9,6 +9,7 @@ const QUICK = [
   'test/ledger/*.test.ts',
   'test/runtime/*.test.ts',
   'test/runtime/{bus,sessions}/*.test.ts',
+  'test/runtime/embedded-postgres/server-settings.test.ts',
   'test/workers/delivery/{attempt,delivery-queue,delivery-worker,reactor}.test.ts',
 ]
 /** They start programs, kill them and wait for them: beside others they would be late, and make others late. */
@@ -47,6 +48,7 @@ export default defineConfig({
           ...COMMON,
           name: 'processes',
           include: PROCESSES,
+          exclude: QUICK,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 1,

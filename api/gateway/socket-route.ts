@@ -34,7 +34,7 @@ const TICKET_PREFIX = 'ticket.'
 export const HEARTBEAT_MS = 5_000
 /**
  * Of 1 ms each with its token: a thousand that come in one turn of the event loop would keep everybody else waiting for a second.
- * 250 a second where turns are long, more where they are short.
+ * Up to 250 a second where turns take 4 ms and more, five in each that takes over 20 ms; more where they are short.
  */
 const UPGRADES = { everyMs: 4, mostATurn: 5, mostWaiting: 2_000 }
 /** When a node dies, its clients come back to the others over this time, each at a moment of its own. */

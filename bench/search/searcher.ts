@@ -10,7 +10,7 @@ export interface Searcher {
 
 /**
  * By `node:http`: with `fetch` the threads of V8 in this process, which compiled and collected on the same cores, were counted as the
- * system's time. A word that nobody said took 12 to 16 ms at p99; by this 4 to 9, and by a bare socket 4 to 7.
+ * system's time. A word that nobody said took 12 to 16 ms at p99; by this 4 to 9, by a bare socket 4 to 7.
  *
  * @param scope more of the query string, like `&conversationId=…`.
  */

@@ -47,7 +47,10 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   readonly fold: Fold<State, Event>
   /** Decides on the draft state of this lane; `fresh` asks it to bring whatever else it looks at up to date. */
   prepare(fresh: boolean): Promise<(command: Command, draft: State) => Decision<Unsealed, Result>>
-  /** Commands that one event answers are merged before they are decided, in the place of the last of them. */
+  /**
+   * Commands that one event answers are merged before they are decided, in the place of the last of them. In a group each reaches at least
+   * as far as the one before it: what a state refuses of it are its first or its last.
+   */
   merge(commands: readonly Command[]): readonly Group[]
   /** Estimated bytes of the events that this command may cause. */
   weigh(command: Command): number
@@ -170,7 +173,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       const decide = await deps.prepare(refreshed)
       const commandAt = (index: number) => (batch[index] as Waiting<Command, Result>).command
       const isRefusedInPart = (group: Group) =>
-        group.length > 1 && decide(commandAt(group[0] as number), draft).kind === 'rejected'
+        group.length > 1 && decide(commandAt(group[0] as number), durable.state).kind === 'rejected'
       const decideGroup = (group: Group) => {
         const command = commandAt(lastOf(group))
         const decision = decide(command, draft)

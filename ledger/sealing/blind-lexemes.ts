@@ -2,7 +2,7 @@
  * Words as the search index holds them: pseudonyms under a key that is not in the database (docs/adr/0011). Knows no table.
  *
  * A word's pseudonym holds for a stretch of 1,024 messages of one conversation and means nothing elsewhere. So whoever
- * reads the disk sees how often some word comes back within a stretch, never which; and a look-up finds at most 1,024 rows,
+ * reads the disk sees how often some word comes back within a stretch, never which; and a stretch has at most 1,024 rows,
  * already of the right conversation, however frequent the word.
  */
 import { createHmac, hkdfSync } from 'node:crypto'

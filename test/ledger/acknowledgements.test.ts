@@ -1,21 +1,53 @@
 /** Receipts that wait together are merged; nobody may be able to tell. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { evolveDelivery, initialDelivery, type Watermarks } from '../../domain/delivery/state.ts'
+import {
+  evolveDelivery,
+  initialDelivery,
+  type Watermarks,
+  watermarksOf,
+} from '../../domain/delivery/state.ts'
 import type { DeliveryEvent } from '../../domain/events.ts'
-import type { ConversationId, DeviceId } from '../../domain/ids.ts'
+import type { ConversationId, DeviceId, Millis, Seq } from '../../domain/ids.ts'
+import { decode } from '../../ledger/codec/decode.ts'
+import type { CommandHandler } from '../../ledger/handle-command.ts'
 import { deliveryStream } from '../../ledger/streams.ts'
-import { acknowledge, BOB, newId, node, PHONE, send, start, streamOf } from './command-kit.ts'
+import { acknowledge, BOB, envelope, newId, node, PHONE, send, start, streamOf } from './command-kit.ts'
 
 const MESSAGES = 9
+const TABLET = 'tablet' as DeviceId
 const acknowledgement = fc.record({
   kind: fc.constantFrom('delivered' as const, 'read' as const),
   deviceId: fc.constantFrom(PHONE, 'laptop' as DeviceId),
   // One further than the messages go: not even the last of those that are merged has to be right.
   upTo: fc.integer({ min: 1, max: MESSAGES + 1 }),
 })
-/** What is durable when they come. */
-const before = fc.array(acknowledgement, { maxLength: 2 })
+type Acknowledgement = ReturnType<typeof acknowledgement.generate>['value']
+const phone = (kind: 'delivered' | 'read', upTo: number): Acknowledgement => ({ kind, deviceId: PHONE, upTo })
+const ATTEMPT = { kind: 'attempt' as const }
+type Asked = Acknowledgement | typeof ATTEMPT
+
+/** What another node has recorded, which the first does not know yet. */
+const elsewhere = fc.array(acknowledgement, { maxLength: 2 })
+const together = fc.array<Asked>(
+  fc.oneof({ arbitrary: acknowledgement, weight: 6 }, { arbitrary: fc.constant(ATTEMPT), weight: 1 }),
+  { minLength: 2, maxLength: 12 },
+)
+
+const ask = (handler: CommandHandler, id: ConversationId, asked: Asked) =>
+  asked.kind === 'attempt'
+    ? handler.deliver(id, {
+        type: 'record-attempt',
+        at: Date.now() as Millis,
+        userId: BOB,
+        fromSeq: 1 as Seq,
+        toSeq: MESSAGES as Seq,
+        channel: 'socket',
+        outcome: 'offline',
+        envelope: { ...envelope(`attempt ${++attempts}`, BOB), actorKind: 'system' },
+      })
+    : acknowledge(handler, id, asked.upTo, asked.kind, asked.deviceId)
+let attempts = 0
 
 describe('acknowledgements', () => {
   test('that wait together become one range', async () => {
@@ -55,7 +87,7 @@ describe('acknowledgements', () => {
       acknowledge(handler, id, 3, 'read'),
     ])
     expect(answers.map(({ kind }) => kind)).toEqual(Array(5).fill('done'))
-    // The two of each kind that wait together are one fact, but for a read, which is both.
+    // Those of a kind that wait together are one fact, but for a read, which is two.
     const recorded = (await streamOf(id, deliveryStream)).map(({ type, data }) => [
       type,
       (data as DeliveryEvent & { toSeq: number }).toSeq,
@@ -68,37 +100,45 @@ describe('acknowledgements', () => {
   })
 
   test('are refused together exactly where they are one by one, and leave the same watermarks', async () => {
-    const handler = node()
+    const [handler, other] = [node(), node({ node: 'n2' })]
     await fc.assert(
-      fc.asyncProperty(
-        before,
-        fc.array(acknowledgement, { minLength: 2, maxLength: 12 }),
-        async (earlier, asked) => {
-          const [together, oneByOne] = [newId(), newId()]
-          for (const id of [together, oneByOne]) {
-            await start(handler, id)
-            await Promise.all(Array.from({ length: MESSAGES }, (_, i) => send(handler, id, `m${i}`)))
-          }
-          const ask = (id: ConversationId, { upTo, kind, deviceId }: (typeof asked)[number]) =>
-            acknowledge(handler, id, upTo, kind, deviceId)
-          for (const one of earlier) for (const id of [together, oneByOne]) await ask(id, one)
-          const answers = await Promise.all(asked.map((one) => ask(together, one)))
-          const alone: typeof answers = []
-          for (const one of asked) alone.push(await ask(oneByOne, one))
-          expect(answers.map(outcomeOf)).toEqual(alone.map(outcomeOf))
-          expect(await watermarksIn(together)).toEqual(await watermarksIn(oneByOne))
-        },
-      ),
-      { numRuns: 40 },
+      fc.asyncProperty(elsewhere, together, async (earlier, asked) => {
+        const [atOnce, oneByOne] = [newId(), newId()]
+        for (const id of [atOnce, oneByOne]) {
+          await start(handler, id)
+          await Promise.all(Array.from({ length: MESSAGES }, (_, i) => send(handler, id, `m${i}`)))
+          await acknowledge(handler, id, 1, 'delivered', TABLET)
+          for (const one of earlier) await ask(other, id, one)
+        }
+        const answers = await Promise.all(asked.map((one) => ask(handler, atOnce, one)))
+        const alone: typeof answers = []
+        for (const one of asked) alone.push(await ask(handler, oneByOne, one))
+        expect(answers.map(outcomeOf)).toEqual(alone.map(outcomeOf))
+        const watermarks = await watermarksIn(atOnce)
+        expect(watermarks.devices.get(TABLET)).toBeDefined()
+        expect(watermarks).toEqual(await watermarksIn(oneByOne))
+      }),
+      {
+        numRuns: 40,
+        examples: [
+          // The first is behind what is durable, the last is not.
+          [[phone('delivered', 5)], [phone('delivered', 3), phone('delivered', 7)]],
+          // A try between two that could be merged.
+          [[], [phone('delivered', 2), ATTEMPT, phone('delivered', 2)]],
+          // The first is right, the last is forged, and another device has read further in between.
+          [[], [phone('read', 1), { ...phone('read', 2), deviceId: TABLET }, phone('read', MESSAGES + 1)]],
+        ],
+      },
     )
   })
 })
 
-type Answer = Awaited<ReturnType<typeof acknowledge>>
-const outcomeOf = (answer: Answer) => (answer.kind === 'rejected' ? answer.code : answer.kind)
+const outcomeOf = (answer: Awaited<ReturnType<typeof ask>>) =>
+  answer.kind === 'rejected' ? answer.code : answer.kind
 
-async function watermarksIn(id: ConversationId): Promise<Watermarks | undefined> {
+async function watermarksIn(id: ConversationId): Promise<Watermarks> {
   const state = initialDelivery(id)
-  for (const { data } of await streamOf(id, deliveryStream)) evolveDelivery(state, data as DeliveryEvent)
-  return state.people.get(BOB)
+  for (const recorded of await streamOf(id, deliveryStream))
+    evolveDelivery(state, decode(recorded) as DeliveryEvent)
+  return watermarksOf(state, BOB)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sharedBuffersMb } from '../../runtime/embedded-postgres/server-settings.ts'
+import { sharedBuffersMb } from '../../../runtime/embedded-postgres/server-settings.ts'
 
 const GB = 2 ** 30
 
