@@ -27,6 +27,8 @@ export interface Oracle {
   })[]
   lastSeq(conversationId: ConversationId): number
   visible(conversationId: ConversationId, userId: UserId): readonly number[]
+  /** Where everything is that a person may read, newest first. */
+  readable(userId: UserId): readonly Position[]
   watermark(conversationId: ConversationId, userId: UserId, kind: 'delivered' | 'read'): number
   /** Of one device, 0 if it never acknowledged. */
   deviceHas(conversationId: ConversationId, userId: UserId, deviceId: DeviceId): number
@@ -112,6 +114,14 @@ export function createOracle(recorded: readonly RecordedEvent[]): Oracle {
         .map(({ seq }) => seq as number)
         .filter((seq) => spans.some(({ joinedSeq, leftSeq }) => seq > joinedSeq && seq <= (leftSeq ?? seq)))
     },
+    readable: (userId) =>
+      oracle.conversations
+        .flatMap((id) => {
+          const visible = new Set(oracle.visible(id, userId))
+          return oracle.messages(id).filter(({ seq }) => visible.has(seq))
+        })
+        .map(({ position }) => position)
+        .sort((a, b) => (a > b ? -1 : 1)),
     watermark(id, userId, kind) {
       const type = kind === 'read' ? 'MessageRead' : 'MessageDelivered'
       const reached = of(id).flatMap((event) =>
