@@ -70,7 +70,7 @@ export async function walkNewest(
   return { found, floor }
 }
 
-/** Many conversations, not the stretches of a long one: in that each is newer than the one before it, and the index reads few in vain. */
+/** Many conversations, and not the stretches of a long one: those are each newer than the one before, and the index reads few in vain. */
 export const areSideBySide = (stretches: readonly SearchedStretch[]): boolean =>
   new Set(stretches.slice(0, FIRST).map(({ conversationId }) => conversationId)).size > FIRST / 2
 

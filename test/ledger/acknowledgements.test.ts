@@ -1,4 +1,4 @@
-/** Receipts that wait together are merged; nobody may be able to tell. */
+/** Receipts that wait together are merged; that refuses nobody, and moves no watermark elsewhere. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
