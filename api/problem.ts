@@ -25,6 +25,7 @@ export function sendProblem(
   retryAfterMs?: number,
 ): FastifyReply {
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
+  if (code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
   return reply
     .code(ERRORS[code].status)
     .type('application/problem+json')
@@ -52,11 +53,16 @@ export function handleUnreadable(error: { readonly code?: string }, socket: Sock
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
+/** A path that cannot be decoded, or has an id that is far too long, reaches no route, and so no hook: also none that would end an upgrade. */
+export function handleUnroutable(_error: FastifyError, { raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroySoon())
+  sendProblem(reply, 'bad_frame', 'the path cannot be read')
+}
+
 /** What Fastify cannot parse, by its code. */
 const UNREADABLE: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send JSON, and say so: content-type: application/json',
   FST_ERR_CTP_INVALID_JSON_BODY: 'the body is not JSON',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body is empty: JSON was announced',
 }
 
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */

@@ -7,7 +7,8 @@ import { requireBearer } from './auth/bearer.ts'
 import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
-import { handleError, handleUnreadable, sendProblem } from './problem.ts'
+import { handleError, handleUnreadable, handleUnroutable, sendProblem } from './problem.ts'
+import { parseQuery } from './query-string.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -32,10 +33,14 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     trustProxy: deps.trustedProxies as string[],
     forceCloseConnections: true,
     clientErrorHandler: handleUnreadable,
+    frameworkErrors: handleUnroutable,
+    // Room for an id of 128 characters, each of them percent-encoded; how long it may be is told by its schema.
+    routerOptions: { maxParamLength: 400, querystringParser: parseQuery },
     requestTimeout: 30_000,
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
+  acceptEmptyJson(app as unknown as FastifyInstance)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', 'there is no such route'))
   app.decorateRequest('identity')
@@ -68,4 +73,12 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     await authenticated.register(gatewayRoutes(gateway.gateways))
   })
   return app as unknown as FastifyInstance
+}
+
+/** Many clients say `content-type: application/json` with every request, also with one that has no body. What wants a body says so itself. */
+function acceptEmptyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) =>
+    text === '' ? done(null) : parse(request, text, done),
+  )
 }

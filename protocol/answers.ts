@@ -17,6 +17,10 @@ export const problem = z
     code: errorCode,
     detail: z.string(),
     retryable: z.boolean(),
+    retryAfterMs: z
+      .int()
+      .exactOptional()
+      .meta({ description: 'When to come back; `Retry-After` says it in seconds.' }),
   })
   .meta({
     id: 'Problem',

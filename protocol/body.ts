@@ -13,11 +13,14 @@ const name = wellFormed.min(1).max(255)
 
 const text = z.looseObject({ kind: z.literal('text'), text: wellFormed.min(1), replyTo })
 
+/** A type, and whatever parameters come with it: `audio/ogg; codecs=opus`. */
+const MIME = /^[\w.+-]{1,64}\/[\w.+-]{1,64}( ?; ?[\w.+-]+=([\w.+-]+|"[\w ,.+-]*"))*$/
+
 const media = z.looseObject({
   kind: z.literal('media'),
   mediaId: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
   name,
-  mime: z.string().regex(/^[\w.+-]{1,64}\/[\w.+-]{1,64}$/),
+  mime: z.string().max(255).regex(MIME),
   size: z.int().min(0),
   caption: wellFormed.optional(),
   width: z.int().min(1).optional(),

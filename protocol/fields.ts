@@ -20,6 +20,13 @@ export function longerThan(text: string, codePoints: number): boolean {
   return false
 }
 
+/**
+ * Of canonical JSON: in it a lone surrogate stands as an escape (`\ud800`), and a pair as itself. Before the escape stands no backslash
+ * that is not itself escaped.
+ */
+export const hasLoneSurrogate = (json: string): boolean =>
+  json.includes('\\ud') && /(?<!\\)(\\\\)*\\ud[89a-f]/.test(json)
+
 export function isWellFormed(text: string): boolean {
   return (text as string & { isWellFormed(): boolean }).isWellFormed()
 }

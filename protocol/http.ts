@@ -7,16 +7,21 @@ import { body } from './body.ts'
 import { position, title, wellFormed } from './fields.ts'
 import { LIMITS } from './limits.ts'
 
-const limit = z.coerce.number().int().min(1).max(LIMITS.pageSize).default(50)
-/** Digits in a path or a query. */
-const seqInUrl = z.coerce
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 31 - 1) as unknown as z.ZodType<Seq>
+/** A number in a path or a query: digits, and not whatever else `Number` takes (`0x10`, `1e1`, a blank). */
+const inUrl = <T extends z.ZodType>(number: T) =>
+  z.preprocess((text) => (typeof text === 'string' && DECIMAL.test(text) ? Number(text) : text), number)
+const DECIMAL = /^\d+(\.\d+)?$/
 
-/** Larger lists than any limit allows are cut off here; which limit was passed is told by the rules. */
-const userIds = z.array(userId).max(LIMITS.groupMembers + 1)
+const limit = inUrl(z.int().min(1).max(LIMITS.pageSize)).default(50)
+const seqInUrl = inUrl(
+  z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1),
+) as unknown as z.ZodType<Seq>
+
+/** How many there may be is told by the rules, which know what for. */
+const userIds = z.array(userId)
 
 export const conversationPath = z.object({ id: conversationId })
 export const userPath = z.object({ id: userId })
@@ -87,7 +92,7 @@ const device = deviceId.default('default' as DeviceId)
 export const socketQuery = z.object({ device, after: position.optional() })
 
 export const syncQuery = socketQuery.extend({
-  wait: z.coerce.number().min(0).max(LIMITS.syncWaitSeconds).default(0),
+  wait: inUrl(z.number().min(0).max(LIMITS.syncWaitSeconds)).default(0),
 })
 
 /** The frames are parsed one by one, as on a socket: each is answered for itself. */

@@ -32,6 +32,8 @@ export function createFrameLimits(perSecond: number, shared: RateLimits, source:
   }
 }
 
+/** By whatever a client may write there: an object would have an answer to `constructor` too. */
+const COSTS: ReadonlyMap<unknown, number> = new Map(Object.entries(FRAME_COSTS))
+
 /** Types that are not named cost 1; what has no type costs as much as the dearest of the usual ones. */
-const costOf = (type: unknown): number =>
-  typeof type === 'string' ? ((FRAME_COSTS as Record<string, number>)[type] ?? 1) : FRAME_COSTS.send
+const costOf = (type: unknown): number => COSTS.get(type) ?? (typeof type === 'string' ? 1 : FRAME_COSTS.send)

@@ -200,7 +200,9 @@ export function createPolls(deps: PollsDeps): Polls {
       safePosition: () => kept,
     })
     const source = frameSource(identity.sub, deviceId, networkOf(address))
-    await dispatch.frames(session, createFrameLimits(deps.rateSocket, deps.rateLimits, source), frames)
+    const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
+    // There is no connection to close: each frame has its answer, however many were bad before it.
+    await dispatch.frames(session, { ...limits, bad: () => false }, frames)
     session.closed()
     return session.takeSent()
   }

@@ -72,18 +72,17 @@ export const socketRoute =
       const offered = subprotocolsOf(request)
       const ticket = offered.find((protocol) => protocol.startsWith(TICKET_PREFIX))
       const token = bearerOf(request)
-      request.identity =
-        token !== undefined
-          ? await deps.verifyToken(token)
-          : ticket === undefined
-            ? undefined
-            : await deps.tickets.redeem(ticket.slice(TICKET_PREFIX.length))
+      if (token !== undefined) request.identity = await deps.verifyToken(token)
+      else if (ticket !== undefined && request.ws) {
+        request.identity = await deps.tickets.redeem(ticket.slice(TICKET_PREFIX.length))
+      } else if (ticket !== undefined) throw notUpgraded()
       if (!request.identity) {
         throw new ApiProblem(
           'unauthorized',
           'send a valid bearer token, or `ticket.<t>` as a second subprotocol',
         )
       }
+      if (!request.ws) throw notUpgraded()
       if (!offered.includes(SUBPROTOCOL)) {
         throw new ApiProblem('bad_frame', `offer the subprotocol ${SUBPROTOCOL}`)
       }
@@ -192,6 +191,10 @@ export const socketRoute =
       return kept
     }
   }
+
+/** A client that forgot it, or a proxy that does not pass it on. */
+const notUpgraded = () =>
+  new ApiProblem('bad_frame', 'this is a WebSocket: send `Connection: Upgrade` and `Upgrade: websocket`')
 
 const subprotocolsOf = (request: FastifyRequest): string[] =>
   (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim())

@@ -8,7 +8,7 @@ import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '.
 import type { Addressed } from '../../ledger/mailbox/contract.ts'
 import { isTooLarge } from '../../protocol/body.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
-import { isWellFormed } from '../../protocol/fields.ts'
+import { hasLoneSurrogate } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { canonicalContent } from '../../protocol/message-id.ts'
 
@@ -38,7 +38,7 @@ export function sendCommand(
   if (Buffer.byteLength(content) > LIMITS.contentBytes) {
     return { code: 'too_large', message: `the message is over ${LIMITS.contentBytes} bytes` }
   }
-  if (!isWellFormed(content)) return { code: 'bad_frame', message: 'the body contains a lone surrogate' }
+  if (hasLoneSurrogate(content)) return { code: 'bad_frame', message: 'the body contains a lone surrogate' }
   if (hash('sha256', content) !== messageId) {
     return { code: 'id_mismatch', message: 'messageId is not the SHA-256 of the canonical content' }
   }

@@ -1,6 +1,6 @@
 /** The reference of the WebSocket: AsyncAPI 3.0 out of the schemas of the frames, from the server's point of view. */
 import type { z } from 'zod'
-import { deviceId } from '../../domain/fields.ts'
+import { socketQuery } from '../../protocol/http.ts'
 import { SUBPROTOCOL } from '../gateway/socket-route.ts'
 import { CLIENT_FRAMES, clientFrameSchemas, SERVER_FRAMES, serverFrameSchemas } from './frames.ts'
 import { jsonSchemaOf } from './json-schema.ts'
@@ -19,6 +19,12 @@ const inChannel = (message: string) => ({ $ref: `#/channels/socket/messages/${me
 function message(title: string, schema: z.ZodType, example: unknown) {
   const { description, ...payload } = jsonSchemaOf(schema)
   return { name: title, title, summary: description, payload, examples: [{ name: title, payload: example }] }
+}
+
+/** Whoever asks may leave out what has a default. */
+function queryOf(schema: z.ZodType): object {
+  const { required: _, ...query } = jsonSchemaOf(schema)
+  return query
 }
 
 export function asyncapi(): object {
@@ -74,7 +80,7 @@ export function asyncapi(): object {
         bindings: {
           ws: {
             method: 'GET',
-            query: { type: 'object', properties: { device: jsonSchemaOf(deviceId) } },
+            query: queryOf(socketQuery),
           },
         },
       },

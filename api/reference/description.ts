@@ -51,6 +51,8 @@ export interface RouteDescription {
   readonly tag: keyof typeof TAGS
   readonly summary: string
   readonly access: Access
+  /** Of a route that reads its query itself, before the upgrade. */
+  readonly query?: z.ZodType
   readonly answers: Readonly<Record<number, Answer>>
   /** Beside those that follow from its access and its input. */
   readonly errors?: readonly ErrorCode[]

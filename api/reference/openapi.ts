@@ -42,6 +42,7 @@ export function describedSchema({ method, url, schema = {} }: RegisteredRoute): 
   if (!route) return schema
   return {
     ...schema,
+    ...(route.query === undefined ? {} : { querystring: route.query }),
     operationId: route.id,
     tags: [route.tag],
     summary: route.summary,
@@ -97,6 +98,7 @@ export function errorsOf(route: RouteDescription, schema: RouteOptions['schema']
   return [
     ...new Set<ErrorCode>([
       ...(input ? (['bad_frame'] as const) : []),
+      ...(schema.body ? (['too_large'] as const) : []),
       ...(access === 'anybody' ? [] : (['unauthorized', 'rate_limited', 'unavailable'] as const)),
       ...(access === 'member' || access === 'admin' || access === 'sender'
         ? (['not_found', 'not_member'] as const)

@@ -21,6 +21,10 @@ export function registerReference(app: FastifyInstance): void {
       served ??= import('./app.ts').then(({ createReferenceApp }) => createReferenceApp(routes))
       const { routing } = await served
       reply.hijack()
+      // What the hooks have said already: which page may read it.
+      for (const [name, value] of Object.entries(reply.getHeaders())) {
+        if (value !== undefined) reply.raw.setHeader(name, value)
+      }
       routing(request.raw, reply.raw)
     })
   }

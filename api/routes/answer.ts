@@ -10,7 +10,11 @@ export function resultOf<Result>(answer: Answer<Result>): Result {
     case 'rejected':
       throw new ApiProblem(answer.code, answer.message)
     case 'overloaded':
-      throw new ApiProblem('overloaded', 'too much waits in this conversation', 500 + Math.random() * 1000)
+      throw new ApiProblem(
+        'overloaded',
+        'too much waits in this conversation',
+        Math.round(500 + Math.random() * 1000),
+      )
     case 'unavailable':
       throw new ApiProblem('unavailable', 'not known to be recorded; send it again', 1000)
     default:

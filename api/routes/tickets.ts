@@ -9,6 +9,9 @@ export const ticketRoutes =
   async (app) => {
     app.post('/v1/ws-tickets', async (request, reply) => {
       const ticket = await tickets.issue(identityOf(request))
-      return reply.code(201).send({ ticket, expiresInSeconds: TICKET_SECONDS })
+      return reply
+        .code(201)
+        .header('cache-control', 'no-store')
+        .send({ ticket, expiresInSeconds: TICKET_SECONDS })
     })
   }

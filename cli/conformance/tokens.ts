@@ -46,6 +46,9 @@ export const tokensFromAccounts = (url: string): Tokens => ({
       body: JSON.stringify({ name: unique(name), password: randomBytes(18).toString('base64url') }),
     })
     const text = await response.text()
+    if (response.status === 429) {
+      throw new CannotCheck('this system makes no more accounts for this address just now: give --secret')
+    }
     if (!response.ok) throw new Error(`no account: HTTP ${response.status} ${text}`)
     return JSON.parse(text) as { userId: string; token: string }
   },

@@ -19,7 +19,7 @@ export const accountReference: RouteDescriptions = {
     summary: 'Make an account, and log in to it',
     access: 'anybody',
     answers: { 201: { description: 'It is made.', schema: signedIn } },
-    errors: ['conflict', 'too_large', 'overloaded', ...commonErrors],
+    errors: ['conflict', 'overloaded', ...commonErrors],
     example: ({ account }) => ({
       body: { name: `${account.name} Junior`, password: account.password },
       status: 201,
@@ -32,7 +32,7 @@ export const accountReference: RouteDescriptions = {
     summary: 'Log in: another log-in beside those that there are',
     access: 'anybody',
     answers: { 200: { description: 'You are.', schema: signedIn } },
-    errors: ['unauthorized', 'too_large', 'overloaded', ...commonErrors],
+    errors: ['unauthorized', 'overloaded', ...commonErrors],
     example: ({ account: { name, password } }) => ({ body: { name, password }, status: 200, answer }),
   },
   'POST /v1/auth/refresh': {

@@ -1,5 +1,6 @@
 /** The reference of `api/gateway/socket-route.ts`, and of `tickets.ts`, `sync.ts` and `gateways.ts` in `api/routes/`. */
 import { gatewayList, socketTicket, syncAnswers, syncPage } from '../../../protocol/answers.ts'
+import { socketQuery } from '../../../protocol/http.ts'
 import type { RouteDescriptions } from '../description.ts'
 import { EXAMPLE_AT } from '../world.ts'
 
@@ -9,6 +10,7 @@ export const connectionReference: RouteDescriptions = {
     tag: 'connection',
     summary: 'Open a WebSocket with the subprotocol `triptick.v1`',
     access: 'person',
+    query: socketQuery,
     answers: { 101: { description: 'What is said from here on: `/docs/frames`.' } },
     errors: ['bad_frame'],
     example: ({ deviceId }) => ({ query: { device: deviceId }, status: 101 }),

@@ -25,7 +25,7 @@ export const conversationReference: RouteDescriptions = {
       200: { description: 'The conversation that these two people have already.', schema: conversation },
       201: { description: 'It has been started.', schema: conversation },
     },
-    errors: ['too_large', 'conflict'],
+    errors: ['conflict'],
     example: (world) => ({
       body: { kind: 'group', members: [world.bob, world.dave], title: 'Tea' },
       status: 201,
@@ -50,7 +50,7 @@ export const conversationReference: RouteDescriptions = {
     summary: 'Rename a group (`null` takes its title away), or change how long bodies are kept',
     access: 'admin',
     answers: { 200: { description: 'The group as it is now.', schema: conversation } },
-    errors: ['too_large', 'conflict'],
+    errors: ['conflict'],
     example: (world) => ({
       params: { id: world.group },
       body: { title: 'Tea and cake' },
@@ -85,7 +85,7 @@ export const conversationReference: RouteDescriptions = {
     summary: 'Add people to a group',
     access: 'admin',
     answers: { 200: { description: 'The group with everybody who is in it now.', schema: conversation } },
-    errors: ['too_large', 'conflict'],
+    errors: ['conflict'],
     example: (world) => {
       const before = groupOf(world)
       const members = [...before.members, { userId: world.carol, role: 'member' }]

@@ -10,7 +10,7 @@ export const messageReference: RouteDescriptions = {
     summary: 'Send a message; sending the same again is harmless',
     access: 'member',
     answers: { 200: { description: 'It is durable. The same answer for a resend.', schema: sentMessage } },
-    errors: ['too_large', 'id_mismatch', 'overloaded'],
+    errors: ['id_mismatch', 'overloaded'],
     example: ({ group, draft, deviceId }) => ({
       params: { id: group },
       body: { ...draft, deviceId },

@@ -1,0 +1,156 @@
+/** Requests as clients and proxies of all kinds send them: the answer has a code, or is the one that was meant. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { begin, call, join } from '../support/chat.ts'
+import { type System, startSystem, tokenFor } from '../support/system.ts'
+
+let system: System
+let url: string
+beforeAll(async () => {
+  system = await startSystem({ workers: false })
+  url = system.urls[0] as string
+})
+afterAll(() => system.stop())
+
+const LONGEST = 'a'.repeat(128)
+const json = { 'content-type': 'application/json' }
+
+async function ask(path: string, init: RequestInit = {}, userId = 'ann') {
+  const headers = { authorization: `Bearer ${await tokenFor(userId)}`, ...init.headers }
+  const response = await fetch(`${url}${path}`, { ...init, headers })
+  const body = await response.text()
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: body === '' ? undefined : JSON.parse(body),
+  }
+}
+
+/** What comes back for a request as it is written here, until the server ends the connection. */
+async function written(head: readonly string[]): Promise<string> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  socket.write(`${[...head, `Host: ${hostname}`].join('\r\n')}\r\n\r\n`)
+  return await text(socket)
+}
+const UPGRADE = [
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+]
+
+test('the longest id there may be works in a path too, also where all of it is percent-encoded', async () => {
+  const group = await begin(url, 'ann', 'group', [LONGEST])
+  expect(await ask(`/v1/users/${LONGEST}/presence`)).toMatchObject({ status: 200, body: { userId: LONGEST } })
+  expect((await ask(`/v1/users/${'%61'.repeat(128)}/presence`)).status).toBe(200)
+  expect((await ask(`/v1/conversations/${group}/members/${LONGEST}`, { method: 'DELETE' })).status).toBe(204)
+})
+
+test.each([
+  ['one character more', 'a'.repeat(129)],
+  ['thousands', 'a'.repeat(5_000)],
+  ['no hexadecimal digits', '%ZZ'],
+  ['no UTF-8', '%ff'],
+])('an id in a path that has %s is a bad_frame', async (_what, id) => {
+  const answer = await ask(`/v1/users/${id}/presence`)
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { code: 'bad_frame', status: 400, type: 'about:blank' },
+  })
+  expect(answer.headers.get('content-type')).toContain('application/problem+json')
+})
+
+test('an upgrade whose path cannot be read is answered, and its connection ended', async () => {
+  const answer = await written(['GET /v1/users/%ZZ/presence HTTP/1.1', ...UPGRADE])
+  expect(answer).toMatch(/^HTTP\/1.1 400 /)
+  expect(answer).toContain('"code":"bad_frame"')
+})
+
+test('the WebSocket without an upgrade, as behind a proxy that takes it out, says so and leaves the ticket whole', async () => {
+  const headers = { 'sec-websocket-protocol': 'triptick.v1' }
+  for (const method of ['GET', 'HEAD']) {
+    expect((await ask('/v1/ws', { method, headers })).status).toBe(400)
+  }
+  expect((await fetch(`${url}/v1/ws`, { headers })).status).toBe(401)
+
+  const { ticket } = (await call(url, 'ann', 'POST', '/v1/ws-tickets')).body
+  const offered = { 'sec-websocket-protocol': `triptick.v1, ticket.${ticket}` }
+  expect((await fetch(`${url}/v1/ws`, { headers: offered })).status).toBe(400)
+  const chat = await join(url, 'ann', { ticket })
+  await chat.close()
+})
+
+test('no body is no bad one where none is wanted, whatever its content type is said to be', async () => {
+  const group = await begin(url, 'ann', 'group', ['ben'])
+  expect((await ask('/v1/ws-tickets', { method: 'POST', headers: json })).status).toBe(201)
+  const left = await ask(`/v1/conversations/${group}/members/ben`, { method: 'DELETE', headers: json })
+  expect(left.status).toBe(204)
+  const wanted = await ask('/v1/conversations', { method: 'POST', headers: json })
+  expect(wanted).toMatchObject({ status: 400, body: { code: 'bad_frame' } })
+})
+
+test('an empty value in a query is none, and a number is written in digits', async () => {
+  const id = await begin(url, 'ann', 'direct', ['query'])
+  const chat = await join(url, 'ann')
+  await chat.say(id, 'one')
+  const messages = `/v1/conversations/${id}/messages`
+  for (const path of ['/v1/inbox?after=&limit=', `${messages}?before=&limit=20`, `${messages}?around=`]) {
+    const { status, body } = await ask(path)
+    expect([path, status, (body.conversations ?? body.messages).length > 0]).toEqual([path, 200, true])
+  }
+  expect((await ask('/v1/search?q=one&conversationId=&after=&limit=')).status).toBe(200)
+  expect((await ask('/v1/sync?device=&after=&wait=')).status).toBe(200)
+  for (const odd of [
+    '?limit=0x10',
+    '?before=1e1',
+    '?before=%20',
+    '?limit=1.5',
+    '?limit=1&limit=2',
+    '?limit=0',
+  ]) {
+    expect([odd, (await ask(`${messages}${odd}`)).status]).toEqual([odd, 400])
+  }
+  expect((await ask(`${messages}/0x1/receipts`)).status).toBe(400)
+  await chat.close()
+})
+
+test('however long a list is, what it is over is its limit', async () => {
+  const people = (count: number) => Array.from({ length: count }, (_, n) => `p${n}`)
+  const post = (path: string, body: object) =>
+    ask(path, { method: 'POST', headers: json, body: JSON.stringify(body) })
+  const group = await begin(url, 'ann', 'group', ['ben'])
+  for (const count of [1_025, 5_000]) {
+    expect(await post('/v1/conversations', { kind: 'group', members: people(count) })).toMatchObject({
+      status: 413,
+      body: { code: 'too_large' },
+    })
+    expect(await post(`/v1/conversations/${group}/members`, { userIds: people(count) })).toMatchObject({
+      status: 413,
+      body: { code: 'too_large' },
+    })
+  }
+})
+
+test('every frame that comes over HTTP is answered, however many were bad before it', async () => {
+  const frames = [...Array.from({ length: 30 }, () => ({})), { t: 'ping', ref: 1 }]
+  const { status, body } = await call(url, 'ann', 'POST', '/v1/sync', { frames })
+  expect(status).toBe(200)
+  expect(body.frames).toHaveLength(31)
+  expect(body.frames.at(-1)).toMatchObject({ t: 'pong' })
+})
+
+test('who is not let in is told how to ask', async () => {
+  const response = await fetch(`${url}/v1/inbox`)
+  expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+  const ticket = await ask('/v1/ws-tickets', { method: 'POST' })
+  expect(ticket.headers.get('cache-control')).toBe('no-store')
+})
+
+test('a page that may ask may read the reference too', async () => {
+  const response = await fetch(`${url}/docs/openapi.json`, { headers: { origin: url } })
+  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([200, url])
+})
