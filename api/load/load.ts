@@ -9,7 +9,8 @@
  *   (Little's law). The queue of their mailbox, the append queue and the disk are all in it, and it is known before anybody
  *   has waited so long; the durations of those that were answered would tell it too late. How many are answered is taken
  *   over some samples in which there was something to answer: answers come in the batches of the ledger, and the few of one
- *   short sample made a busy node look like a drowning one.
+ *   short sample made a busy node look like a drowning one. A moment without any answer, as when the heap is collected in the middle of
+ *   a commit, tells that one has to wait, and not that fewer can be answered: it had sends refused at half of what the node could do.
  */
 import type { Metrics } from '../../runtime/metrics.ts'
 import { createShedding, type LoadState, type Sheddable, STATES } from './shedding.ts'
@@ -70,6 +71,7 @@ export function createLoad(
   /** Answered a second: over several samples, and in the newest. */
   let perSecond = 0
   let rate = 0
+  let learntAt = sampledAt
   let underWay = 0
   /** Since the last sample. */
   let answered = 0
@@ -81,9 +83,7 @@ export function createLoad(
     const passed = Math.max(1, now - sampledAt)
     sampledAt = now
     rate = (answered * 1000) / passed
-    // What is answered tells what can be only where more waits; otherwise it tells what was asked.
-    if (underWay >= MIN_UNDER_WAY) perSecond += RATE_WEIGHT * (rate - perSecond)
-    else perSecond = Math.max(perSecond, rate)
+    if (answered > 0) learn(now)
     late = smoothed(late, Math.max(0, passed - SAMPLE_MS) / LATE_MS)
     wait = smoothed(wait, waitMs(now) / WAIT_MS)
     answered = 0
@@ -92,6 +92,15 @@ export function createLoad(
     shedding.update(pressure, now)
     pressureGauge.set(pressure)
     stateGauge.set(STATES.indexOf(shedding.state))
+  }
+
+  /** How many can be answered a second, from those that were since anything was before. */
+  function learn(now: number): void {
+    const since = (answered * 1000) / Math.max(1, now - learntAt)
+    learntAt = now
+    // What is answered tells what can be only where more waits; otherwise it tells what was asked.
+    if (underWay >= MIN_UNDER_WAY) perSecond += RATE_WEIGHT * (since - perSecond)
+    else perSecond = Math.max(perSecond, since)
   }
 
   /** Sends that can be answered a second: as lately, or as just now if that is more. */

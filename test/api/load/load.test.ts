@@ -67,6 +67,23 @@ test('answers that come in batches are no queue', () => {
   expect(load.allows('read')).toBe(true)
 })
 
+test('a ledger that stands still for a moment is no flood: everything is taken meanwhile, and while it makes up for it', () => {
+  begin()
+  pass(50, 1_000, 150)
+  const step = (answers: number) => {
+    now += 100
+    for (let i = 0; i < 100; i++) {
+      expect(load.allows('send')).toBe(true)
+      load.began()
+    }
+    for (let i = 0; i < answers; i++) load.ended()
+    load.sample()
+  }
+  for (let i = 0; i < 4; i++) step(0)
+  for (let i = 0; i < 10; i++) step(140)
+  expect(load.allows('send')).toBe(true)
+})
+
 test('a quiet node takes a burst that it can answer in time, and holds nothing back for it', () => {
   begin()
   pass(50, 10)
