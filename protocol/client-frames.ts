@@ -26,14 +26,14 @@ const read = z.object({ t: z.literal('read'), conversationId, upTo, ref: ref.opt
 const deleteMessage = z
   .object({ t: z.literal('delete'), ref, conversationId, messageId })
   .meta({ description: 'Delete for everyone; sender only. Answered by `deleted`.' })
-const typing = z.object({ t: z.literal('typing'), conversationId }).meta({
+const typing = z.object({ t: z.literal('typing'), conversationId, ref: ref.optional() }).meta({
   description:
     'The person is typing. Told to the members who are online, at most once in 3 s; more are dropped silently.',
 })
 const active = z.object({ t: z.literal('active') }).meta({
   description: 'The person is using the app: moves when they were last seen. Once a minute is enough.',
 })
-const watch = z.object({ t: z.literal('watch'), userIds: z.array(userId) }).meta({
+const watch = z.object({ t: z.literal('watch'), userIds: z.array(userId), ref: ref.optional() }).meta({
   description:
     'Presence of these people, from now on; replaces the list. Answered by their current `presence`.',
 })
@@ -44,7 +44,9 @@ const renew = z.object({ t: z.literal('renew'), ref: ref.optional(), token: z.st
   description:
     'A new token of the same person, before the one of this socket ends (`welcome.expiresAt`). Answered by `renewed`; without it the socket is closed with 4401 at its end.',
 })
-const ping = z.object({ t: z.literal('ping') }).meta({ description: 'Answered by `pong`.' })
+const ping = z
+  .object({ t: z.literal('ping'), ref: ref.optional() })
+  .meta({ description: 'Answered by `pong`.' })
 
 export const clientFrame = z.discriminatedUnion('t', [
   send,
@@ -66,4 +68,5 @@ export type TypingRequest = z.infer<typeof typing>
 export type WatchFrame = z.infer<typeof watch>
 export type AckFrame = z.infer<typeof ack>
 export type RenewFrame = z.infer<typeof renew>
+export type PingFrame = z.infer<typeof ping>
 export type ClientFrame = z.infer<typeof clientFrame>

@@ -171,7 +171,7 @@ const error = z
   .meta({ description: 'A frame was refused. The connection stays open unless the code says otherwise.' })
 
 const pong = z
-  .object({ t: z.literal('pong'), position })
+  .object({ t: z.literal('pong'), ref: ref.exactOptional(), position })
   .meta({ description: 'The answer to `ping`: everything up to `position` has been sent to this device.' })
 
 export const serverFrame = z.discriminatedUnion('t', [

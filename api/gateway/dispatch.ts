@@ -9,6 +9,7 @@ import {
   type ClientFrame,
   clientFrame,
   type DeleteFrame,
+  type PingFrame,
   type RenewFrame,
   type SendFrame,
   type TypingRequest,
@@ -131,7 +132,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       case 'renew':
         return renew(session, frame)
       case 'ping':
-        return answer(session, { t: 'pong', position: String(deps.safePosition(session)) })
+        return ping(session, frame)
       default:
         return frame satisfies never
     }
@@ -174,14 +175,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     answer(session, { t: 'deleted', ref, conversationId, messageId, ...answered.result })
   }
 
-  async function typing(session: Session, { conversationId }: TypingRequest): Promise<void> {
+  async function typing(session: Session, { conversationId, ref }: TypingRequest): Promise<void> {
     const refusal = await deps.typing.typed(session.userId, conversationId)
-    if (refusal) refuse(session, undefined, refusal, 'you are in no such conversation')
+    if (refusal) refuse(session, ref, refusal, 'you are in no such conversation')
   }
 
-  function watch(session: Session, { userIds }: WatchFrame): void {
+  function watch(session: Session, { userIds, ref }: WatchFrame): void {
     if (userIds.length > LIMITS.watchedPeople) {
-      return refuse(session, undefined, 'too_large', `at most ${LIMITS.watchedPeople} people are watched`)
+      return refuse(session, ref, 'too_large', `at most ${LIMITS.watchedPeople} people are watched`)
     }
     deps.presence.watch(session, userIds)
   }
@@ -195,6 +196,11 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (renewal.kind === 'refused') return refuse(session, ref, renewal.code, renewal.message)
     const expiresAt = millisOf(renewal.identity)
     answer(session, { t: 'renewed', ...(ref === undefined ? {} : { ref }), expiresAt })
+  }
+
+  function ping(session: Session, { ref }: PingFrame): void {
+    const position = String(deps.safePosition(session))
+    answer(session, ref === undefined ? { t: 'pong', position } : { t: 'pong', ref, position })
   }
 
   function refuseUnless(

@@ -82,6 +82,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     get isThere() {
       return current !== undefined
     },
+    isPolling: true,
     get closedWith() {
       return closedWith
     },

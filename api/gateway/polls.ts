@@ -69,9 +69,9 @@ interface Attendance {
   awaySince: number
 }
 
-/** As long as a node may be silent. */
-const LINGER_MS = 30_000
-const SWEEP_MS = 5_000
+const SWEEP_MS = 1_000
+/** Offline after 30 s, like a socket that says nothing. */
+const LINGER_MS = 30_000 - SWEEP_MS
 /** Longer than any usual lag of the projections. */
 const PATIENCE_MS = 15_000
 /** How long a node that stops waits for polls that are reading. */

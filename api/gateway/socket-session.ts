@@ -85,6 +85,10 @@ export class SocketSession implements Session {
     return true
   }
 
+  get isPolling(): false {
+    return false
+  }
+
   get backlog(): number {
     return this.#outbox.backlog
   }

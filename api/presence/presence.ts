@@ -17,6 +17,7 @@ import { createAttendanceRegister } from './attendance.ts'
 import { createKnownPrivacy } from './known-privacy.ts'
 import { startLostDevices } from './lost-devices.ts'
 import { createMoves, type MovesMessage } from './moves.ts'
+import { createPollWatches, type WatchMessage } from './poll-watches.ts'
 import { createWatches } from './watches.ts'
 import {
   createFindPeople,
@@ -43,6 +44,7 @@ export interface PresenceDeps {
 /** To all nodes, on `PRESENCE_CHANNEL`. */
 type PresenceMessage =
   | MovesMessage
+  | WatchMessage
   | { readonly kind: 'privacy'; readonly userId: UserId; readonly privacy: Privacy }
 
 export interface Presence {
@@ -108,6 +110,16 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
   }
 
   const watches = createWatches({ find, acquaintances, allows, report })
+  const pollWatches = createPollWatches({
+    bus,
+    channel: PRESENCE_CHANNEL,
+    onList: ({ userId, deviceId }, userIds) => {
+      const polling = hub
+        .sessionsOf(userId)
+        .find((session) => session.deviceId === deviceId && session.isPolling && session.attendance)
+      if (polling) watches.watch(polling, userIds)
+    },
+  })
   const moves = createMoves({
     bus,
     channel: PRESENCE_CHANNEL,
@@ -128,6 +140,8 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     switch (message.kind) {
       case 'moves':
         return watches.moved(moves.received(message))
+      case 'watch':
+        return pollWatches.received(message)
       case 'privacy':
         privacyChanged(message.userId, message.privacy)
         return watches.moved([message.userId])
@@ -162,9 +176,12 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     arrived: (session, added) => {
       register.arrived(session)
       move(session, added)
+      const list = session.isPolling ? pollWatches.of(session) : undefined
+      if (list) watches.watch(session, list)
     },
     left: (session, removed) => {
       watches.remove(session)
+      if (session.isPolling) pollWatches.left(session)
       register.left(session)
       move(session, removed)
     },
@@ -175,11 +192,12 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       watches.moved([userId])
     },
     watch: (session, userIds) => {
-      // Frames that come over HTTP are of a device that polls: what it watches is told to its polls.
+      // Frames that come over HTTP: what their device watches is told to its socket, if it has one here, or to its polls, wherever those are.
       const attending = session.attendance
         ? session
-        : hub.sessionsOf(session.userId).find(({ deviceId }) => deviceId === session.deviceId)
+        : hub.sessionsOf(session.userId).find((one) => one.deviceId === session.deviceId && !one.isPolling)
       if (attending) watches.watch(attending, userIds)
+      else pollWatches.ask(session, userIds)
     },
     acquaintancesChanged: (userId) => {
       for (const session of hub.sessionsOf(userId)) watches.recheck(session)

@@ -143,6 +143,19 @@ test('every frame that comes over HTTP is answered, however many were bad before
   expect(body.frames.at(-1)).toMatchObject({ t: 'pong' })
 })
 
+test('an answer has the ref of its frame, whatever the frame', async () => {
+  const chat = await join(url, 'ann', { device: 'refs' })
+  chat.send([
+    { t: 'ping', ref: 'p' },
+    { t: 'typing', ref: 't', conversationId: '0190a1b2-0000-7000-8000-00000000dead' },
+    { t: 'watch', ref: 'w', userIds: Array.from({ length: 501 }, (_, n) => `p${n}`) },
+  ])
+  expect(await chat.get({ ref: 'p' })).toMatchObject({ t: 'pong' })
+  expect(await chat.get({ ref: 't' })).toMatchObject({ t: 'error', code: 'not_found' })
+  expect(await chat.get({ ref: 'w' })).toMatchObject({ t: 'error', code: 'too_large' })
+  await chat.close()
+})
+
 test('who is not let in is told how to ask', async () => {
   const response = await fetch(`${url}/v1/inbox`)
   expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
