@@ -164,7 +164,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const answered = await handler.deliver(conversationId, command)
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     if (ref === undefined) return
-    answer(session, { t: 'receipt', ref, conversationId, userId, kind, ...answered.result })
+    // Recorded together with a later one of its device, perhaps: what was asked is durable all the same.
+    const { at } = answered.result
+    answer(session, { t: 'receipt', ref, conversationId, userId, kind, upTo, at })
   }
 
   async function deleteMessage(session: Session, frame: DeleteFrame): Promise<void> {

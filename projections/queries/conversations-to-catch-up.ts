@@ -24,16 +24,17 @@ export interface Stretch {
 const KNOWN = `${firstSeqBehind({
   conversation: 'me.conversation_id',
   position: '$4',
-  low: 'me.joined_seq + 1',
+  low: '1',
   high: 'me.delivered_seq + 1',
 })} - 1`
 
 /**
  * What device $2 has acknowledged as delivered. Where it never did: what its person has on any device, but no more than there
  * was when this device was first known, at position $4, for what came later is its to get too. Of `me` (a row of members, of
- * person $1), where the device has the watermark `d`.
+ * person $1), where the device has the watermark `d`. It may lie before the person's joining: who was there before has what was
+ * said then to come too, and `history` tells what of all that is theirs.
  */
-export const START_AFTER_SEQ = `greatest(coalesce(d.delivered_seq, ${KNOWN}), me.joined_seq)`
+export const START_AFTER_SEQ = `coalesce(d.delivered_seq, ${KNOWN})`
 
 const FIRST_MISSED = firstSeqBehind({
   conversation: 'behind.conversation_id',

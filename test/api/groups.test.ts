@@ -81,6 +81,36 @@ describe('a group', () => {
     await Promise.all([a.close(), c.close()])
   })
 
+  test('gives whoever was removed and added again while they were away what was said in both of their times', async () => {
+    const [alice, bob] = people('alice', 'bob') as [string, string]
+    const id = await begin(url, alice, 'group', [bob, people('other')[0] as string])
+    const [a, first] = [await join(url, alice), await join(url, bob)]
+    await a.say(id, '1')
+    first.send({ t: 'delivered', ref: 1, conversationId: id, upTo: 1 })
+    await first.get({ ref: 1 })
+    await first.close()
+    const members = `/v1/conversations/${id}/members`
+    await a.say(id, '2, in the first time')
+    await call(url, alice, 'DELETE', `${members}/${bob}`)
+    await a.say(id, '3, without bob')
+    await call(url, alice, 'POST', members, { userIds: [bob] })
+    await a.say(id, '4, in the second time')
+
+    const seqs = (frames: readonly { t?: string; seq?: number }[]) =>
+      frames.filter(({ t }) => t === 'message').map(({ seq }) => seq)
+    const polled = await call(url, bob, 'GET', '/v1/sync')
+    expect(seqs(polled.body.frames)).toEqual([2, 4])
+    const back = await join(url, bob)
+    expect(seqs(back.frames)).toEqual([2, 4])
+    // Whoever acknowledges each is told that it is known, and what came before the second time is no fact of it.
+    for (const upTo of [2, 4]) back.send({ t: 'read', ref: `up to ${upTo}`, conversationId: id, upTo })
+    expect(await back.get({ ref: 'up to 2' })).toMatchObject({ t: 'receipt', upTo: 2 })
+    expect(await back.get({ ref: 'up to 4' })).toMatchObject({ t: 'receipt', upTo: 4 })
+    const again = await call(url, bob, 'GET', '/v1/sync')
+    expect(seqs(again.body.frames)).toEqual([])
+    await Promise.all([a.close(), back.close()])
+  })
+
   test('shows ticks by those who were there and still are', async () => {
     const [alice, bob, carl, dora] = people('alice', 'bob', 'carl', 'dora') as [
       string,

@@ -186,15 +186,13 @@ test('a device that comes back gets every message since its position that it did
       const listed = await conversationsToCatchUp(world.pool, userId, deviceId, { kept: since, knownFrom })
       for (const id of oracle.conversations.filter((one) => oracle.people(one).includes(userId))) {
         const known = oracle.deviceHas(id, userId, deviceId)
-        const joined = oracle.memberships(id, userId).at(-1)?.joinedSeq ?? 0
         const then = oracle.messages(id).findLast(({ position }) => position <= knownFrom)?.seq ?? 0
         const had = known === 0 ? Math.min(oracle.watermark(id, userId, 'delivered'), then) : known
-        const startAfter = Math.max(had, joined)
         const missed = oracle
           .messages(id)
           .filter(({ seq, senderId, deviceId: from, position }) => {
             const own = senderId === userId && from === deviceId
-            return !own && seq > startAfter && position > since && oracle.visible(id, userId).includes(seq)
+            return !own && seq > had && position > since && oracle.visible(id, userId).includes(seq)
           })
           .map(({ seq }) => seq)
         const entry = listed.find(({ conversationId }) => conversationId === id)
