@@ -120,6 +120,7 @@ const inboxEntry = z.object({
   conversationId,
   kind: z.enum(['direct', 'group']),
   title: z.string().nullable(),
+  peerId: userId.nullable().meta({ description: 'The other one of a direct conversation.' }),
   role,
   member: z.boolean().meta({ description: '`false` for a conversation that the caller has left.' }),
   lastMessage: message.nullable(),

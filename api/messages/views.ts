@@ -57,6 +57,7 @@ export const inboxView = (entry: InboxEntry, opened: OpenedBody | undefined) => 
   conversationId: entry.conversationId,
   kind: entry.kind,
   title: entry.title,
+  peerId: entry.peerId,
   role: entry.role,
   member: entry.leftSeq === null,
   lastMessage: entry.lastMessage && opened ? messageView(entry.lastMessage, opened) : null,

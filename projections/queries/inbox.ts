@@ -19,6 +19,8 @@ export interface InboxEntry {
   readonly conversationId: ConversationId
   readonly kind: ConversationKind
   readonly title: string | null
+  /** The other one of a direct conversation. */
+  readonly peerId: UserId | null
   readonly role: Role
   /** Set when this person is no longer a member; the entry then stands as they left it. */
   readonly leftSeq: Seq | null
@@ -70,6 +72,10 @@ const INBOX: Statement = {
              WHERE t.conversation_id = page.conversation_id AND t.position <= page.left_position
              ORDER BY t.position DESC LIMIT 1
            ) END AS title, page.left_seq AS "leftSeq",
+           CASE page.kind WHEN 'direct' THEN (
+             SELECT peer.user_id FROM read.members peer
+             WHERE peer.conversation_id = page.conversation_id AND peer.user_id <> $1
+           ) END AS "peerId",
            page.unread, page.delivered_seq AS "deliveredSeq", page.delivered_at, page.read_seq AS "readSeq", page.read_at,
            page.place, unread.seq AS "firstUnreadSeq", unread.at AS earliest_unread_at, to_jsonb(others) AS others,
            own.seq AS own_seq, own.at AS own_at, own.deleted_at AS own_deleted_at, m.message_id IS NOT NULL AS has_message,
@@ -96,6 +102,7 @@ type Row = MessageRow &
     | 'conversationId'
     | 'kind'
     | 'title'
+    | 'peerId'
     | 'role'
     | 'leftSeq'
     | 'unread'
@@ -129,11 +136,23 @@ export async function inbox(
 }
 
 function toEntry(row: Row): InboxEntry {
-  const { conversationId, kind, title, role, leftSeq, unread, firstUnreadSeq, deliveredSeq, readSeq } = row
+  const {
+    conversationId,
+    kind,
+    title,
+    peerId,
+    role,
+    leftSeq,
+    unread,
+    firstUnreadSeq,
+    deliveredSeq,
+    readSeq,
+  } = row
   return {
     conversationId,
     kind,
     title,
+    peerId,
     role,
     leftSeq,
     lastMessage: row.has_message ? toMessage(row) : null,

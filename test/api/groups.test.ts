@@ -269,9 +269,16 @@ describe('the inbox', () => {
     await c.say(withCarl, 'hi')
     const { body } = await call(url, alice, 'GET', '/v1/inbox')
     expect(body.conversations).toMatchObject([
-      { conversationId: withCarl, unread: 1, lastMessage: { body: { text: 'hi' } }, lastOwnMessage: null },
+      {
+        conversationId: withCarl,
+        peerId: carl,
+        unread: 1,
+        lastMessage: { body: { text: 'hi' } },
+        lastOwnMessage: null,
+      },
       {
         conversationId: withBob,
+        peerId: bob,
         unread: 2,
         earliestUnreadAt: second.at,
         lastMessage: { seq: 3, senderId: bob },

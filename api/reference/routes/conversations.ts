@@ -121,6 +121,7 @@ export const conversationReference: RouteDescriptions = {
             conversationId: group,
             kind: 'group',
             title: 'Tea',
+            peerId: null,
             role: 'admin',
             member: true,
             lastMessage: {
