@@ -1,4 +1,5 @@
 /** The HTTP server: Fastify with the routes, the error format and the WebSocket. Listens where it is told; owns no state. */
+import type { Server } from 'node:http'
 import websocket from '@fastify/websocket'
 import fastify, { type FastifyInstance, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
@@ -7,6 +8,7 @@ import { requireBearer } from './auth/bearer.ts'
 import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
+import { webSocketUpgradesOf } from './other-upgrades.ts'
 import { handleError, handleUnreadable, handleUnroutable, sendProblem } from './problem.ts'
 import { parseQuery } from './query-string.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
@@ -48,6 +50,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
 
   await app.register(websocket, {
     options: {
+      server: webSocketUpgradesOf(app.server) as Server,
       maxPayload: LIMITS.frameBytes,
       // The ticket is offered as a subprotocol too, and must not be echoed.
       handleProtocols: (offered: Set<string>) => (offered.has('triptick.v1') ? 'triptick.v1' : false),

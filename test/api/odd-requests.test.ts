@@ -1,5 +1,6 @@
 /** Requests as clients and proxies of all kinds send them: the answer has a code, or is the one that was meant. */
 import { once } from 'node:events'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -68,6 +69,28 @@ test('an upgrade whose path cannot be read is answered, and its connection ended
   const answer = await written(['GET /v1/users/%ZZ/presence HTTP/1.1', ...UPGRADE])
   expect(answer).toMatch(/^HTTP\/1.1 400 /)
   expect(answer).toContain('"code":"bad_frame"')
+})
+
+test('an upgrade to anything but a WebSocket is not taken up: the request is answered, with its body, and its connection goes on', async () => {
+  const { hostname, port } = new URL(url)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const connections = new Set<unknown>()
+  const headers = {
+    authorization: `Bearer ${await tokenFor('ann')}`,
+    ...json,
+    connection: 'Upgrade, HTTP2-Settings',
+    upgrade: 'h2c',
+    'http2-settings': 'AAMAAABkAARAAAAAAAIAAAAA',
+  }
+  for (const status of [201, 200]) {
+    const asking = request({ hostname, port, agent, path: '/v1/conversations', method: 'POST', headers })
+    asking.on('socket', (socket) => connections.add(socket))
+    asking.end(JSON.stringify({ kind: 'direct', members: ['h2c'] }))
+    const [response] = (await once(asking, 'response')) as [IncomingMessage]
+    expect([response.statusCode, JSON.parse(await text(response)).kind]).toEqual([status, 'direct'])
+  }
+  expect(connections.size).toBe(1)
+  agent.destroy()
 })
 
 test('the WebSocket without an upgrade, as behind a proxy that takes it out, says so and leaves the ticket whole', async () => {
