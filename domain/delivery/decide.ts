@@ -48,7 +48,8 @@ function acknowledge(
   }
   const before = watermarksOf(state, userId)
   const said = (kind === 'delivered' ? before.devices.get(deviceId) : before.read) ?? NO_SEQ
-  if (upTo < said) return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${said}`)
+  if (upTo < said)
+    return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${said}`)
   // Of a time before they came, perhaps again: true, and no fact of this membership.
   if (upTo <= member.joinedSeq) return alreadyDone({ upTo, at: state.lastAt })
   const deviceHas = atLeast(before.devices.get(deviceId), member.joinedSeq)
