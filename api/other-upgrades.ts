@@ -1,5 +1,5 @@
 /**
- * An `Upgrade` to anything but a WebSocket is not taken up, as HTTP allows (RFC 9110, §7.8): the request is answered as if it had not
+ * An `Upgrade` to anything but our WebSocket is not taken up, as HTTP allows (RFC 9110, §7.8): the request is answered as if it had not
  * asked. Java's `HttpClient` and `curl --http2` ask for `h2c` with their first request. But once somebody listens for upgrades, Node reads
  * no body of a request that asks for one, and answers none; so it comes to the server once more, without the asking.
  */
@@ -7,12 +7,13 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** Only of upgrades to a WebSocket: emits them as the server does. */
-export function webSocketUpgradesOf(server: Server): EventEmitter {
+/** Only of upgrades to a WebSocket at this path: emits them as the server does. */
+export function webSocketUpgradesOf(server: Server, path: string): EventEmitter {
   const webSockets = new EventEmitter()
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket')
-      webSockets.emit('upgrade', request, socket, head)
+    const { url = '', headers } = request
+    const isOurs = headers.upgrade?.toLowerCase() === 'websocket' && url.split('?', 1)[0] === path
+    if (isOurs) webSockets.emit('upgrade', request, socket, head)
     else answerPlainly(server, request, socket, head)
   })
   return webSockets

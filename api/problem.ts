@@ -38,11 +38,16 @@ function problemOf(code: ErrorCode, detail: string, retryAfterMs?: number): obje
   return { type: 'about:blank', status, title, code, detail, retryable, ...wait }
 }
 
-/** What the HTTP parser itself refuses (headers of more than 16 KiB, no HTTP at all) never becomes a request: answered by hand. */
+/** What the HTTP parser itself refuses (headers of more than 16 KiB, no HTTP at all, what does not arrive) never becomes a request: answered by hand. */
+const UNREAD: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: 'the head of the request is over 16 KiB',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the request took too long to arrive',
+}
+
 export function handleUnreadable(error: { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return
   const code: ErrorCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'bad_frame'
-  const body = JSON.stringify(problemOf(code, 'the head of the request cannot be read'))
+  const body = JSON.stringify(problemOf(code, UNREAD[error.code ?? ''] ?? 'the request cannot be read'))
   const { status } = ERRORS[code]
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
@@ -53,16 +58,14 @@ export function handleUnreadable(error: { readonly code?: string }, socket: Sock
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** A path that cannot be decoded, or has an id that is far too long, reaches no route, and so no hook: also none that would end an upgrade. */
-export function handleUnroutable(_error: FastifyError, { raw }: FastifyRequest, reply: FastifyReply): void {
-  if (raw.headers.upgrade !== undefined) reply.raw.once('finish', () => raw.socket.destroySoon())
+/** A path that cannot be decoded, or has an id that is far too long, reaches no route, and so no hook. */
+export function handleUnroutable(_error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
   sendProblem(reply, 'bad_frame', 'the path cannot be read')
 }
 
 /** What Fastify cannot parse, by its code. */
 const UNREADABLE: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send JSON, and say so: content-type: application/json',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'the body is not JSON',
 }
 
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */

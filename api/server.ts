@@ -1,4 +1,5 @@
 /** The HTTP server: Fastify with the routes, the error format and the WebSocket. Listens where it is told; owns no state. */
+import { isUtf8 } from 'node:buffer'
 import type { Server } from 'node:http'
 import websocket from '@fastify/websocket'
 import fastify, { type FastifyInstance, LogController } from 'fastify'
@@ -9,7 +10,7 @@ import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { webSocketUpgradesOf } from './other-upgrades.ts'
-import { handleError, handleUnreadable, handleUnroutable, sendProblem } from './problem.ts'
+import { ApiProblem, handleError, handleUnreadable, handleUnroutable, sendProblem } from './problem.ts'
 import { parseQuery } from './query-string.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
@@ -42,7 +43,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
-  acceptEmptyJson(app as unknown as FastifyInstance)
+  acceptJson(app as unknown as FastifyInstance)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', 'there is no such route'))
   app.decorateRequest('identity')
@@ -50,7 +51,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
 
   await app.register(websocket, {
     options: {
-      server: webSocketUpgradesOf(app.server) as Server,
+      server: webSocketUpgradesOf(app.server, '/v1/ws') as Server,
       maxPayload: LIMITS.frameBytes,
       // The ticket is offered as a subprotocol too, and must not be echoed.
       handleProtocols: (offered: Set<string>) => (offered.has('triptick.v1') ? 'triptick.v1' : false),
@@ -78,10 +79,18 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   return app as unknown as FastifyInstance
 }
 
-/** Many clients say `content-type: application/json` with every request, also with one that has no body. What wants a body says so itself. */
-function acceptEmptyJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) =>
-    text === '' ? done(null) : parse(request, text, done),
-  )
+/**
+ * JSON as it is taken from a socket: bytes that are no UTF-8 are refused instead of replaced, and a key may be called `__proto__`. Many
+ * clients say `content-type: application/json` with every request, also with one that has no body; what wants a body says so itself.
+ */
+function acceptJson(app: FastifyInstance): void {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, bytes: Buffer) => {
+    if (bytes.length === 0) return undefined
+    if (!isUtf8(bytes)) throw new ApiProblem('bad_frame', 'the body is not UTF-8')
+    try {
+      return JSON.parse(bytes.toString())
+    } catch {
+      throw new ApiProblem('bad_frame', 'the body is not JSON')
+    }
+  })
 }

@@ -40,10 +40,8 @@ const MAX_DEPTH = 8
 
 export const body = z
   .discriminatedUnion('kind', [text, media, sealed])
-  .refine(
-    (content) => isShallow(content, MAX_DEPTH),
-    `nested deeper than ${MAX_DEPTH}`,
-  ) as unknown as z.ZodType<Body>
+  .refine((content) => isShallow(content, MAX_DEPTH), `nested deeper than ${MAX_DEPTH}`)
+  .refine(hasFiniteNumbers, 'contains a number that is none (1e400)') as unknown as z.ZodType<Body>
 
 /** Whether a well-formed body is over its limit (`too_large` rather than `bad_frame`). */
 export function isTooLarge(content: Body): boolean {
@@ -57,6 +55,12 @@ export function isTooLarge(content: Body): boolean {
     default:
       return content satisfies never
   }
+}
+
+/** What is too large for a double is read as infinite, which no JSON can say again: the id would cover something else. */
+function hasFiniteNumbers(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value)
+  return typeof value !== 'object' || value === null || Object.values(value).every(hasFiniteNumbers)
 }
 
 function isShallow(value: unknown, levels: number): boolean {

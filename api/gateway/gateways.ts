@@ -28,8 +28,8 @@ export interface GatewaysDeps {
 }
 
 export interface Gateways {
-  /** @param reachedAt where the caller has reached this node: it stands for a node that says nothing of itself. */
-  list(reachedAt: string): Promise<readonly GatewayNode[]>
+  /** @param reachedAt where the caller has reached this node, if that is known: it stands for a node that says nothing of itself. */
+  list(reachedAt: string | undefined): Promise<readonly GatewayNode[]>
 }
 
 /** A node that takes longer is not one to connect to. */
@@ -56,7 +56,10 @@ export function createGateways({ own, asker, directory }: GatewaysDeps): Gateway
         askedAt = performance.now()
         peers = askPeers()
       }
-      const nodes = [{ url: reachedAt, ...own() }, ...(await peers)]
+      const nodes: NodeLoad[] = [
+        { ...(reachedAt === undefined ? {} : { url: reachedAt }), ...own() },
+        ...(await peers),
+      ]
       return nodes
         .toSorted((a, b) => a.sessions - b.sessions)
         .flatMap(({ node, url }) => (url === undefined ? [] : [{ node, url }]))

@@ -82,7 +82,7 @@ export const socketRoute =
           'send a valid bearer token, or `ticket.<t>` as a second subprotocol',
         )
       }
-      if (!request.ws) throw notUpgraded()
+      if (!request.ws || !isHandshake(request)) throw notUpgraded()
       if (!offered.includes(SUBPROTOCOL)) {
         throw new ApiProblem('bad_frame', `offer the subprotocol ${SUBPROTOCOL}`)
       }
@@ -192,9 +192,18 @@ export const socketRoute =
     }
   }
 
+/** RFC 6455, §4.2.1: what `ws` would refuse by itself, with a page of HTML. */
+const isHandshake = ({ headers, method }: FastifyRequest): boolean =>
+  method === 'GET' &&
+  /^[+/\dA-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '') &&
+  headers['sec-websocket-version'] === '13'
+
 /** A client that forgot it, or a proxy that does not pass it on. */
 const notUpgraded = () =>
-  new ApiProblem('bad_frame', 'this is a WebSocket: send `Connection: Upgrade` and `Upgrade: websocket`')
+  new ApiProblem(
+    'bad_frame',
+    'this is a WebSocket (RFC 6455): send the handshake of version 13, with an upgrade',
+  )
 
 const subprotocolsOf = (request: FastifyRequest): string[] =>
   (request.headers['sec-websocket-protocol'] ?? '').split(',').map((protocol) => protocol.trim())

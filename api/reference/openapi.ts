@@ -97,13 +97,14 @@ export function errorsOf(route: RouteDescription, schema: RouteOptions['schema']
   const input = schema.body || schema.params || schema.querystring
   return [
     ...new Set<ErrorCode>([
+      // A page whose origin may not ask, and a head that is too large, whatever the route.
+      'forbidden',
+      'too_large',
       ...(input ? (['bad_frame'] as const) : []),
-      ...(schema.body ? (['too_large'] as const) : []),
       ...(access === 'anybody' ? [] : (['unauthorized', 'rate_limited', 'unavailable'] as const)),
       ...(access === 'member' || access === 'admin' || access === 'sender'
         ? (['not_found', 'not_member'] as const)
         : []),
-      ...(access === 'admin' || access === 'sender' ? (['forbidden'] as const) : []),
       ...errors,
     ]),
   ]

@@ -8,7 +8,7 @@ const LENGTHS = [2, 4, 7] as const
 /** Shorter beginnings match whole words only: nearly every message has a word that begins with `s`. */
 const SHORTEST = LENGTHS[0]
 
-const ASCII = /^[a-z0-9_]*$/
+const ASCII = /^[a-z0-9]*$/
 
 /** The proper beginnings of a word that are indexed. */
 export function beginningsOf(unit: string): string[] {

@@ -1,7 +1,7 @@
 /**
  * Cuts a text of any language into the units that search compares, each folded and with its place in the original. Pure.
  *
- * A unit is a word, or a single character in scripts that put no spaces between words (there a word is searched as a
+ * A unit is a word (in a file name, too, which joins its words by `_`, `-` or `.`), or a single character in scripts that put no spaces between words (there a word is searched as a
  * phrase of its characters), or an emoji. Folding makes alike what people do not tell apart when they type a search:
  * case, width, accents of Latin and Greek, ё, Arabic and Hebrew vowel signs.
  */
@@ -17,9 +17,9 @@ export interface Unit {
 const UNSPACED =
   '\\p{Script=Han}\\p{Script=Hiragana}\\p{Script=Katakana}\\u30fc\\p{Script=Thai}\\p{Script=Lao}\\p{Script=Khmer}\\p{Script=Myanmar}'
 const EMOJI = '\\p{RI}{2}|\\p{ExtPict}(?:\\ufe0f|\\p{EMod}|\\u200d\\p{ExtPict})*'
-const PIECES = new RegExp(`[${UNSPACED}]\\p{M}*|(?:(?![${UNSPACED}])[\\p{L}\\p{N}\\p{M}_])+|${EMOJI}`, 'gu')
+const PIECES = new RegExp(`[${UNSPACED}]\\p{M}*|(?:(?![${UNSPACED}])[\\p{L}\\p{N}\\p{M}])+|${EMOJI}`, 'gu')
 
-const PLAIN = /^[a-z0-9_]*$/
+const PLAIN = /^[a-z0-9]*$/
 /** Letters that carry their accent in their shape, so that no decomposition takes it away; and both small sigmas. */
 const ALIKE: Readonly<Record<string, string>> = {
   ß: 'ss',
@@ -59,7 +59,7 @@ function fold(piece: string): string {
 
 /** What `PIECES` finds in ASCII, by a simpler expression. */
 const ASCII = /^[\0-\x7f]*$/
-const ASCII_PIECES = /[a-z0-9_]+/gi
+const ASCII_PIECES = /[a-z0-9]+/gi
 
 export function unitsOf(text: string): Unit[] {
   if (ASCII.test(text)) {

@@ -17,7 +17,7 @@ export interface HistoryMessage extends MessageRecord {
   readonly ticks: Ticks | null
 }
 
-/** At most one of the three; none gives the newest page. `around` is in the page, with as many before it as after. */
+/** At most one of the three; none gives the newest page. `around` is in the page, with as many before it as after, or more where the other side has fewer. */
 export interface HistoryPage {
   readonly before?: Seq
   readonly after?: Seq
@@ -84,10 +84,11 @@ async function pageOf(
     (await ask<MessageRow>(db, statement, [conversationId, userId, bound, count])).map(toMessage)
   if (after !== undefined) return await read(HISTORY_AFTER, after, limit)
   if (around === undefined) return (await read(HISTORY_BEFORE, before ?? NEWEST, limit)).reverse()
-  const half = Math.floor((limit - 1) / 2)
   const [earlier, from] = await Promise.all([
-    half > 0 ? read(HISTORY_BEFORE, around, half) : [],
-    read(HISTORY_AFTER, around - 1, limit - half),
+    read(HISTORY_BEFORE, around, limit),
+    read(HISTORY_AFTER, around - 1, limit),
   ])
-  return [...earlier.reverse(), ...from]
+  const half = Math.floor((limit - 1) / 2)
+  const count = Math.min(earlier.length, Math.max(half, limit - from.length))
+  return [...earlier.slice(0, count).reverse(), ...from.slice(0, limit - count)]
 }

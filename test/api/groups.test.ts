@@ -104,7 +104,9 @@ describe('a group', () => {
     expect(seqs(back.frames)).toEqual([2, 4])
     // Whoever acknowledges each is told that it is known, and what came before the second time is no fact of it.
     for (const upTo of [2, 4]) back.send({ t: 'read', ref: `up to ${upTo}`, conversationId: id, upTo })
-    expect(await back.get({ ref: 'up to 2' })).toMatchObject({ t: 'receipt', upTo: 2 })
+    const before = await back.get({ ref: 'up to 2' })
+    expect(before).toMatchObject({ t: 'receipt', upTo: 2 })
+    expect(before.at).toBeGreaterThan(Date.now() - 60_000)
     expect(await back.get({ ref: 'up to 4' })).toMatchObject({ t: 'receipt', upTo: 4 })
     const again = await call(url, bob, 'GET', '/v1/sync')
     expect(seqs(again.body.frames)).toEqual([])

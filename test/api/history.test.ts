@@ -49,8 +49,8 @@ describe('a history', () => {
       'after=0&limit=3': '1 2 3 …',
       'after=20': '… ',
       'around=10&limit=5': '… 8 9 10 11 12 …',
-      'around=1&limit=5': '1 2 3 …',
-      'around=99&limit=5': '… 19 20',
+      'around=1&limit=5': '1 2 3 4 5 …',
+      'around=99&limit=5': '… 16 17 18 19 20',
       [`around=${ids[9]}&limit=5`]: '… 8 9 10 11 12 …',
       [`around=${ids[19]}&limit=1`]: '… 20',
     }

@@ -1,4 +1,5 @@
 /** Requests as clients and proxies of all kinds send them: the answer has a code, or is the one that was meant. */
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
@@ -38,7 +39,6 @@ async function written(head: readonly string[]): Promise<string> {
   return await text(socket)
 }
 const UPGRADE = [
-  'Connection: Upgrade',
   'Upgrade: websocket',
   'Sec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
@@ -65,13 +65,17 @@ test.each([
   expect(answer.headers.get('content-type')).toContain('application/problem+json')
 })
 
-test('an upgrade whose path cannot be read is answered, and its connection ended', async () => {
-  const answer = await written(['GET /v1/users/%ZZ/presence HTTP/1.1', ...UPGRADE])
-  expect(answer).toMatch(/^HTTP\/1.1 400 /)
-  expect(answer).toContain('"code":"bad_frame"')
-})
+test.each(['/v1/users/%ZZ/presence', '/livez', '/v1/ws/'])(
+  'a WebSocket is not opened at %s: the request is answered',
+  async (path) => {
+    const answer = await written([`GET ${path} HTTP/1.1`, ...UPGRADE, 'Connection: Upgrade, close'])
+    const status = path === '/livez' ? 200 : path === '/v1/ws/' ? 404 : 400
+    expect(answer.split(' ')[1]).toBe(`${status}`)
+    if (status !== 200) expect(answer).toContain('application/problem+json')
+  },
+)
 
-test('an upgrade to anything but a WebSocket is not taken up: the request is answered, with its body, and its connection goes on', async () => {
+test('an upgrade to another protocol is not taken up: the request is answered, with its body, and its connection goes on', async () => {
   const { hostname, port } = new URL(url)
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   const connections = new Set<unknown>()
@@ -105,6 +109,43 @@ test('the WebSocket without an upgrade, as behind a proxy that takes it out, say
   expect((await fetch(`${url}/v1/ws`, { headers: offered })).status).toBe(400)
   const chat = await join(url, 'ann', { ticket })
   await chat.close()
+})
+
+test.each([
+  ['without a key', { 'sec-websocket-version': '13' }],
+  ['of another version', { 'sec-websocket-version': '12', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }],
+])('a handshake %s is a bad_frame', async (_what, handshake) => {
+  const answer = await written([
+    'GET /v1/ws HTTP/1.1',
+    `Authorization: Bearer ${await tokenFor('ann')}`,
+    'Connection: Upgrade',
+    'Upgrade: websocket',
+    'Sec-WebSocket-Protocol: triptick.v1',
+    ...Object.entries(handshake).map(([name, value]) => `${name}: ${value}`),
+  ])
+  expect(answer).toMatch(/^HTTP\/1.1 400 /)
+  expect(answer).toContain('"code":"bad_frame"')
+})
+
+test('a body is taken as it is on a socket: any key, but only UTF-8, and only numbers that JSON can say again', async () => {
+  const id = await begin(url, 'ann', 'direct', ['bodies'])
+  const post = async (body: string) => {
+    const content = { clientAt: Date.now(), conversationId: id, deviceId: 'default', nonce: 'a'.repeat(16) }
+    const canonical = `{"body":${body},"clientAt":${content.clientAt},"conversationId":"${id}","deviceId":"default","nonce":"${content.nonce}","senderId":"ann"}`
+    const messageId = createHash('sha256').update(canonical).digest('hex')
+    const { clientAt, deviceId, nonce } = content
+    const request = `{"messageId":"${messageId}","nonce":"${nonce}","clientAt":${clientAt},"deviceId":"${deviceId}","body":${body}}`
+    return await ask(`/v1/conversations/${id}/messages`, { method: 'POST', headers: json, body: request })
+  }
+  expect((await post('{"constructor":{"prototype":{"a":1}},"kind":"text","text":"x"}')).status).toBe(200)
+  expect((await post('{"kind":"text","text":"x","z":{"__proto__":1}}')).status).toBe(200)
+  expect(await post('{"kind":"text","n":1e400,"text":"x"}')).toMatchObject({
+    status: 400,
+    body: { code: 'bad_frame' },
+  })
+  const latin1 = Buffer.from('{"kind":"group","members":[],"title":"caf\xe9"}', 'latin1')
+  const refused = await ask('/v1/conversations', { method: 'POST', headers: json, body: latin1 })
+  expect(refused).toMatchObject({ status: 400, body: { code: 'bad_frame', detail: 'the body is not UTF-8' } })
 })
 
 test('no body is no bad one where none is wanted, whatever its content type is said to be', async () => {
@@ -184,6 +225,20 @@ test('who is not let in is told how to ask', async () => {
   expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
   const ticket = await ask('/v1/ws-tickets', { method: 'POST' })
   expect(ticket.headers.get('cache-control')).toBe('no-store')
+})
+
+test('a Host that is none is not said to be where to connect', async () => {
+  const token = await tokenFor('ann')
+  const listed = async (host: string) => {
+    const { hostname, port } = new URL(url)
+    const headers = { host, authorization: `Bearer ${token}`, connection: 'close' }
+    const asking = request({ hostname, port, path: '/v1/gateways', headers }).end()
+    const [response] = (await once(asking, 'response')) as [IncomingMessage]
+    return JSON.parse(await text(response)).gateways.map((one: { url: string }) => one.url)
+  }
+  expect(await listed('chat.example:8443')).toEqual(['http://chat.example:8443'])
+  expect(await listed('[::1]:80')).toEqual(['http://[::1]:80'])
+  for (const odd of ['x/y?z', 'a b', 'a@b']) expect(await listed(odd)).toEqual([])
 })
 
 test('a page that may ask may read the reference too', async () => {

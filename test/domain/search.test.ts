@@ -42,6 +42,18 @@ test('every word of a text finds it, wherever it stands and whatever the script'
   )
 })
 
+test('the words of a file name are words, whatever joins them', () => {
+  for (const name of [
+    'Urlaub_Übersicht_2024.pdf',
+    'urlaub-übersicht-2024.PDF',
+    'urlaub.uebersicht_ubersicht.2024_pdf',
+  ]) {
+    for (const word of ['urlaub', 'übersicht', '2024', 'pdf']) {
+      expect(matchText(parseQuery(`${word} `), name)).not.toBeNull()
+    }
+  }
+})
+
 test('ASCII, which is cut by a simpler expression, is cut as everything else is', () => {
   // Behind something that is not ASCII, and no word.
   const generally = (text: string) =>

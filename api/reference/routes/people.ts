@@ -10,7 +10,7 @@ export const peopleReference: RouteDescriptions = {
     summary: 'Whether somebody is online, and when they were last seen',
     access: 'person',
     answers: { 200: { description: 'As they are now.', schema: answers.presence } },
-    errors: ['forbidden', 'unavailable'],
+    errors: ['unavailable'],
     example: ({ bob }) => ({
       params: { id: bob },
       status: 200,

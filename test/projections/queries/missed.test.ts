@@ -93,15 +93,17 @@ test('what another device of the same person acknowledged is news to this one, a
   expect(short(await missedReceipts(world.pool, bob, laptop, since))).toEqual([])
 })
 
-test('receipts of somebody who left are no news', async () => {
+test('what somebody acknowledged before they left is news, and nothing is from before that', async () => {
   const past = createPast()
   startGroup(past)
   past.say(group, ann, phone)
   const since = now(past)
   acknowledge(past, cy, 'read', 1)
+  const then = now(past)
   past.converse(group, { type: 'remove-member', by: ann, userId: cy })
   await project(past)
-  expect(await missedReceipts(world.pool, ann, phone, since)).toEqual([])
+  expect(short(await missedReceipts(world.pool, ann, phone, since))).toEqual(['cy delivered 1', 'cy read 1'])
+  expect(await missedReceipts(world.pool, ann, phone, then)).toEqual([])
 })
 
 test('a conversation that began or was joined comes with everybody in it, and they are not told of one by one', async () => {
