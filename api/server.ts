@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Server } from 'node:http'
 import websocket from '@fastify/websocket'
-import fastify, { type FastifyInstance, LogController } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LIMITS } from '../protocol/limits.ts'
 import { requireBearer } from './auth/bearer.ts'
@@ -40,6 +40,8 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     // Room for an id of 128 characters, each of them percent-encoded; how long it may be is told by its schema.
     routerOptions: { maxParamLength: 400, querystringParser: parseQuery },
     requestTimeout: 30_000,
+    // Whoever leaves it out is told so by `requireHost`, with a code.
+    http: { requireHostHeader: false },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -58,7 +60,10 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
       perMessageDeflate: false,
     },
   })
+  // Nothing is expected of us but `100-continue`, which Node answers; a request that expects more is answered as it is.
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   // Behind the hooks of the WebSocket, which end the connection of an upgrade that is refused.
+  app.addHook('onRequest', requireHost)
   app.addHook('onRequest', checkOrigin(originPolicy(deps.origins)))
   await app.register(healthRoutes(deps))
   await app.register(gateway.route)
@@ -93,4 +98,11 @@ function acceptJson(app: FastifyInstance): void {
       throw new ApiProblem('bad_frame', 'the body is not JSON')
     }
   })
+}
+
+/** RFC 9112, §3.2. */
+async function requireHost({ raw }: FastifyRequest): Promise<void> {
+  if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
+    throw new ApiProblem('bad_frame', 'send a Host header')
+  }
 }

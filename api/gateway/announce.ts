@@ -28,8 +28,6 @@ import type { Delivery } from './session.ts'
 export interface Announcement {
   readonly recipients: readonly UserId[]
   readonly delivery: Delivery
-  /** It carries a temporary body, which may be on no disk but where it is destroyed in time. */
-  readonly temporary?: true
 }
 
 export function announce(
@@ -90,16 +88,18 @@ function announceConversation({ conversationId, events, before, previousPosition
         break
       case 'MessageSent': {
         const place = { conversationId, seqBefore, seq: event.seq, previousPosition }
-        const temporary = event.temporary ? { temporary: true as const } : {}
         const json = JSON.stringify(messageFrame(event))
-        const { senderId, deviceId } = event
+        const { senderId, deviceId: exceptDevice, temporary } = event
         const others = [...state.members.keys()].filter((userId) => userId !== senderId)
-        announcements.push({ recipients: others, delivery: { json, place }, ...temporary })
-        announcements.push({
-          recipients: [senderId],
-          delivery: { json, place, exceptDevice: deviceId },
-          ...temporary,
-        })
+        const goneAt = temporary?.expiresAt
+        announcements.push(
+          { recipients: others, delivery: goneAt === undefined ? { json, place } : { json, place, goneAt } },
+          {
+            recipients: [senderId],
+            delivery:
+              goneAt === undefined ? { json, place, exceptDevice } : { json, place, exceptDevice, goneAt },
+          },
+        )
         seqBefore = event.seq
         break
       }

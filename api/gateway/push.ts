@@ -94,15 +94,14 @@ export function createPush({
     for (const [node, userIds] of await directory.nodesOf(people)) {
       const there = new Set(userIds)
       const pushes = announcements
-        .map(({ recipients, delivery, temporary }) => ({
+        .map(({ recipients, delivery }) => ({
           userIds: recipients.filter((userId) => there.has(userId)),
           delivery: toRemote(delivery),
-          temporary,
         }))
         .filter((push) => push.userIds.length > 0)
-      for (const { temporary, ...push } of pushes) {
+      for (const push of pushes) {
         // Postgres keeps the queue of its notifications in files, and nobody clears them in time.
-        if (temporary && bus.kind === 'postgres') ringDoorbell(node, push.userIds)
+        if (push.delivery.goneAt !== undefined && bus.kind === 'postgres') ringDoorbell(node, push.userIds)
         else publish(node, push)
       }
     }

@@ -11,7 +11,7 @@
  *   held until the other comes, by itself or from the ledger (`gaps.ts`); other conversations go on.
  * - behind: something was left out; nothing is sent until it has been caught up with.
  */
-import type { ConversationId, DeviceId, Seq, UserId } from '../../domain/ids.ts'
+import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { Attendance } from '../presence/attendance.ts'
 
@@ -37,6 +37,8 @@ export interface Delivery {
   readonly exceptDevice?: DeviceId
   /** Somebody else has read: not for who hides what they read themselves. */
   readonly reading?: true
+  /** It carries a temporary body: nobody is given it from then on, and it may be on no disk but where it is destroyed in time. */
+  readonly goneAt?: Millis
   /** Somebody is typing: who, and where. The first thing that is left out. */
   readonly typing?: string
 }

@@ -215,7 +215,8 @@ export class SocketSession implements Session {
   }
 
   #deliverNow(delivery: Delivery): void {
-    if (this.backlog > MAX_BACKLOG_BYTES) return this.fallBehind()
+    // Held for so long that its body is due: what is left of the message is read.
+    if (this.backlog > MAX_BACKLOG_BYTES || isDue(delivery)) return this.fallBehind()
     const { place } = delivery
     if (!place) return this.#pushDelivery(delivery)
     const judged = this.#judge(place)
@@ -245,6 +246,7 @@ export class SocketSession implements Session {
   /** Sends of the held frames what follows on what has been sent. */
   #releaseEarly(conversationId: ConversationId): void {
     const held = this.#early?.get(conversationId) ?? []
+    if (held.some(isDue)) return this.fallBehind()
     const inOrder = held.toSorted((a, b) => (a.place?.seqBefore ?? 0) - (b.place?.seqBefore ?? 0))
     const still = inOrder.filter((delivery) => {
       const judged = this.#judge(delivery.place as Place)
@@ -256,3 +258,5 @@ export class SocketSession implements Session {
     else this.#early?.delete(conversationId)
   }
 }
+
+const isDue = ({ goneAt }: Delivery): boolean => goneAt !== undefined && Date.now() >= goneAt

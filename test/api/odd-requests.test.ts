@@ -35,10 +35,11 @@ async function written(head: readonly string[]): Promise<string> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
   await once(socket, 'connect')
-  socket.write(`${[...head, `Host: ${hostname}`].join('\r\n')}\r\n\r\n`)
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
   return await text(socket)
 }
 const UPGRADE = [
+  'Host: here',
   'Upgrade: websocket',
   'Sec-WebSocket-Version: 13',
   'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
@@ -97,6 +98,16 @@ test('an upgrade to another protocol is not taken up: the request is answered, w
   agent.destroy()
 })
 
+test('a request without a Host is a bad_frame, and one that expects something odd is answered', async () => {
+  const hostless = await written(['GET /livez HTTP/1.1', 'Connection: close'])
+  expect(hostless).toMatch(/^HTTP\/1.1 400 /)
+  expect(hostless).toContain('"code":"bad_frame"')
+  expect(await written(['GET /livez HTTP/1.0'])).toContain('200 OK')
+  expect(await written(['GET /livez HTTP/1.1', 'Host: here', 'Expect: cake', 'Connection: close'])).toContain(
+    '200 OK',
+  )
+})
+
 test('the WebSocket without an upgrade, as behind a proxy that takes it out, says so and leaves the ticket whole', async () => {
   const headers = { 'sec-websocket-protocol': 'triptick.v1' }
   for (const method of ['GET', 'HEAD']) {
@@ -117,6 +128,7 @@ test.each([
 ])('a handshake %s is a bad_frame', async (_what, handshake) => {
   const answer = await written([
     'GET /v1/ws HTTP/1.1',
+    'Host: here',
     `Authorization: Bearer ${await tokenFor('ann')}`,
     'Connection: Upgrade',
     'Upgrade: websocket',

@@ -6,6 +6,7 @@ import { composeMessage, textBody } from '../message.ts'
 import { expectError } from './expect.ts'
 
 const FRAME_BYTES = 64 * 1024
+const NOWHERE = '0190a1b2-0000-7000-8000-00000000dead'
 
 export const connection: Area = {
   area: 'connection',
@@ -42,6 +43,16 @@ export const connection: Area = {
     check('`ping` is answered by `pong`', async ({ people }) => {
       const [ann] = await people('ann')
       await (await ann.connect()).settled()
+    }),
+    check('an answer has the `ref` of its frame, whatever the frame', async ({ people }) => {
+      const [ann] = await people('ann')
+      const device = await ann.connect()
+      device.send({ t: 'ping', ref: 'p' })
+      assert.equal((await device.get({ ref: 'p' })).t, 'pong')
+      device.send({ t: 'typing', ref: 7, conversationId: NOWHERE })
+      expectError(await device.get({ ref: 7 }), 'not_found')
+      device.send({ t: 'dance', ref: 'd' })
+      expectError(await device.get({ ref: 'd' }), 'bad_frame')
     }),
     check('frames of an array are carried out in their order', async ({ people, direct }) => {
       const [ann, ben] = await people('ann', 'ben')

@@ -54,6 +54,20 @@ export const groups: Area = {
       assert.deepEqual(seqsOf(late, id), [2])
     }),
     check(
+      'who is removed and added again while away gets what was said in both of their times',
+      async ({ people, group }) => {
+        const [ann, ben, cleo] = await people('ann', 'ben', 'cleo')
+        const id = await group(ann, [ben, cleo])
+        const from = await ann.connect()
+        await from.say(id, 'in the first time')
+        await ann.call('DELETE', member(id, cleo))
+        await from.say(id, 'without cleo')
+        await ann.call('POST', `/v1/conversations/${id}/members`, { userIds: [cleo.userId] })
+        await from.say(id, 'in the second time')
+        assert.deepEqual(seqsOf(await cleo.connect(), id), [1, 3])
+      },
+    ),
+    check(
       'who is removed is told, gets nothing more, and keeps what they had',
       async ({ people, group, until }) => {
         const [ann, ben, cleo] = await people('ann', 'ben', 'cleo')

@@ -90,6 +90,13 @@ export const http: Area = {
         })
       },
     ),
+    check('an empty value in a query is none, and no body is none', async ({ people, direct }) => {
+      const [ann, ben] = await people('ann', 'ben')
+      const id = await direct(ann, ben)
+      assert.equal((await ann.call('GET', '/v1/inbox?after=&limit=')).status, 200)
+      assert.equal((await ann.call('GET', `/v1/conversations/${id}/messages?before=&limit=`)).status, 200)
+      assert.equal((await ann.call('POST', '/v1/ws-tickets')).status, 201)
+    }),
     check('the inbox comes in pages', async ({ people, direct }) => {
       const [ann, ...others] = await people('ann', 'ben', 'cleo', 'dan')
       const ids: string[] = []

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { WebSocket } from 'ws'
 import { type Delivery, MAX_BACKLOG_BYTES } from '../../../api/gateway/session.ts'
 import { SocketSession } from '../../../api/gateway/socket-session.ts'
-import type { ConversationId, DeviceId, Seq, UserId } from '../../../domain/ids.ts'
+import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 
 const CONVERSATION = 'c' as ConversationId
@@ -67,6 +67,26 @@ const message = (number: number, previous: number): Delivery => ({
     seq: seq(number),
     previousPosition: position(previous),
   },
+})
+
+test('a temporary body that waited until it was due is not sent: the session reads what is left of the message', () => {
+  const { session, sent, behind } = live()
+  session.startCatchingUp()
+  session.deliver({ ...message(1, 90), goneAt: (Date.now() - 1) as Millis })
+  session.deliver(message(2, 110))
+  session.settle(position(120), '"live again"')
+  expect(sent()).toEqual(['live', 'live again'])
+  expect(behind.times).toBe(1)
+  expect(session.sentUpTo(CONVERSATION)).toBe(0)
+
+  const later = live()
+  later.session.deliver(message(7, 90))
+  later.session.deliver({ ...message(9, 120), goneAt: (Date.now() + 10) as Millis })
+  const until = Date.now() + 20
+  while (Date.now() < until);
+  later.session.deliver(message(8, 110))
+  expect(later.sent()).toEqual(['live', 7, 8])
+  expect(later.behind.times).toBe(1)
 })
 
 describe('a live session', () => {
