@@ -25,7 +25,9 @@ const KNOWN = `${firstSeqBehind({
   conversation: 'me.conversation_id',
   position: '$4',
   low: '1',
-  high: 'me.delivered_seq + 1',
+  // What devices have said; the person's own watermark begins at their joining.
+  high: `(SELECT coalesce(max(w.delivered_seq), 0) + 1 FROM read.device_watermarks w
+     WHERE w.conversation_id = me.conversation_id AND w.user_id = me.user_id)`,
 })} - 1`
 
 /**

@@ -31,7 +31,8 @@ export interface Oracle {
   readable(userId: UserId): readonly Position[]
   watermark(conversationId: ConversationId, userId: UserId, kind: 'delivered' | 'read'): number
   /** Of one device, 0 if it never acknowledged. */
-  deviceHas(conversationId: ConversationId, userId: UserId, deviceId: DeviceId): number
+  /** Without a device: any of the person's. */
+  deviceHas(conversationId: ConversationId, userId: UserId, deviceId?: DeviceId): number
   ticks(
     conversationId: ConversationId,
     seq: number,
@@ -131,7 +132,9 @@ export function createOracle(recorded: readonly RecordedEvent[]): Oracle {
     },
     deviceHas(id, userId, deviceId) {
       const reached = of(id).flatMap((event) =>
-        event.type === 'MessageDelivered' && event.userId === userId && event.deviceId === deviceId
+        event.type === 'MessageDelivered' &&
+        event.userId === userId &&
+        (deviceId === undefined || event.deviceId === deviceId)
           ? [event.toSeq as number]
           : [],
       )
