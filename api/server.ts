@@ -9,7 +9,8 @@ import { requireBearer } from './auth/bearer.ts'
 import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
-import { webSocketUpgradesOf } from './other-upgrades.ts'
+import { SOCKET_PATH } from './gateway/socket-route.ts'
+import { onlyUpgradesAt, webSocketUpgradesOf } from './other-upgrades.ts'
 import { ApiProblem, handleError, handleUnreadable, handleUnroutable, sendProblem } from './problem.ts'
 import { parseQuery } from './query-string.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
@@ -41,7 +42,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     routerOptions: { maxParamLength: 400, querystringParser: parseQuery },
     requestTimeout: 30_000,
     // Whoever leaves it out is told so by `requireHost`, with a code.
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, ...onlyUpgradesAt(SOCKET_PATH) },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -53,7 +54,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
 
   await app.register(websocket, {
     options: {
-      server: webSocketUpgradesOf(app.server, '/v1/ws') as Server,
+      server: webSocketUpgradesOf(app.server, SOCKET_PATH) as Server,
       maxPayload: LIMITS.frameBytes,
       // The ticket is offered as a subprotocol too, and must not be echoed.
       handleProtocols: (offered: Set<string>) => (offered.has('triptick.v1') ? 'triptick.v1' : false),
@@ -85,7 +86,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
 }
 
 /**
- * JSON as it is taken from a socket: bytes that are no UTF-8 are refused instead of replaced, and a key may be called `__proto__`. Many
+ * JSON as it is taken from a socket: bytes that are no UTF-8 are refused instead of replaced, and a key within a body may be called `__proto__`. Many
  * clients say `content-type: application/json` with every request, also with one that has no body; what wants a body says so itself.
  */
 function acceptJson(app: FastifyInstance): void {
@@ -93,12 +94,15 @@ function acceptJson(app: FastifyInstance): void {
     if (bytes.length === 0) return undefined
     if (!isUtf8(bytes)) throw new ApiProblem('bad_frame', 'the body is not UTF-8')
     try {
-      return JSON.parse(bytes.toString())
+      return JSON.parse(bytes.toString().replace(BYTE_ORDER_MARK, ''))
     } catch {
       throw new ApiProblem('bad_frame', 'the body is not JSON')
     }
   })
 }
+
+/** Some clients begin with one; RFC 8259 (§8.1) lets a reader pass over it. */
+const BYTE_ORDER_MARK = /^\ufeff/
 
 /** RFC 9112, §3.2. */
 async function requireHost({ raw }: FastifyRequest): Promise<void> {

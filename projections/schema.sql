@@ -113,7 +113,7 @@ CREATE TABLE messages (
   expired_at       bigint,
   expired_position bigint,
   PRIMARY KEY (conversation_id, seq)
-);
+) WITH (autovacuum_vacuum_cost_limit = 40); -- it only grows: why so slowly says migration 0012
 -- Sealed bytes do not compress; trying costs time.
 ALTER TABLE messages ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX messages_by_id ON messages (conversation_id, message_id);
@@ -132,7 +132,7 @@ CREATE TABLE receipts (
   position        bigint NOT NULL,
   -- finds the one range of a device that holds a seq: the first whose to_seq is not below it
   PRIMARY KEY (conversation_id, user_id, device_id, kind, to_seq)
-);
+) WITH (autovacuum_vacuum_cost_limit = 40); -- as messages
 
 -- Tries of the delivery worker, and its giving up (outcome 'exhausted', no channel).
 CREATE TABLE delivery_attempts (

@@ -40,8 +40,10 @@ const MAX_DEPTH = 8
 
 export const body = z
   .discriminatedUnion('kind', [text, media, sealed])
-  .refine((content) => isShallow(content, MAX_DEPTH), `nested deeper than ${MAX_DEPTH}`)
-  .refine(hasFiniteNumbers, 'contains a number that is none (1e400)') as unknown as z.ZodType<Body>
+  .refine(
+    (content) => isPlain(content, MAX_DEPTH),
+    `nested deeper than ${MAX_DEPTH}, or with a number that JSON cannot say again (1e400)`,
+  ) as unknown as z.ZodType<Body>
 
 /** Whether a well-formed body is over its limit (`too_large` rather than `bad_frame`). */
 export function isTooLarge(content: Body): boolean {
@@ -57,13 +59,12 @@ export function isTooLarge(content: Body): boolean {
   }
 }
 
-/** What is too large for a double is read as infinite, which no JSON can say again: the id would cover something else. */
-function hasFiniteNumbers(value: unknown): boolean {
+/**
+ * One walk, which goes no deeper than the levels that are left: zod goes on to the next check of a value that the one before has refused. What
+ * is too large for a double is read as infinite, which no JSON can say again: the id would cover something else.
+ */
+function isPlain(value: unknown, levels: number): boolean {
   if (typeof value === 'number') return Number.isFinite(value)
-  return typeof value !== 'object' || value === null || Object.values(value).every(hasFiniteNumbers)
-}
-
-function isShallow(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return true
-  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1))
+  return levels > 0 && Object.values(value).every((inner) => isPlain(inner, levels - 1))
 }

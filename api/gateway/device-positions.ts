@@ -37,12 +37,7 @@ export interface DevicePositions {
 
 /** Far longer than a push between nodes takes, and than a node can be dead without its peers noticing (35 s). */
 const SAFE_AFTER_MS = 60_000
-/**
- * Where there was no other node for that long, everything comes from this process, or from workers over the bus, in milliseconds; where the bus
- * breaks, sessions are in doubt.
- */
-const SAFE_ALONE_AFTER_MS = 5_000
-const SAMPLE_MS = 1_000
+const SAMPLE_MS = 5_000
 const WRITE_MS = 1_000
 
 /** A new device begins at the beginning: it knows nothing of its person's conversations yet. */
@@ -85,22 +80,14 @@ interface DeviceRow {
 const nameOf = ({ userId, deviceId }: Device): string => `${userId} ${deviceId}`
 const nameOfRow = (row: DeviceRow): string => `${row.user_id} ${row.device_id}`
 
-/** @param hasPeers whether there are other nodes now. */
-export function createDevicePositions(
-  pool: pg.Pool,
-  hasPeers: () => boolean,
-  report: (error: unknown) => void,
-): DevicePositions {
+export function createDevicePositions(pool: pg.Pool, report: (error: unknown) => void): DevicePositions {
   let newest = BEGINNING
   let samples: { readonly at: number; readonly position: Position }[] = []
   let kept = new Map<string, Kept>()
   let writing: Promise<void> = Promise.resolve()
 
-  /** A node that has just started and finds no other has not missed any: one that died stays in the list for longer. */
-  let lastPeerAt = Number.NEGATIVE_INFINITY
   const sampling = setInterval(() => {
     const at = Date.now()
-    if (hasPeers()) lastPeerAt = at
     samples = [...samples.filter((sample) => at - sample.at < 2 * SAFE_AFTER_MS), { at, position: newest }]
   }, SAMPLE_MS)
   const writer = setInterval(() => {
@@ -153,9 +140,7 @@ export function createDevicePositions(
   }
 
   function safe(session: Session): Position {
-    const now = Date.now()
-    const afterMs = now - lastPeerAt > SAFE_AFTER_MS && !hasPeers() ? SAFE_ALONE_AFTER_MS : SAFE_AFTER_MS
-    const old = samples.findLast(({ at }) => now - at >= afterMs)
+    const old = samples.findLast(({ at }) => Date.now() - at >= SAFE_AFTER_MS)
     const settled = session.mode === 'live' && !session.doubted ? (old?.position ?? BEGINNING) : BEGINNING
     return settled > session.position ? settled : session.position
   }

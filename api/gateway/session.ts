@@ -61,7 +61,7 @@ export interface Session {
   readonly heardAt: number
   /** Whether what is delivered now goes out to somebody: nobody is there between two long polls. */
   readonly isThere: boolean
-  /** It comes and goes by long poll, and perhaps to another node the next time. */
+  /** It comes and goes by long poll. */
   readonly isPolling: boolean
   /** Asks its client for a sign of life. */
   ping(): void

@@ -29,6 +29,7 @@ import type { Session } from './session.ts'
 import { type SessionEvents, SocketSession } from './socket-session.ts'
 
 export const SUBPROTOCOL = 'triptick.v1'
+export const SOCKET_PATH = '/v1/ws'
 const TICKET_PREFIX = 'ticket.'
 /** How often a client should give a sign of life; after six times this without one its device is offline (`heartbeat.ts`). */
 export const HEARTBEAT_MS = 5_000
@@ -101,7 +102,7 @@ export const socketRoute =
     }
 
     app.get(
-      '/v1/ws',
+      SOCKET_PATH,
       {
         websocket: true,
         onRequest: [limitConnections(deps), admit],

@@ -5,6 +5,7 @@
 import type { WebSocket } from 'ws'
 import { type ConversationId, type DeviceId, NO_SEQ, type Seq, type UserId } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import type { MessageFrame } from '../../protocol/server-frames.ts'
 import type { Attendance } from '../presence/attendance.ts'
 import { Outbox } from './outbox.ts'
 import { type Delivery, MAX_BACKLOG_BYTES, type Place, type Session, type SessionMode } from './session.ts'
@@ -215,8 +216,7 @@ export class SocketSession implements Session {
   }
 
   #deliverNow(delivery: Delivery): void {
-    // Held for so long that its body is due: what is left of the message is read.
-    if (this.backlog > MAX_BACKLOG_BYTES || isDue(delivery)) return this.fallBehind()
+    if (this.backlog > MAX_BACKLOG_BYTES) return this.fallBehind()
     const { place } = delivery
     if (!place) return this.#pushDelivery(delivery)
     const judged = this.#judge(place)
@@ -225,9 +225,11 @@ export class SocketSession implements Session {
     if (this.#early?.has(place.conversationId)) this.#releaseEarly(place.conversationId)
   }
 
-  #pushDelivery({ json, exceptDevice, reading }: Delivery): void {
+  #pushDelivery({ json, exceptDevice, reading, goneAt }: Delivery): void {
     if (reading && this.attendance?.privacy.readReceipts === 'hidden') return
-    if (exceptDevice !== this.deviceId) this.#push(json)
+    if (exceptDevice === this.deviceId) return
+    // It waited until its body was due: what is left of the message is sent.
+    this.#push(goneAt !== undefined && Date.now() >= goneAt ? withoutBody(json) : json)
   }
 
   #push(json: string): void {
@@ -246,7 +248,6 @@ export class SocketSession implements Session {
   /** Sends of the held frames what follows on what has been sent. */
   #releaseEarly(conversationId: ConversationId): void {
     const held = this.#early?.get(conversationId) ?? []
-    if (held.some(isDue)) return this.fallBehind()
     const inOrder = held.toSorted((a, b) => (a.place?.seqBefore ?? 0) - (b.place?.seqBefore ?? 0))
     const still = inOrder.filter((delivery) => {
       const judged = this.#judge(delivery.place as Place)
@@ -259,4 +260,7 @@ export class SocketSession implements Session {
   }
 }
 
-const isDue = ({ goneAt }: Delivery): boolean => goneAt !== undefined && Date.now() >= goneAt
+function withoutBody(json: string): string {
+  const { body: _, ...frame } = JSON.parse(json) as MessageFrame
+  return JSON.stringify({ ...frame, gone: 'expired' } satisfies MessageFrame)
+}

@@ -13,11 +13,11 @@ import type { Bus } from '../../runtime/bus/bus.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { Hub } from '../gateway/hub.ts'
 import type { Session } from '../gateway/session.ts'
+import { createAskedWatches } from './asked-watches.ts'
 import { createAttendanceRegister } from './attendance.ts'
 import { createKnownPrivacy } from './known-privacy.ts'
 import { startLostDevices } from './lost-devices.ts'
 import { createMoves, type MovesMessage } from './moves.ts'
-import { createPollWatches, type WatchMessage } from './poll-watches.ts'
 import { createWatches } from './watches.ts'
 import {
   createFindPeople,
@@ -44,7 +44,6 @@ export interface PresenceDeps {
 /** To all nodes, on `PRESENCE_CHANNEL`. */
 type PresenceMessage =
   | MovesMessage
-  | WatchMessage
   | { readonly kind: 'privacy'; readonly userId: UserId; readonly privacy: Privacy }
 
 export interface Presence {
@@ -110,16 +109,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
   }
 
   const watches = createWatches({ find, acquaintances, allows, report })
-  const pollWatches = createPollWatches({
-    bus,
-    channel: PRESENCE_CHANNEL,
-    onList: ({ userId, deviceId }, userIds) => {
-      const polling = hub
-        .sessionsOf(userId)
-        .find((session) => session.deviceId === deviceId && session.isPolling && session.attendance)
-      if (polling) watches.watch(polling, userIds)
-    },
-  })
+  const askedWatches = createAskedWatches()
   const moves = createMoves({
     bus,
     channel: PRESENCE_CHANNEL,
@@ -140,8 +130,6 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     switch (message.kind) {
       case 'moves':
         return watches.moved(moves.received(message))
-      case 'watch':
-        return pollWatches.received(message)
       case 'privacy':
         privacyChanged(message.userId, message.privacy)
         return watches.moved([message.userId])
@@ -176,12 +164,11 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     arrived: (session, added) => {
       register.arrived(session)
       move(session, added)
-      const list = session.isPolling ? pollWatches.of(session) : undefined
+      const list = session.isPolling ? askedWatches.take(session) : undefined
       if (list) watches.watch(session, list)
     },
     left: (session, removed) => {
       watches.remove(session)
-      if (session.isPolling) pollWatches.left(session)
       register.left(session)
       move(session, removed)
     },
@@ -192,12 +179,12 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       watches.moved([userId])
     },
     watch: (session, userIds) => {
-      // Frames that come over HTTP: what their device watches is told to its socket, if it has one here, or to its polls, wherever those are.
+      // Frames that come over HTTP are of a device that polls, or is about to.
       const attending = session.attendance
         ? session
-        : hub.sessionsOf(session.userId).find((one) => one.deviceId === session.deviceId && !one.isPolling)
+        : hub.sessionsOf(session.userId).find(({ deviceId }) => deviceId === session.deviceId)
       if (attending) watches.watch(attending, userIds)
-      else pollWatches.ask(session, userIds)
+      else askedWatches.keep(session, userIds)
     },
     acquaintancesChanged: (userId) => {
       for (const session of hub.sessionsOf(userId)) watches.recheck(session)

@@ -51,7 +51,7 @@ function acknowledge(
   if (upTo < said)
     return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${said}`)
   // Of a time before they came, perhaps again: true, and no fact of this membership.
-  if (upTo <= member.joinedSeq) return alreadyDone({ upTo, at: notBefore(state, command.at) })
+  if (upTo <= member.joinedSeq) return alreadyDone({ upTo, at: state.lastAt || command.at })
   const deviceHas = atLeast(before.devices.get(deviceId), member.joinedSeq)
   const stands = kind === 'delivered' ? deviceHas : atLeast(before.read, member.joinedSeq)
 

@@ -25,9 +25,11 @@ const KNOWN = `${firstSeqBehind({
   conversation: 'me.conversation_id',
   position: '$4',
   low: '1',
-  // What devices have said; the person's own watermark begins at their joining.
-  high: `(SELECT coalesce(max(w.delivered_seq), 0) + 1 FROM read.device_watermarks w
-     WHERE w.conversation_id = me.conversation_id AND w.user_id = me.user_id)`,
+  // A watermark that stands where they joined says nothing of their devices, which may have got something before.
+  high: `CASE WHEN me.joined_seq = 0 OR me.delivered_seq > me.joined_seq THEN me.delivered_seq + 1 ELSE (
+     SELECT coalesce(max(w.delivered_seq), 0) + 1 FROM read.device_watermarks w
+     WHERE w.conversation_id = me.conversation_id AND w.user_id = me.user_id
+   ) END`,
 })} - 1`
 
 /**

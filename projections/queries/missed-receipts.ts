@@ -16,7 +16,7 @@ export interface MissedReceipt {
 
 /**
  * Of others: where a watermark covers at least one of this person's messages and that other was a member for one of them, also if they
- * have left since.
+ * have left since; not where they left before this person came (again).
  * Of this person themself: where another of their devices moved it.
  */
 const MISSED_RECEIPTS: Statement = {
@@ -26,6 +26,7 @@ const MISSED_RECEIPTS: Statement = {
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $3
     JOIN read.members o ON o.conversation_id = me.conversation_id
+      AND (o.left_seq IS NULL OR o.left_position > me.joined_position)
     CROSS JOIN LATERAL (VALUES
       ('delivered', o.delivered_seq, o.delivered_at, o.delivered_position, o.delivered_device_id),
       ('read', o.read_seq, o.read_at, o.read_position, o.read_device_id)

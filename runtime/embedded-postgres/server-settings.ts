@@ -63,9 +63,6 @@ export function serverSettings({ port, socketFolder }: ServerPlace): Readonly<Re
     max_parallel_workers_per_gather: '0',
     autovacuum_max_workers: '2',
     autovacuum_naptime: '60s',
-    // A fifth of the usual pace, still 10 MB of pages a second: each minute or two it wrote 200 MB a second for some seconds, most of it pages of
-    // tables that only grow, and at 1,790 messages/s sends were refused meanwhile (2,000 to 7,000 each time; none in five minutes with this).
-    autovacuum_vacuum_cost_limit: '40',
     // 6,000 rows a sample instead of 30,000: of a table that grows, `ANALYZE` took 6 % of two cores under full load. Our queries go by
     // keys, whose plans do not depend on what is frequent.
     default_statistics_target: '20',

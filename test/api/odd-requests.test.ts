@@ -52,29 +52,28 @@ test('the longest id there may be works in a path too, also where all of it is p
   expect((await ask(`/v1/conversations/${group}/members/${LONGEST}`, { method: 'DELETE' })).status).toBe(204)
 })
 
-test.each([
-  ['one character more', 'a'.repeat(129)],
-  ['thousands', 'a'.repeat(5_000)],
-  ['no hexadecimal digits', '%ZZ'],
-  ['no UTF-8', '%ff'],
-])('an id in a path that has %s is a bad_frame', async (_what, id) => {
-  const answer = await ask(`/v1/users/${id}/presence`)
-  expect(answer).toMatchObject({
-    status: 400,
-    body: { code: 'bad_frame', status: 400, type: 'about:blank' },
-  })
-  expect(answer.headers.get('content-type')).toContain('application/problem+json')
+test('an id in a path that is too long, or no UTF-8, is a bad_frame', async () => {
+  for (const id of ['a'.repeat(129), 'a'.repeat(5_000), '%ZZ', '%ff']) {
+    const answer = await ask(`/v1/users/${id}/presence`)
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { code: 'bad_frame', status: 400, type: 'about:blank' },
+    })
+    expect(answer.headers.get('content-type')).toContain('application/problem+json')
+  }
 })
 
-test.each(['/v1/users/%ZZ/presence', '/livez', '/v1/ws/'])(
-  'a WebSocket is not opened at %s: the request is answered',
-  async (path) => {
+test('a WebSocket is opened at its path only: elsewhere the request is answered', async () => {
+  for (const [path, status] of [
+    ['/v1/users/%ZZ/presence', 400],
+    ['/livez', 200],
+    ['/v1/ws/', 404],
+  ]) {
     const answer = await written([`GET ${path} HTTP/1.1`, ...UPGRADE, 'Connection: Upgrade, close'])
-    const status = path === '/livez' ? 200 : path === '/v1/ws/' ? 404 : 400
-    expect(answer.split(' ')[1]).toBe(`${status}`)
-    if (status !== 200) expect(answer).toContain('application/problem+json')
-  },
-)
+    expect([path, answer.split(' ')[1]]).toEqual([path, `${status}`])
+    expect(answer).toContain(status === 200 ? 'application/json' : 'application/problem+json')
+  }
+})
 
 test('an upgrade to another protocol is not taken up: the request is answered, with its body, and its connection goes on', async () => {
   const { hostname, port } = new URL(url)
@@ -122,21 +121,23 @@ test('the WebSocket without an upgrade, as behind a proxy that takes it out, say
   await chat.close()
 })
 
-test.each([
-  ['without a key', { 'sec-websocket-version': '13' }],
-  ['of another version', { 'sec-websocket-version': '12', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' }],
-])('a handshake %s is a bad_frame', async (_what, handshake) => {
-  const answer = await written([
-    'GET /v1/ws HTTP/1.1',
-    'Host: here',
-    `Authorization: Bearer ${await tokenFor('ann')}`,
-    'Connection: Upgrade',
-    'Upgrade: websocket',
-    'Sec-WebSocket-Protocol: triptick.v1',
-    ...Object.entries(handshake).map(([name, value]) => `${name}: ${value}`),
-  ])
-  expect(answer).toMatch(/^HTTP\/1.1 400 /)
-  expect(answer).toContain('"code":"bad_frame"')
+test('a handshake without a key, or of another version, is a bad_frame', async () => {
+  for (const handshake of [
+    ['Sec-WebSocket-Version: 13'],
+    ['Sec-WebSocket-Version: 12', 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=='],
+  ]) {
+    const answer = await written([
+      'GET /v1/ws HTTP/1.1',
+      'Host: here',
+      `Authorization: Bearer ${await tokenFor('ann')}`,
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Protocol: triptick.v1',
+      ...handshake,
+    ])
+    expect(answer).toMatch(/^HTTP\/1.1 400 /)
+    expect(answer).toContain('"code":"bad_frame"')
+  }
 })
 
 test('a body is taken as it is on a socket: any key, but only UTF-8, and only numbers that JSON can say again', async () => {
@@ -209,6 +210,24 @@ test('however long a list is, what it is over is its limit', async () => {
       body: { code: 'too_large' },
     })
   }
+})
+
+test('a body that is nested without end is a bad_frame, and the process lives', async () => {
+  const id = await begin(url, 'ann', 'direct', ['deep'])
+  const levels = 30_000
+  const body = `{"kind":"text","text":"x","z":${'['.repeat(levels)}${']'.repeat(levels)}}`
+  const fields = `"conversationId":"${id}","messageId":"${'a'.repeat(64)}","nonce":"${'a'.repeat(16)}","clientAt":1`
+  const chat = await join(url, 'ann', { device: 'deep' })
+  chat.raw(`{"t":"send","ref":1,${fields},"body":${body}}`)
+  expect(await chat.get({ ref: 1 })).toMatchObject({ t: 'error', code: 'bad_frame' })
+  const message = `{"deviceId":"deep",${fields},"body":${body}}`
+  const posted = await ask(`/v1/conversations/${id}/messages`, {
+    method: 'POST',
+    headers: json,
+    body: message,
+  })
+  expect(posted).toMatchObject({ status: 400, body: { code: 'bad_frame' } })
+  await chat.close()
 })
 
 test('every frame that comes over HTTP is answered, however many were bad before it', async () => {

@@ -37,19 +37,18 @@ test('a socket that asks too much is refused frame by frame, lives, and gets on 
   await chat.close()
 })
 
-test.each(['constructor', 'toString', '__proto__', 'send'])(
-  'no type of frame costs nothing, nor gives the rest for nothing: %s',
-  async (t) => {
-    await start({ TRIPTICK_RATE_SOCKET: '10', TRIPTICK_RATE_PERSON: '10' })
-    const chat = await join(url, 'ann')
+test('no type of frame costs nothing, nor gives the rest for nothing', async () => {
+  await start({ TRIPTICK_RATE_SOCKET: '10', TRIPTICK_RATE_PERSON: '10' })
+  for (const t of ['constructor', 'toString', '__proto__', 'send']) {
+    const chat = await join(url, `who says ${t}`.replaceAll(' ', '-'))
     chat.send({ t })
     await chat.get({ t: 'error', code: 'bad_frame' })
     chat.send(Array.from({ length: 200 }, () => ({ t: 'ping' })))
     await expect.poll(() => chat.all({ t: 'pong' }).length + chat.all({ t: 'error' }).length).toBe(201)
     expect(chat.all({ t: 'error', code: 'rate_limited' }).length).toBeGreaterThan(100)
     await chat.close()
-  },
-)
+  }
+})
 
 test('a device that connects anew does not get a new bucket', async () => {
   await start({ TRIPTICK_RATE_DEVICE: '1' })

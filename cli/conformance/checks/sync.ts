@@ -131,27 +131,6 @@ export const sync: Area = {
       assert.ok(answers.some(({ t }) => t === 'pong'))
       assert.equal((await to.get({ t: 'message' })).messageId, message.messageId)
     }),
-    check(
-      'who polls is told of those they watch, also if they asked before the first poll',
-      async (stage) => {
-        const [ann, ben] = await stage.people('ann', 'ben')
-        await stage.direct(ann, ben)
-        const frames = [{ t: 'watch', userIds: [ann.userId] }]
-        assert.equal((await ben.call('POST', '/v1/sync', { frames, device: 'web' })).status, 200)
-        let after = ''
-        const told = (online: boolean) =>
-          stage.until(`ann is said to be ${online ? 'here' : 'away'}`, async () => {
-            const got = await poll(ben, after, '&wait=1')
-            after = got.position
-            return got.frames.some((frame) => frame.t === 'presence' && frame.online === online)
-          })
-        await told(false)
-        const device = await ann.connect()
-        await told(true)
-        await device.close()
-        await told(false)
-      },
-    ),
     check('a poll needs a token, and a position that is one', async ({ people, call }) => {
       const [ann] = await people('ann')
       expectProblem(await call('GET', '/v1/sync'), 401, 'unauthorized')
