@@ -84,8 +84,6 @@ export function createLoad(
     sampledAt = now
     rate = (answered * 1000) / passed
     if (answered > 0) learn(now)
-    // A rest is no standing still.
-    else if (underWay === 0) learntAt = now
     late = smoothed(late, Math.max(0, passed - SAMPLE_MS) / LATE_MS)
     wait = smoothed(wait, waitMs(now) / WAIT_MS)
     answered = 0

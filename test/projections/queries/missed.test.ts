@@ -106,6 +106,26 @@ test('what somebody acknowledged before they left is news, and nothing is from b
   expect(await missedReceipts(world.pool, ann, phone, then)).toEqual([])
 })
 
+test('what somebody acknowledged who left before this person came again is no news', async () => {
+  const past = createPast()
+  startGroup(past)
+  past.say(group, bob, phone)
+  const since = now(past)
+  past.converse(group, { type: 'remove-member', by: ann, userId: bob })
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
+  past.say(group, ann, phone)
+  acknowledge(past, dan, 'read', 2)
+  past.converse(group, { type: 'remove-member', by: ann, userId: dan })
+  past.converse(group, { type: 'add-members', by: ann, userIds: [bob] })
+  past.say(group, bob, phone)
+  await project(past)
+  expect(short(await missedReceipts(world.pool, bob, phone, since))).toEqual([])
+  expect(short(await missedReceipts(world.pool, ann, phone, since))).toEqual([
+    'dan delivered 2',
+    'dan read 2',
+  ])
+})
+
 test('a conversation that began or was joined comes with everybody in it, and they are not told of one by one', async () => {
   const past = createPast()
   const since = now(past)
