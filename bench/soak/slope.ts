@@ -1,18 +1,21 @@
-/** The straight line through what was measured. Pure. */
+/** How steeply what was measured rises. Pure. */
 
 export interface Sample {
   readonly hours: number
   readonly bytes: number
 }
 
-/** Least squares; 0 for fewer than two samples. */
+/**
+ * The median of the slopes between any two samples (Theil, 1950; Sen, 1968); 0 for fewer than two. By least squares one look at half of the memory,
+ * just after V8 had given its young generation back, made 289 MB an hour of an api that stood at 305 MB for thirty minutes.
+ */
 export function bytesPerHour(samples: readonly Sample[]): number {
-  const mean = (of: (sample: Sample) => number) =>
-    samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length
-  const [hours, bytes] = [mean((sample) => sample.hours), mean((sample) => sample.bytes)]
-  const spread = samples.reduce((sum, sample) => sum + (sample.hours - hours) ** 2, 0)
-  const together = samples.reduce((sum, sample) => sum + (sample.hours - hours) * (sample.bytes - bytes), 0)
-  return spread > 0 ? together / spread : 0
+  const slopes = samples
+    .flatMap((a, index) => samples.slice(index + 1).map((b) => (b.bytes - a.bytes) / (b.hours - a.hours)))
+    .sort((a, b) => a - b)
+  const middle = slopes.length / 2
+  const [below = 0, above = 0] = [slopes[Math.ceil(middle) - 1], slopes[Math.floor(middle)]]
+  return (below + above) / 2
 }
 
 /**

@@ -83,7 +83,7 @@ export async function soakSuite(
     ],
     notes: [
       `${run.verdict.read} messages read; sent p99 ${sent.p99.toFixed(1)} ms, delivered ${delivered.p99.toFixed(1)} ms, read ${read.p99.toFixed(1)} ms`,
-      `least squares over the lowest looks of each ${LOWEST_OF_MINUTES} minutes, after ${(warmHours * 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
+      `the median slope between any two of the lowest looks of each ${LOWEST_OF_MINUTES} minutes, after ${(warmHours * 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
       ...(seconds < JUDGED_SECONDS ? ['too short to say whether memory stays flat: no verdict on it'] : []),
     ],
     figures: Object.assign(
