@@ -113,7 +113,7 @@ CREATE TABLE messages (
   expired_at       bigint,
   expired_position bigint,
   PRIMARY KEY (conversation_id, seq)
-) WITH (autovacuum_vacuum_cost_limit = 40); -- it only grows: why so slowly says migration 0012
+) WITH (autovacuum_vacuum_cost_limit = 40); -- it mostly grows: why so slowly says migration 0012
 -- Sealed bytes do not compress; trying costs time.
 ALTER TABLE messages ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX messages_by_id ON messages (conversation_id, message_id);

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { packageRoot } from '../runtime/package-root.ts'
 
-/** Grows whenever `schema.sql` or what the fold writes into it changes: an older schema is rebuilt, never altered. */
+/** Grows whenever `schema.sql` (but for storage options) or what the fold writes into it changes: an older schema is rebuilt, never altered. */
 export const READ_MODEL_VERSION = 3
 
 /** `read` is what everybody reads; a rebuild builds `read_next` and keeps the old one as `read_previous`. */

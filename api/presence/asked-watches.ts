@@ -18,7 +18,8 @@ export interface AskedWatches {
 
 /** Long enough for the poll that follows. */
 const KEPT_MS = 60_000
-/** For memory, some 15 MB with the longest ids: of people on all lists. Beyond it the oldest list is forgotten. */
+/** For memory, some 20 MB with the longest ids: lists, and people on all of them. Beyond it the oldest list is forgotten. */
+const MOST_LISTS = 10_000
 const MOST_PEOPLE = 100_000
 
 const nameOf = ({ userId, deviceId }: Device): string => `${userId} ${deviceId}`
@@ -26,12 +27,15 @@ const nameOf = ({ userId, deviceId }: Device): string => `${userId} ${deviceId}`
 export function createAskedWatches(): AskedWatches {
   const lists = new LRUCache<string, readonly UserId[]>({
     ttl: KEPT_MS,
-    ttlAutopurge: true,
+    max: MOST_LISTS,
     maxSize: MOST_PEOPLE,
-    sizeCalculation: (userIds) => userIds.length + 1,
+    sizeCalculation: (userIds) => userIds.length,
   })
   return {
-    keep: (device, userIds) => void lists.set(nameOf(device), userIds),
+    keep: (device, userIds) => {
+      if (userIds.length > 0) lists.set(nameOf(device), userIds)
+      else lists.delete(nameOf(device))
+    },
     take: (device) => {
       const list = lists.get(nameOf(device))
       lists.delete(nameOf(device))

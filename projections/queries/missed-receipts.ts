@@ -16,7 +16,8 @@ export interface MissedReceipt {
 
 /**
  * Of others: where a watermark covers at least one of this person's messages and that other was a member for one of them, also if they
- * have left since; not where they left before this person came (again).
+ * have left since; not where they left before this person came (again). Of who has left that is not exact: a person who wrote before they came and
+ * after they went, and nothing between, is told too.
  * Of this person themself: where another of their devices moved it.
  */
 const MISSED_RECEIPTS: Statement = {
