@@ -86,9 +86,9 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
 }
 
 /**
- * JSON as it is taken from a socket: bytes that are no UTF-8 are refused instead of replaced, and a key of a field in a body may be called `__proto__` (the schema drops one of the body itself, and
- * with it the id is another). Many
- * clients say `content-type: application/json` with every request, also with one that has no body; what wants a body says so itself.
+ * JSON as it is taken from a socket: bytes that are no UTF-8 are refused instead of replaced, and a key of a field in a body may be
+ * called `__proto__` (the schema drops one of the body itself, and with it the id is another). Many clients say
+ * `content-type: application/json` with every request, also with one that has no body; what wants a body says so itself.
  */
 function acceptJson(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, bytes: Buffer) => {

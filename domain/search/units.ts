@@ -1,8 +1,8 @@
 /**
  * Cuts a text of any language into the units that search compares, each folded and with its place in the original. Pure.
  *
- * A unit is a word (in a file name, too, which joins its words by `_`, `-` or `.`), or a single character in scripts that put no spaces between words (there a word is searched as a
- * phrase of its characters), or an emoji. Folding makes alike what people do not tell apart when they type a search:
+ * A unit is a word (in a file name, too, which joins its words by `_`, `-` or `.`), or a single character in scripts that put no
+ * spaces between words (there a word is searched as a phrase of its characters), or an emoji. Folding makes alike what people do not tell apart when they type a search:
  * case, width, accents of Latin and Greek, ё, Arabic and Hebrew vowel signs.
  */
 

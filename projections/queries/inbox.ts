@@ -136,32 +136,20 @@ export async function inbox(
 }
 
 function toEntry(row: Row): InboxEntry {
-  const {
-    conversationId,
-    kind,
-    title,
-    peerId,
-    role,
-    leftSeq,
-    unread,
-    firstUnreadSeq,
-    deliveredSeq,
-    readSeq,
-  } = row
   return {
-    conversationId,
-    kind,
-    title,
-    peerId,
-    role,
-    leftSeq,
+    conversationId: row.conversationId,
+    kind: row.kind,
+    title: row.title,
+    peerId: row.peerId,
+    role: row.role,
+    leftSeq: row.leftSeq,
     lastMessage: row.has_message ? toMessage(row) : null,
-    unread,
-    firstUnreadSeq,
+    unread: row.unread,
+    firstUnreadSeq: row.firstUnreadSeq,
     earliestUnreadAt: millisOrNull(row.earliest_unread_at),
-    deliveredSeq,
+    deliveredSeq: row.deliveredSeq,
     deliveredAt: millisOrNull(row.delivered_at),
-    readSeq,
+    readSeq: row.readSeq,
     readAt: millisOrNull(row.read_at),
     lastOwn:
       row.own_seq === null || row.own_at === null

@@ -156,6 +156,14 @@ test('a body is taken as it is on a socket: any key, but only UTF-8, and only nu
     status: 400,
     body: { code: 'bad_frame' },
   })
+  expect(await post('{"kind":"text","more":"\\ud800","text":"x"}')).toMatchObject({
+    status: 400,
+    body: { code: 'bad_frame' },
+  })
+  const sound = '{"kind":"media","mediaId":"m","mime":"audio/ogg; codecs=opus","name":"a","size":1}'
+  expect((await post(sound)).status).toBe(200)
+  const marked = '\ufeff{"kind":"direct","members":["marked"]}'
+  expect((await ask('/v1/conversations', { method: 'POST', headers: json, body: marked })).status).toBe(201)
   const latin1 = Buffer.from('{"kind":"group","members":[],"title":"caf\xe9"}', 'latin1')
   const refused = await ask('/v1/conversations', { method: 'POST', headers: json, body: latin1 })
   expect(refused).toMatchObject({ status: 400, body: { code: 'bad_frame', detail: 'the body is not UTF-8' } })
