@@ -7,6 +7,7 @@ import { type GroupPlan, groupSuite } from './group/suite.ts'
 import { type GrowPlan, growSuite } from './grow/suite.ts'
 import { type IdlePlan, idleSuite } from './idle/suite.ts'
 import { type LivesPlan, measureRelay, measureSystem } from './lives/measure.ts'
+import { lookBeside } from './machine/beside.ts'
 import { describeMachine, type Machine } from './machine/machine.ts'
 import { preloading } from './machine/preload.ts'
 import { measureOverload, type OverloadPlan, type OverloadReport } from './overload/measure.ts'
@@ -36,6 +37,7 @@ export interface BenchPlan {
 
 export async function bench(plan: BenchPlan, context: BenchContext): Promise<BenchReport> {
   const startedAt = new Date()
+  const ranBeside = lookBeside(process.pid)
   let machine: Machine | undefined
   const meetMachine = async (databaseUrl: string) => {
     machine ??= await describeMachine(databaseUrl)
@@ -93,8 +95,10 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     tables.push(await eventStoreSuite(plan.eventStore, databaseUrl, context))
   }
   if (!machine) throw new Error('no suite was run')
+  const beside = ranBeside()
   return {
     machine,
+    ...(beside ? { beside } : {}),
     startedAt: startedAt.toISOString(),
     tookSeconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
     ...(lives ? { lives } : {}),

@@ -17,6 +17,8 @@ const TICKS_PER_SECOND = 100
 interface Entry {
   readonly pid: number
   readonly parent: number
+  /** As the kernel has it: the name of the program, 15 characters of it. */
+  readonly command: string
   readonly cpuSeconds: number
 }
 
@@ -60,10 +62,14 @@ export function coresBetween(before: Usage, after: Usage, seconds: number): Reco
   }
 }
 
-function descendants(root: number): Entry[] {
-  const all = readdirSync('/proc')
+export function allProcesses(): Entry[] {
+  return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => entryOf(Number(name)) ?? [])
+}
+
+/** A process and all that descend from it. */
+export function familyOf(root: number, all: readonly Entry[]): ReadonlySet<number> {
   const family = new Set([root])
   for (let grown = true; grown; ) {
     grown = false
@@ -73,18 +79,25 @@ function descendants(root: number): Entry[] {
       grown = true
     }
   }
+  return family
+}
+
+function descendants(root: number): Entry[] {
+  const all = allProcesses()
+  const family = familyOf(root, all)
   return all.filter(({ pid }) => family.has(pid))
 }
 
 function entryOf(pid: number): Entry | undefined {
   // "pid (command) state ppid …": the command may hold blanks and brackets, so count from the last bracket.
-  const fields = read(`/proc/${pid}/stat`)
-    ?.replace(/^.*\) /s, '')
-    .split(' ')
-  if (fields === undefined) return undefined
+  const parts = /^\d+ \((?<command>.*)\) (?<rest>.*)$/s.exec(read(`/proc/${pid}/stat`) ?? '')?.groups
+  if (parts === undefined) return undefined
+  const { command = '', rest = '' } = parts
+  const fields = rest.split(' ')
   return {
     pid,
     parent: Number(fields[1]),
+    command,
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
   }
 }

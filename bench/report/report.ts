@@ -2,6 +2,7 @@
 import type { AppendRun } from '../append/measure.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
 import { whatPairsBroke } from '../lives/verdict.ts'
+import type { Beside } from '../machine/beside.ts'
 import type { Machine } from '../machine/machine.ts'
 import { type OverloadReport, whatOverloadBroke } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
@@ -23,6 +24,8 @@ export interface AppendReport {
 
 export interface BenchReport {
   readonly machine: Machine
+  /** Absent where the system does not tell. */
+  readonly beside?: Beside
   readonly startedAt: string
   readonly tookSeconds: number
   readonly lives?: LivesReport

@@ -1,6 +1,7 @@
 /** The report for people: at most 100 columns, plain text. */
 import type { Percentiles } from '../histogram.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
+import type { Beside } from '../machine/beside.ts'
 import { type OverloadReport, TIMES } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
 import { type AppendReport, type BenchReport, type LivesReport, lagged, median } from './report.ts'
@@ -25,11 +26,12 @@ function table(rows: readonly (readonly string[])[]): string {
 }
 
 export function renderReport(report: BenchReport): string {
-  const { machine, lives, append, search, overload, tables, broken } = report
+  const { machine, beside, lives, append, search, overload, tables, broken } = report
   const sections = [
     `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
     `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
     `node ${machine.node} · postgres ${machine.postgres} · generator on the same machine`,
+    ...(beside ? [besideLine(beside)] : []),
     ...(lives ? livesSections(lives) : []),
     ...(append ? appendSections(append) : []),
     ...(search ? searchSections(search) : []),
@@ -46,6 +48,11 @@ export function renderReport(report: BenchReport): string {
   return sections.join('\n')
 }
 
+function besideLine({ cores, most }: Beside): string {
+  const names = most.map((each) => `${each.command} ${each.cores.toFixed(2)}`)
+  return `beside it: ${cores.toFixed(2)} cores of other processes${names.length > 0 ? ` (${names.join(', ')})` : ''}`
+}
+
 function livesSections({ closed, open }: LivesReport): string[] {
   const sections: string[] = []
   if (closed) {
@@ -58,10 +65,12 @@ function livesSections({ closed, open }: LivesReport): string[] {
   }
   if (open) {
     const { plan } = open
+    // In open loop all runs have the same throughput.
+    const middle = median(open.system, ({ latencyMs }) => latencyMs.read.p99)
     sections.push(
       `\nlives · open loop, ${'rate' in plan.load ? plan.load.rate : 0} messages/s over ${plan.pairs} pairs, ${settingsOf(plan)}`,
-      // In open loop all runs have the same throughput.
-      latencyTable(median(open.system, ({ latencyMs }) => latencyMs.read.p99)),
+      latencyTable(middle),
+      `  cores: ${coresOf(middle)}`,
     )
     if (open.system.some(lagged))
       sections.push('  flagged: the generator itself was late in a run; see its lag')

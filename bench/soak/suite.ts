@@ -1,6 +1,6 @@
 /**
- * `soak`: pairs at half of what the system can do, for a long time. Whatever a process keeps of each message shows as a line
- * that rises; the reference is the same process when it is warm.
+ * `soak`: pairs at half of what the system can do with such a load, messages that travel alone, for a long time. Whatever a process
+ * keeps of each message shows as a line that rises; the reference is the same process when it is warm.
  */
 import { type LivesPlan, measureSystem } from '../lives/measure.ts'
 import { whatPairsBroke } from '../lives/verdict.ts'
@@ -13,7 +13,7 @@ import { bytesPerHour, lowestOfEach, type Sample } from './slope.ts'
 export interface SoakPlan extends Pick<LivesPlan, 'textBytes' | 'acks'> {
   readonly pairs: number
   readonly seconds: number
-  /** Messages a second that the system can do; measured if absent. */
+  /** Messages a second that the system can do if each travels alone; measured if absent. */
   readonly capacity?: number
 }
 
@@ -37,7 +37,7 @@ export async function soakSuite(
   context: BenchContext,
 ): Promise<SuiteReport> {
   if (plan.capacity === undefined) context.progress('soak: what the system can do')
-  const capacity = plan.capacity ?? (await measureCapacity(plan, system, context))
+  const capacity = plan.capacity ?? (await measureCapacity('alone', plan, system, context))
   const rate = Math.max(1, Math.round(capacity / 2))
   context.progress(`soak: ${rate} messages/s for ${(seconds / 60).toFixed(1)} minutes`)
 
