@@ -29,6 +29,8 @@ export interface NeedsMessage {
   readonly kind: 'needs-message'
   /** The look-up must have seen every message up to here. */
   readonly upToSeq: Seq
+  /** Forgotten messages that had been deleted by then: what is found may have been read before the next one is. */
+  readonly lateDeletions: number
 }
 
 export type Decision<Event, Result> = Accepted<Event, Result> | AlreadyDone<Result> | Rejected | NeedsMessage
@@ -53,4 +55,8 @@ export const rejected = (code: RejectionCode, message: string): Rejected => ({
   message,
 })
 
-export const needsMessage = (upToSeq: Seq): NeedsMessage => ({ kind: 'needs-message', upToSeq })
+export const needsMessage = (upToSeq: Seq, lateDeletions: number): NeedsMessage => ({
+  kind: 'needs-message',
+  upToSeq,
+  lateDeletions,
+})

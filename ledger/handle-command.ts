@@ -11,7 +11,7 @@
  *   7. answer    each caller, only now
  */
 import { LRUCache } from 'lru-cache'
-import type { ConversationCommand, ConversationResults } from '../domain/conversation/commands.ts'
+import type { ConversationCommand, ConversationResults, LookUp } from '../domain/conversation/commands.ts'
 import type { ConversationState } from '../domain/conversation/state.ts'
 import type { DeliveryCommand, DeliveryResults } from '../domain/delivery/commands.ts'
 import type { ConversationId, MessageId, UserId } from '../domain/ids.ts'
@@ -97,14 +97,15 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     conversationId: ConversationId,
     command: Addressed<ConversationCommand>,
   ): Promise<Answer<unknown>> {
-    let asked = command
+    let current = command
     for (let lookUps = 0; ; lookUps++) {
-      const handled = await mailbox(conversationId).conversation.submit(asked)
+      const handled = await mailbox(conversationId).conversation.submit(current)
       if (handled.kind !== 'needs-message' || lookUps === MAX_LOOK_UPS) return settled(handled)
       const { messageId } = command as Addressed<Extract<ConversationCommand, { messageId: MessageId }>>
       try {
         const found = await deps.findMessage(conversationId, messageId, handled.upTo)
-        asked = { ...command, found, soughtUpTo: handled.upToSeq } as Addressed<ConversationCommand>
+        const lookUp: LookUp = { found, asked: handled.asked }
+        current = { ...command, lookUp } as Addressed<ConversationCommand>
       } catch (cause) {
         return { kind: 'unavailable', cause }
       }

@@ -1,6 +1,6 @@
 /** What people ask of a conversation. Times and ids come with the command: the domain has no clock and no dice. */
 import type { Body } from '../body.ts'
-import type { Decision } from '../decision.ts'
+import type { Decision, NeedsMessage } from '../decision.ts'
 import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
 import type { DeviceId, MessageId, Millis, Seq, UserId } from '../ids.ts'
 import type { ExpiryReason, Retention } from '../retention.ts'
@@ -22,11 +22,17 @@ export interface Start extends Asked {
   readonly retention?: Retention
 }
 
-/** `found` is what a look-up by `messageId` gave: the message, or `null` for "there was none up to `soughtUpTo`". */
+/** What a look-up by `messageId` gave. */
+export interface LookUp {
+  /** Or `null`: there was none among the messages that `asked` names. */
+  readonly found: KnownMessage | null
+  /** The decision that asked for it. */
+  readonly asked: NeedsMessage
+}
+
 interface MayNeedMessage {
   readonly messageId: MessageId
-  readonly found?: KnownMessage | null
-  readonly soughtUpTo?: Seq
+  readonly lookUp?: LookUp
 }
 
 export interface Send extends Asked, MayNeedMessage {

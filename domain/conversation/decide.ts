@@ -4,9 +4,18 @@ import { accepted, alreadyDone, type Decision, needsMessage, rejected } from '..
 import type { ConversationEvent } from '../events.ts'
 import { type MessageId, NO_SEQ, type Seq } from '../ids.ts'
 import { PERMANENT, temporaryFor } from '../retention.ts'
-import type { ConversationCommand, ConversationResult, Decided, Delete, Send, Start } from './commands.ts'
+import type {
+  ConversationCommand,
+  ConversationResult,
+  Decided,
+  Delete,
+  LookUp,
+  Send,
+  Start,
+} from './commands.ts'
 import { addMembers, changeRole, removeMember, rename } from './decide-members.ts'
 import { changeRetention, expire } from './decide-retention.ts'
+import { lateDeletionOf } from './late-deletions.ts'
 import { findRecent, type KnownMessage, oldestSeq } from './recent-messages.ts'
 import { MAX_MEMBERS, notBefore, refuseStranger, tooManyMembers } from './rules.ts'
 import type { ConversationState } from './state.ts'
@@ -67,7 +76,7 @@ function start(command: Start, state: ConversationState): Decided<'start'> {
 function send(command: Send, state: ConversationState): Decided<'send'> {
   if (state.kind === undefined) return rejected('not_found', 'no such conversation')
   const earlier = findMessage(command, state, command.clientAt <= (state.forgotten.get(command.by) ?? -1))
-  if (earlier === 'look-up') return needsMessage(state.lastSeq)
+  if (earlier === 'look-up') return lookUp(state)
   // Once accepted it stays accepted: a resend gets the first answer for ever, deleted or not.
   // Whoever was removed since gets it too: the message is there, and its id says that it is theirs.
   if (earlier) return alreadyDone({ seq: earlier.seq, at: earlier.at })
@@ -97,7 +106,7 @@ function deleteMessage(command: Delete, state: ConversationState): Decided<'dele
   const refusal = refuseStranger(state, command.by)
   if (refusal) return refusal
   const message = findMessage(command, state, (oldestSeq(state.recent) ?? 1) > 1)
-  if (message === 'look-up') return needsMessage(state.lastSeq)
+  if (message === 'look-up') return lookUp(state)
   if (!message) return rejected('not_found', 'no such message in this conversation')
   if (message.senderId !== command.by) return rejected('forbidden', 'only its sender deletes a message')
   const { seq, messageId, deletedAt } = message
@@ -110,22 +119,26 @@ function deleteMessage(command: Delete, state: ConversationState): Decided<'dele
   })
 }
 
+const lookUp = (state: ConversationState) => needsMessage(state.lastSeq, state.lateDeletions.count)
+
 /** The message in the state, or what a look-up found, or that one is needed because it may be older than the state remembers. */
 function findMessage(
-  wanted: {
-    readonly messageId: MessageId
-    readonly found?: KnownMessage | null
-    readonly soughtUpTo?: Seq
-  },
+  wanted: { readonly messageId: MessageId; readonly lookUp?: LookUp },
   state: ConversationState,
   mayBeForgotten: boolean,
 ): KnownMessage | undefined | 'look-up' {
   const recent = findRecent(state.recent, wanted.messageId)
   if (recent) return recent
-  if (wanted.found) return wanted.found
+  const { found, asked } = wanted.lookUp ?? {}
+  if (found) {
+    if (found.deletedAt !== undefined) return found
+    const deletedAt = lateDeletionOf(state.lateDeletions, found.seq, asked?.lateDeletions ?? 0)
+    if (deletedAt === 'unknown') return 'look-up'
+    return deletedAt === undefined ? found : { ...found, deletedAt }
+  }
   if (!mayBeForgotten) return undefined
   // "There was none" holds only as long as everything that came since is still remembered.
   const remembered = oldestSeq(state.recent) ?? state.lastSeq + 1
-  const proven = wanted.found === null && remembered <= (wanted.soughtUpTo ?? NO_SEQ) + 1
+  const proven = found === null && remembered <= (asked?.upToSeq ?? NO_SEQ) + 1
   return proven ? undefined : 'look-up'
 }

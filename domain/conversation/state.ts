@@ -3,7 +3,14 @@ import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
 import { type ConversationId, type Millis, NO_SEQ, type Seq, type UserId } from '../ids.ts'
 import type { Retention } from '../retention.ts'
 import { appendSeq, removeSeq, type SeqRange } from '../seq-ranges.ts'
-import { type RecentMessage, type RecentMessages, remember, withDeletion } from './recent-messages.ts'
+import { type LateDeletions, NO_LATE_DELETIONS, noteLate } from './late-deletions.ts'
+import {
+  oldestSeq,
+  type RecentMessage,
+  type RecentMessages,
+  remember,
+  withDeletion,
+} from './recent-messages.ts'
 
 export interface Member {
   readonly role: Role
@@ -30,12 +37,14 @@ export interface ConversationState {
    * `clientAt`, so a message with a later one cannot be a resend of a forgotten message, whatever the sender's clock.
    */
   forgotten: Map<UserId, Millis>
+  /** Of messages that were no longer in `recent` when they were deleted. */
+  lateDeletions: LateDeletions
   /** Messages with a temporary body that is not known to be gone. */
   temporary: readonly SeqRange[]
 }
 
 /** Changes whenever the fold or the shape of the state does: snapshots of another version are ignored. */
-export const CONVERSATION_STATE_VERSION = 3
+export const CONVERSATION_STATE_VERSION = 4
 
 export const initialConversation = (conversationId: ConversationId): ConversationState => ({
   conversationId,
@@ -45,6 +54,7 @@ export const initialConversation = (conversationId: ConversationId): Conversatio
   lastAt: 0 as Millis,
   recent: [],
   forgotten: new Map(),
+  lateDeletions: NO_LATE_DELETIONS,
   temporary: [],
 })
 
@@ -104,7 +114,9 @@ export function evolveConversation(
       return state
     }
     case 'MessageDeleted':
-      state.recent = withDeletion(state.recent, event.seq, event.at)
+      if (event.seq < (oldestSeq(state.recent) ?? 0))
+        state.lateDeletions = noteLate(state.lateDeletions, event)
+      else state.recent = withDeletion(state.recent, event.seq, event.at)
       state.temporary = removeSeq(state.temporary, event.seq)
       return state
     case 'MessageExpired':
@@ -119,6 +131,7 @@ export function evolveConversation(
 }
 
 function forget(state: ConversationState, message: RecentMessage): void {
-  const before = state.forgotten.get(message.senderId) ?? 0
+  // Below every time there is: a message of the epoch itself can be forgotten too.
+  const before = state.forgotten.get(message.senderId) ?? -1
   if (message.clientAt > before) state.forgotten.set(message.senderId, message.clientAt)
 }

@@ -16,8 +16,7 @@
  * left behind, so the tail is read once before anybody is refused.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Decision, Rejected } from '../../domain/decision.ts'
-import type { Seq } from '../../domain/ids.ts'
+import type { Decision, NeedsMessage, Rejected } from '../../domain/decision.ts'
 import type { EncodedEvent } from '../codec/encode.ts'
 import { chain } from '../hash-chain.ts'
 import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
@@ -36,7 +35,7 @@ import {
 export type Handled<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | Rejected
-  | { readonly kind: 'needs-message'; readonly upTo: Position; readonly upToSeq: Seq }
+  | { readonly kind: 'needs-message'; readonly upTo: Position; readonly asked: NeedsMessage }
   /** So much waits in this lane that more is not taken; sending it again later is safe. */
   | { readonly kind: 'overloaded' }
   /** Nobody knows yet whether it was written, or it could not be; sending it again is safe. */
@@ -292,7 +291,7 @@ function toHandled<Result>(decision: Decision<unknown, Result>, upTo: Position):
     case 'rejected':
       return decision
     case 'needs-message':
-      return { kind: 'needs-message', upTo, upToSeq: decision.upToSeq }
+      return { kind: 'needs-message', upTo, asked: decision }
     default:
       return decision satisfies never
   }

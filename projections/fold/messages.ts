@@ -38,12 +38,15 @@ export function addMessage(changes: MessageChanges, event: MessageSent, position
   changes.sent.set(keyOf(event), { event, position })
 }
 
-/** @throws UnapplicableEvent if it is deleted already; nothing is changed then. */
+/**
+ * The first deletion of a message counts: versions before 2026-11-27 recorded a second one where two devices deleted a message that the
+ * conversation had forgotten.
+ */
 export function deleteMessage(changes: MessageChanges, event: MessageDeleted, position: Position): void {
   const { conversationId, seq, at } = event
   const key = keyOf(event)
   const sent = changes.sent.get(key)
-  if (sent?.deleted || changes.deleted.has(key)) throw new UnapplicableEvent('a message is deleted twice')
+  if (sent?.deleted || changes.deleted.has(key)) return
   const deletion = { conversationId, seq, at, position }
   if (sent) sent.deleted = deletion
   else changes.deleted.set(key, deletion)
@@ -96,9 +99,10 @@ const removeBodies = perSchema((schema) => ({
   name: `${schema}: remove bodies of deleted messages`,
   text: `
     UPDATE ${schema}.messages m
-    SET body = NULL, deleted_at = deletion.at, deleted_position = deletion.position
+    SET body = NULL, deleted_at = coalesce(m.deleted_at, deletion.at),
+        deleted_position = coalesce(m.deleted_position, deletion.position)
     FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[]) AS deletion (conversation_id, seq, at, position)
-    WHERE m.conversation_id = deletion.conversation_id AND m.seq = deletion.seq AND m.deleted_at IS NULL`,
+    WHERE m.conversation_id = deletion.conversation_id AND m.seq = deletion.seq`,
 }))
 
 const markExpired = perSchema((schema) => ({

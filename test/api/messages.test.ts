@@ -123,6 +123,32 @@ describe('going away and coming back', () => {
     await Promise.all([b.close(), back.close()])
   })
 
+  test('deleted twice at once, and so old that the conversation has forgotten it, is deleted once', async () => {
+    const [alice, bob] = people('alice', 'bob') as [string, string]
+    const id = await begin(url, alice, 'direct', [bob])
+    const a = await join(url, alice)
+    const first = await a.say(id, 'long ago')
+    for (let more = 0; more < 3; more++) {
+      a.send(Array.from({ length: 50 }, (_, number) => textFrame(a, id, 'since', `${more} ${number}`)))
+      await a.get({ t: 'sent', ref: `${more} 49` })
+    }
+    const deletion = { t: 'delete', conversationId: id, messageId: first.messageId }
+    a.send([
+      { ...deletion, ref: 'one' },
+      { ...deletion, ref: 'other' },
+    ])
+    const one = await a.get({ t: 'deleted', ref: 'one' })
+    expect(await a.get({ t: 'deleted', ref: 'other' })).toEqual({ ...one, ref: 'other' })
+    // Nothing is parked: what comes after it is there to be read.
+    await a.say(id, 'afterwards')
+    const newest = async () =>
+      (await call(url, bob, 'GET', `/v1/conversations/${id}/messages?around=1&limit=1`)).body.messages
+    expect(await newest()).toMatchObject([{ seq: 1, gone: 'deleted' }])
+    const { body } = await call(url, bob, 'GET', `/v1/conversations/${id}/messages?limit=1`)
+    expect(body.messages).toMatchObject([{ seq: 152, body: { text: 'afterwards' } }])
+    await a.close()
+  })
+
   test('those who come back at the same time each get what they may read, and no word that was deleted before', async () => {
     const [alice, bob, cleo, dan] = people('alice', 'bob', 'cleo', 'dan') as [string, string, string, string]
     const id = await begin(url, alice, 'group', [bob, cleo])

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { Delete } from '../../domain/conversation/commands.ts'
 import { RECENT_MESSAGES } from '../../domain/conversation/recent-messages.ts'
 import { MAX_MEMBERS } from '../../domain/conversation/rules.ts'
-import type { UserId } from '../../domain/ids.ts'
+import type { Seq, UserId } from '../../domain/ids.ts'
 import {
   ALICE,
   apply,
@@ -44,11 +45,12 @@ describe('sending', () => {
     )
     const world = given(startDirect(ALICE, BOB), ...many)
     const again = send(ALICE, 'm0', { clientAt: at(100) })
-    const upToSeq = RECENT_MESSAGES + 1
-    expect(when(world, again)).toEqual({ kind: 'needs-message', upToSeq })
+    const asked = { kind: 'needs-message', upToSeq: (RECENT_MESSAGES + 1) as Seq, lateDeletions: 0 } as const
+    expect(when(world, again)).toEqual(asked)
     const found = { seq: 1, messageId: 'm0', senderId: ALICE, deviceId: 'phone', at: 200 } as never
-    expect(when(world, { ...again, found })).toEqual({ kind: 'already-done', result: { seq: 1, at: 200 } })
-    const nothing = { ...again, found: null, soughtUpTo: upToSeq as never }
+    const looked = { ...again, lookUp: { found, asked } }
+    expect(when(world, looked)).toEqual({ kind: 'already-done', result: { seq: 1, at: 200 } })
+    const nothing = { ...again, lookUp: { found: null, asked } }
     expect(when(world, nothing)).toMatchObject({ kind: 'accepted' })
   })
 
@@ -71,7 +73,7 @@ describe('sending', () => {
     const before = given(startDirect(ALICE, BOB), ...burst(0, RECENT_MESSAGES + 1))
     const asked = when(before, late)
     if (asked.kind !== 'needs-message') throw new Error(asked.kind)
-    const answered = { ...late, found: null, soughtUpTo: asked.upToSeq }
+    const answered = { ...late, lookUp: { found: null, asked } }
     const twice = given(
       startDirect(ALICE, BOB),
       ...burst(0, RECENT_MESSAGES + 1),
@@ -79,6 +81,47 @@ describe('sending', () => {
       ...burst(500, RECENT_MESSAGES + 1),
     )
     expect(when(twice, answered)).toMatchObject({ kind: 'needs-message' })
+  })
+
+  test('a message of the epoch itself is remembered to be forgotten', () => {
+    const first = send(ALICE, 'first', { clientAt: at(0) })
+    const others = Array.from({ length: RECENT_MESSAGES + 1 }, (_, i) =>
+      send(BOB, `m${i}`, { clientAt: at(100 + i), at: at(200 + i) }),
+    )
+    const world = given(startDirect(ALICE, BOB), first, ...others)
+    expect(when(world, first).kind).toBe('needs-message')
+  })
+
+  test('a forgotten message is deleted once, however many have looked it up before', () => {
+    const many = Array.from({ length: RECENT_MESSAGES + 200 }, (_, i) =>
+      send(ALICE, `m${i}`, { clientAt: at(100 + i), at: at(200 + i) }),
+    )
+    const before = [startDirect(ALICE, BOB), ...many]
+    const remove = (number: number) =>
+      ({ type: 'delete', at: at(900), by: ALICE, messageId: `m${number}` }) as unknown as Delete
+    const asked = when(given(...before), remove(0))
+    if (asked.kind !== 'needs-message') throw new Error(asked.kind)
+    const looked = (number: number) => {
+      const found = {
+        seq: number + 1,
+        messageId: `m${number}`,
+        senderId: ALICE,
+        deviceId: 'phone',
+        at: 200,
+      } as never
+      return { ...remove(number), lookUp: { found, asked } }
+    }
+    expect(when(given(...before), looked(0)).kind).toBe('accepted')
+    const again = when(given(...before, looked(0), looked(1)), { ...looked(0), at: at(950) })
+    expect(again).toEqual({ kind: 'already-done', result: { seq: 1, at: 900 } })
+
+    // More deletions than are remembered since the look-up: nobody knows, so it is looked up again.
+    const rest = Array.from({ length: 300 }, (_, i) => looked(i % 200))
+    const world = given(...before, ...rest)
+    expect(when(world, looked(0))).toMatchObject({ kind: 'already-done' })
+    const lateDeletions = { count: 400, newest: world.conversation.lateDeletions.newest.slice(-10) }
+    const old = { ...world, conversation: { ...world.conversation, lateDeletions } }
+    expect(when(old, looked(0))).toMatchObject({ kind: 'needs-message', lateDeletions: 400 })
   })
 
   test('whoever sent a message gets its answer again even after they were removed', () => {
@@ -206,7 +249,7 @@ test('whatever is asked in whatever order, seqs are dense and each message exist
           }
           decision = when(world, {
             ...asked,
-            found: seq === undefined ? null : { ...known, seq: seq as never },
+            lookUp: { found: seq === undefined ? null : { ...known, seq: seq as never }, asked: decision },
           })
         }
         if (decision.kind === 'already-done' && asked.type === 'send') {

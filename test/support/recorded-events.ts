@@ -1,7 +1,7 @@
 /** Recorded events as a ledger would hand them out, made by the real deciders and the real codec. Stores and reads nothing. */
 import { createHash } from 'node:crypto'
 import type { Body, SealedBody } from '../../domain/body.ts'
-import type { ConversationCommand } from '../../domain/conversation/commands.ts'
+import type { ConversationCommand, LookUp } from '../../domain/conversation/commands.ts'
 import { decideConversation } from '../../domain/conversation/decide.ts'
 import type { KnownMessage } from '../../domain/conversation/recent-messages.ts'
 import {
@@ -9,6 +9,7 @@ import {
   evolveConversation,
   initialConversation,
 } from '../../domain/conversation/state.ts'
+import { needsMessage } from '../../domain/decision.ts'
 import type { DeliveryCommand } from '../../domain/delivery/commands.ts'
 import { decideDelivery } from '../../domain/delivery/decide.ts'
 import { type DeliveryState, evolveDelivery, initialDelivery } from '../../domain/delivery/state.ts'
@@ -111,10 +112,12 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
     converse(conversationId, command) {
       commands++
       const { conversation, messages } = of(conversationId)
-      const found =
-        'messageId' in command ? messages.find((one) => one.messageId === command.messageId) : undefined
       const decided = decideConversation(
-        { ...command, found: found ?? null, at: now() } as ConversationCommand,
+        {
+          ...command,
+          at: now(),
+          ...('messageId' in command ? { lookUp: lookUp(conversation, messages, command.messageId) } : {}),
+        } as ConversationCommand,
         conversation,
       )
       if (decided.kind !== 'accepted') return []
@@ -184,6 +187,16 @@ export function createPast({ step = 1, startAt = 1_700_000_000_000 }: PastOption
 }
 
 /** Stands in for sealing: read models pass sealed bytes on as they are. */
+/** As a ledger that is never behind would answer. */
+function lookUp(
+  { lastSeq, lateDeletions }: ConversationState,
+  messages: readonly KnownMessage[],
+  messageId: MessageId,
+): LookUp {
+  const found = messages.find((one) => one.messageId === messageId) ?? null
+  return { found, asked: needsMessage(lastSeq, lateDeletions.count) }
+}
+
 function sealed(event: LedgerEvent<Body>): LedgerEvent {
   if (event.type !== 'MessageSent') return event
   const bytes = Buffer.from(JSON.stringify(event.body))
