@@ -84,11 +84,14 @@ export function memberOf(
   return fresh
 }
 
-/** @throws UnapplicableEvent if this person is a member already; nothing is changed then. */
+/**
+ * @throws UnapplicableEvent if this person is a member already; nothing is changed then. Receipts say nothing about that: they are of
+ *   another stream, and may come after the leaving that they raced with.
+ */
 export function join(member: MemberChange, joined: Joining): void {
   const isMember = member.joined
     ? !member.left
-    : !member.ended && (isMoved(member) || member.role !== undefined)
+    : !member.ended && (member.sent.length > 0 || member.role !== undefined)
   if (isMember) throw new UnapplicableEvent('somebody joins who is a member already')
   member.joined = joined
   delete member.left

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DeviceId, MessageId, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position, RecordedEvent } from '../../../ledger/ledger.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { happenings, pastOf } from '../../support/random-past.ts'
+import { conversationNumber, createPast } from '../../support/recorded-events.ts'
 import { dump } from '../support/dump.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -32,6 +34,49 @@ test('any history gives the same rows byte for byte, whatever the lanes, the bat
     ),
     { numRuns: 15 },
   )
+})
+
+test('a receipt that comes after the leaving it raced with keeps nobody from being added again, wherever a batch ends', async () => {
+  const past = createPast()
+  const id = conversationNumber(1)
+  const [ann, bob] = ['ann', 'bob'] as unknown as [UserId, UserId]
+  const phone = 'phone' as DeviceId
+  past.converse(id, { type: 'start', kind: 'group', by: ann, members: [bob] })
+  past.say(id, ann, phone)
+  past.deliver(id, { type: 'acknowledge', userId: bob, deviceId: phone, kind: 'delivered', upTo: 1 as Seq })
+  past.converse(id, { type: 'remove-member', by: ann, userId: bob })
+  past.converse(id, { type: 'add-members', by: ann, userIds: [bob] })
+  const [start, said, receipt, leaving, joining] = past.events as [RecordedEvent, ...RecordedEvent[]]
+  const raced = [start, said, leaving, receipt, joining].map(
+    (event, i) => ({ ...event, position: BigInt(i + 1) }) as RecordedEvent,
+  )
+  const dumps: unknown[] = []
+  for (const batchEvents of [1, 2, 3, 4, 5]) {
+    await world.clear()
+    await world.project(createMemoryLedger(raced), { settings: { lanes: 1, batchEvents } })
+    dumps.push(await dumpWithParked())
+  }
+  expect(dumps[0]).toMatchObject({ parked: [] })
+  for (const each of dumps) expect(each).toEqual(dumps[0])
+})
+
+test('a message that an older version let be deleted twice keeps its first deletion, wherever a batch ends', async () => {
+  const past = createPast()
+  const id = conversationNumber(1)
+  const [ann, bob] = ['ann', 'bob'] as unknown as [UserId, UserId]
+  past.converse(id, { type: 'start', kind: 'direct', by: ann, members: [bob] })
+  past.say(id, ann, 'phone' as DeviceId)
+  const { messageId } = past.messages(id)[0] as { messageId: MessageId }
+  const [deletion] = past.converse(id, { type: 'delete', by: ann, messageId }) as [RecordedEvent]
+  const again = { ...deletion, revision: deletion.revision + 1, position: deletion.position + 1n }
+  const events = [...past.events, again as RecordedEvent]
+  for (const batchEvents of [1, 2, 3, 4]) {
+    await world.clear()
+    await world.project(createMemoryLedger(events), { settings: { lanes: 1, batchEvents } })
+    const { rows } = await world.pool.query('SELECT body, deleted_position FROM read.messages')
+    expect(rows).toEqual([{ body: null, deleted_position: String(deletion.position) }])
+    expect(await dumpWithParked()).toMatchObject({ parked: [] })
+  }
 })
 
 /** What a broken writer might leave behind: an event is missing, or is there twice, or says something else. */
