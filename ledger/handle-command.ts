@@ -40,7 +40,7 @@ export interface CommandHandler {
   conversation(conversationId: ConversationId, fresh?: boolean): Promise<ConversationState>
   /** Something was appended by another process: brings the conversation up to date if it is in memory. */
   refresh(conversationId: ConversationId): Promise<void>
-  /** Resolves when no command is under way. Callers stop submitting first. */
+  /** Resolves when every command that is under way now has been answered, however many come meanwhile. */
   drained(): Promise<void>
 }
 
@@ -59,8 +59,9 @@ const MAX_LOOK_UPS = 5
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })
   const users = new LRUCache<UserId, UserLane>({ max: USERS_IN_MEMORY })
-  let underWay = 0
-  let onDrained: (() => void)[] = []
+  /** Of the commands since `drained` was last called. */
+  let batch = newBatch()
+  let drained: Promise<unknown> = Promise.resolve()
 
   function mailbox(conversationId: ConversationId): Mailbox {
     const known = mailboxes.get(conversationId)
@@ -80,16 +81,24 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
   }
 
   function track<T>(work: Promise<T>): Promise<T> {
-    underWay++
+    const mine = batch
+    mine.underWay++
+    const ended = () => {
+      if (--mine.underWay === 0) mine.onDone?.()
+    }
     work.then(ended, ended)
     return work
   }
 
-  function ended(): void {
-    if (--underWay > 0) return
-    const waiting = onDrained
-    onDrained = []
-    for (const resolve of waiting) resolve()
+  async function drain(): Promise<void> {
+    const asked = batch
+    batch = newBatch()
+    const done = new Promise<void>((resolve) => {
+      if (asked.underWay === 0) resolve()
+      else asked.onDone = resolve
+    })
+    drained = Promise.all([drained, done])
+    await drained
   }
 
   /** A message that the state has forgotten is looked up, and the command decided again with what was found. */
@@ -122,13 +131,16 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     refresh: async (conversationId) => {
       await mailboxes.peek(conversationId)?.conversation.current(true)
     },
-    drained: () =>
-      new Promise((resolve) => {
-        if (underWay === 0) resolve()
-        else onDrained.push(resolve)
-      }),
+    drained: drain,
   }
 }
+
+interface Batch {
+  underWay: number
+  onDone?: () => void
+}
+
+const newBatch = (): Batch => ({ underWay: 0 })
 
 function settled(handled: Handled<unknown>): Answer<unknown> {
   if (handled.kind !== 'needs-message') return handled

@@ -44,6 +44,29 @@ describe('a command', () => {
     expect(heard.length).toBeLessThan(10)
   })
 
+  test('is waited for by who waits for those under way, and those that come after are not', async () => {
+    const id = newId()
+    const handler = node()
+    await start(handler, id)
+    let stopped = false
+    let number = 0
+    const goOn = async () => {
+      while (!stopped) await send(handler, id, `busy ${number++}`)
+    }
+    // Two in turns: at no time is nothing under way.
+    const [one, other] = [goOn(), goOn()]
+    const before = send(handler, id, 'before')
+    let answered = false
+    before.then(() => {
+      answered = true
+    })
+    await handler.drained()
+    expect(answered).toBe(true)
+    stopped = true
+    await Promise.all([one, other])
+    await handler.drained()
+  })
+
   test('sent twice at once exists once and both get the same answer', async () => {
     const id = newId()
     const handler = node()
