@@ -1,7 +1,7 @@
 /** Names that people log in with: what is one, and which two are the same. */
-import { longerThan } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { ApiProblem } from '../problem.ts'
+import { normalForm } from './normal-form.ts'
 
 export interface AccountName {
   /** As it is shown: in one normal form, without blanks around it. */
@@ -15,12 +15,9 @@ const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/u
 
 /** @throws ApiProblem */
 export function accountName(typed: string): AccountName {
-  const shown = typed.normalize('NFKC').trim().replace(/\s+/gu, ' ')
+  const shown = normalForm(typed.trim(), 'name', LIMITS.nameCharacters).trim().replace(/\s+/gu, ' ')
   if (shown === '') throw new ApiProblem('bad_frame', 'name: is empty')
   if (INVISIBLE.test(shown)) throw new ApiProblem('bad_frame', 'name: contains invisible characters')
-  if (longerThan(shown, LIMITS.nameCharacters)) {
-    throw new ApiProblem('too_large', `name: more than ${LIMITS.nameCharacters} characters`)
-  }
   // Upper and lower: `ß` and `SS`, the `K` of Kelvin and `k` are the same in one direction only.
   return { shown, key: shown.toUpperCase().toLowerCase().normalize('NFKC') }
 }

@@ -7,11 +7,12 @@ import { hash, verify } from '@node-rs/argon2'
 import { longerThan } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { ApiProblem } from '../problem.ts'
+import { normalForm } from './normal-form.ts'
 
 export interface Passwords {
   /** @throws ApiProblem for a password that is too short or too long, and `overloaded` when too many wait. */
   hashOf(password: string): Promise<string>
-  /** Takes as long for a person that does not exist (`undefined`). @throws ApiProblem `overloaded`. */
+  /** Takes as long for a person that does not exist (`undefined`). @throws ApiProblem for a password that is too long, and `overloaded`. */
   matches(kept: string | undefined, password: string): Promise<boolean>
 }
 
@@ -50,20 +51,18 @@ export function createPasswords(): Passwords {
   }
 
   return {
-    hashOf: (password) => {
+    hashOf: async (password) => {
       const meant = normal(password)
       if (!longerThan(meant, MIN_CHARACTERS - 1)) {
         throw new ApiProblem('bad_frame', `password: fewer than ${MIN_CHARACTERS} characters`)
       }
-      if (longerThan(meant, LIMITS.passwordCharacters)) {
-        throw new ApiProblem('too_large', `password: more than ${LIMITS.passwordCharacters} characters`)
-      }
-      return inTurn(() => hash(meant, COST))
+      return await inTurn(() => hash(meant, COST))
     },
-    matches: (kept, password) =>
-      inTurn(async () => (await verify(kept ?? NOBODYS, normal(password))) && kept !== undefined),
+    matches: async (kept, password) => {
+      const meant = normal(password)
+      return await inTurn(async () => (await verify(kept ?? NOBODYS, meant)) && kept !== undefined)
+    },
   }
 }
 
-/** The same characters, however the keyboard makes them. */
-const normal = (password: string): string => password.normalize('NFKC')
+const normal = (password: string): string => normalForm(password, 'password', LIMITS.passwordCharacters)

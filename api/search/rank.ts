@@ -4,6 +4,7 @@ import { searchableText } from '../../domain/search/content.ts'
 import { matchText, type Span } from '../../domain/search/match.ts'
 import type { SearchQuery } from '../../domain/search/query.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
+import { createTurns } from '../../runtime/turns.ts'
 import { type OpenBodiesDeps, type OpenedBody, openBodies } from '../messages/open-bodies.ts'
 
 export interface Hit {
@@ -18,6 +19,8 @@ export interface Hit {
 /** A message of this age is worth half as much as a new one, as far as age counts. */
 const HALF_LIFE_MS = 30 * 86_400_000
 const WEIGHT_OF_AGE = 0.3
+/** A text of 8,192 ideographs takes 30 ms to take apart, and there may be a window of them; an ordinary one takes microseconds. */
+const TURN_MS = 10
 
 /** @param now the same for all pages of a search, so that they are in one order. */
 export async function rankedHits(
@@ -28,7 +31,10 @@ export async function rankedHits(
 ): Promise<readonly Hit[]> {
   const bodies = await openBodies(deps, candidates)
   const hits: Hit[] = []
+  const turnIsOver = createTurns(TURN_MS)
   for (const [index, message] of candidates.entries()) {
+    const pause = turnIsOver()
+    if (pause) await pause
     const opened = bodies[index]
     const text = opened && 'body' in opened ? searchableText(opened.body) : undefined
     const match = text === undefined ? null : matchText(query, text)

@@ -36,7 +36,7 @@ export interface BlindLexemes {
 }
 
 /** Grows when the same text would give other lexemes. */
-const VERSION = 3
+const VERSION = 4
 
 export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
   const key = Buffer.from(hkdfSync('sha256', masterKey, '', `triptick search ${VERSION}`, 32))

@@ -6,6 +6,7 @@ import type { Position } from '../../ledger/ledger.ts'
 import type { BlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
 import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { CannotUnseal, unseal } from '../../ledger/sealing/seal.ts'
+import { createTurns } from '../../runtime/turns.ts'
 
 export interface Placed {
   readonly event: DomainEvent
@@ -31,6 +32,9 @@ export interface EntryDeps {
   readonly contentKeys: ContentKeys
 }
 
+/** This thread projects too. A text of 8,192 ideographs takes 30 ms to take apart. */
+const TURN_MS = 10
+
 type Sent = Placed & { readonly event: MessageSent }
 
 export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): Promise<IndexEntries> {
@@ -42,7 +46,10 @@ export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): 
   const keys = await deps.contentKeys.find(sent.map(({ event }) => event))
   const messages: IndexEntries['messages'][number][] = []
   const mentions: IndexEntries['mentions'][number][] = []
+  const turnIsOver = createTurns(TURN_MS)
   for (const { event, position } of sent) {
+    const pause = turnIsOver()
+    if (pause) await pause
     const { conversationId, seq, senderId } = event
     const body = open(event, keys.of(event))
     if (!body) continue

@@ -131,3 +131,17 @@ test('a message mentions a hundred people at most, and those that its client nam
   const sealed = { kind: 'sealed', suite: 'x', data: '', mentions: ['ann', 5, 'not an id'] } as const
   expect(mentionsIn(sealed)).toEqual(['ann'])
 })
+
+test('a character is compared with 30 of its marks, so that a text of nothing but marks takes no second', () => {
+  const many = (base: string, ...marks: string[]) => base + marks.map((mark) => mark.repeat(4_000)).join('')
+  // Each of these took half a second to two: a hundred of them would not be done in time.
+  for (let times = 0; times < 30; times++) {
+    for (const word of [many('a', '\u0301', '\u0323'), many('क', '\u093c', '\u0951'), many('א', '\u093e')]) {
+      const [first, ...more] = unitsOf(`${word} b`)
+      expect(first).toMatchObject({ start: 0, end: word.length })
+      expect(more).toEqual([{ unit: 'b', start: word.length + 1, end: word.length + 2 }])
+    }
+  }
+  expect(unitsOf(many('a', '\u0301'))[0]?.unit).toBe('a')
+  expect(matchText(parseQuery('a '), many('a', '\u0301', '\u0323'))?.spans).toEqual([[0, 8_001]])
+})

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { accountName } from '../../../api/accounts/name.ts'
 import { createPasswords } from '../../../api/accounts/passwords.ts'
 
 const passwords = createPasswords()
@@ -19,9 +20,10 @@ test('it is right whatever keyboard it was typed on, and wrong otherwise', async
 })
 
 test('8 to 256 characters, counted as people count', async () => {
-  expect(() => passwords.hashOf('sevens7')).toThrow(expect.objectContaining({ code: 'bad_frame' }))
-  expect(() => passwords.hashOf('🦊'.repeat(7))).toThrow(expect.objectContaining({ code: 'bad_frame' }))
-  expect(() => passwords.hashOf('x'.repeat(257))).toThrow(expect.objectContaining({ code: 'too_large' }))
+  await expect(passwords.hashOf('sevens7')).rejects.toMatchObject({ code: 'bad_frame' })
+  await expect(passwords.hashOf('🦊'.repeat(7))).rejects.toMatchObject({ code: 'bad_frame' })
+  await expect(passwords.hashOf('x'.repeat(257))).rejects.toMatchObject({ code: 'too_large' })
+  await expect(passwords.matches(undefined, 'x'.repeat(257))).rejects.toMatchObject({ code: 'too_large' })
   const kept = await passwords.hashOf('🦊'.repeat(256))
   expect(await passwords.matches(kept, '🦊'.repeat(256))).toBe(true)
 })
@@ -42,4 +44,11 @@ test('of a storm some are told to come back, all others are answered, and the ev
   expect(turns).toBeGreaterThan(right.length)
   // Nothing is left behind: the next one is not refused.
   expect(await passwords.matches(kept, 'in the storm')).toBe(true)
+})
+
+test('what is far too long is refused before its marks are put in order, which would take ten seconds', async () => {
+  const marks = 'a' + '\u0301'.repeat(64_000) + '\u0323'.repeat(64_000)
+  await expect(passwords.matches(undefined, marks)).rejects.toMatchObject({ code: 'too_large' })
+  await expect(passwords.hashOf(marks)).rejects.toMatchObject({ code: 'too_large' })
+  expect(() => accountName(marks)).toThrow(expect.objectContaining({ code: 'too_large' }))
 })
