@@ -13,7 +13,7 @@ import {
   initialConversation,
 } from '../../domain/conversation/state.ts'
 import type { ConversationEvent } from '../../domain/events.ts'
-import type { ConversationId, MessageId } from '../../domain/ids.ts'
+import type { ConversationId, MessageId, Seq } from '../../domain/ids.ts'
 import type { Temporary } from '../../domain/retention.ts'
 import { hasSeq } from '../../domain/seq-ranges.ts'
 import { type EncodedEvent, encode } from '../codec/encode.ts'
@@ -55,8 +55,11 @@ export function createConversationLane(
 
   /** At once; what is missed here (a crash, a broken connection) the retention worker finds. */
   function destroyDeleted(events: readonly ConversationEvent<Body>[], before: ConversationState): void {
+    const sentNow = new Set<Seq>()
     for (const event of events) {
-      if (event.type !== 'MessageDeleted' || !hasSeq(before.temporary, event.seq)) continue
+      if (event.type === 'MessageSent' && event.temporary) sentNow.add(event.seq)
+      if (event.type !== 'MessageDeleted') continue
+      if (!hasSeq(before.temporary, event.seq) && !sentNow.has(event.seq)) continue
       temporaryBodies.destroy(conversationId, event.messageId).catch(deps.report)
     }
   }

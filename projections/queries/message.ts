@@ -102,8 +102,10 @@ export const othersWatermarks = (o: string, viewer: string): string => {
 export function ticksOf(seq: Seq, others: OthersWatermarks): Ticks {
   const someone = others.joined !== null && others.joined < seq
   const aReader = others.readersJoined !== null && others.readersJoined < seq
+  const deliveredToAll = someone && others.delivered !== null && others.delivered >= seq
+  // Who hides reading counts for nobody's reading, but has to have the message all the same.
   return {
-    deliveredToAll: someone && others.delivered !== null && others.delivered >= seq,
-    readByAll: aReader && others.read !== null && others.read >= seq,
+    deliveredToAll,
+    readByAll: deliveredToAll && aReader && others.read !== null && others.read >= seq,
   }
 }

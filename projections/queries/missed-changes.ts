@@ -125,7 +125,10 @@ const changedIn = (changes: string): string => `
            ) AS title, ${RETENTION}, changed.by, changed.at, changed.position::text AS position,
            coalesce(me.left_seq, c.last_seq) AS "lastSeq", (
              SELECT count(*)::int FROM read.members m
-             WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
+             WHERE m.conversation_id = me.conversation_id AND CASE
+               WHEN me.left_position IS NULL THEN m.left_seq IS NULL
+               ELSE m.joined_position <= me.left_position AND coalesce(m.left_position >= me.left_position, true)
+             END
            ) AS "memberCount"
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2

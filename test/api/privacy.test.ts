@@ -99,7 +99,15 @@ test('in a group who hides counts for no blue tick and against none', async () =
   b.send({ t: 'read', ref: 1, conversationId: id, upTo: 1 })
   await a.get({ t: 'receipt', kind: 'read', userId: bob })
   expect(await seenBy(alice, id)).toEqual({ ticks: 'read', inbox: 'read', readAt: [true, false] })
-  await Promise.all([a, b, c].map((chat) => chat.close()))
+  // But who hides it, and does not even have a message, keeps it from being blue.
+  await c.close()
+  await a.say(id, 'for bob, by now')
+  b.send({ t: 'read', ref: 2, conversationId: id, upTo: 2 })
+  await a.get({ t: 'receipt', kind: 'read', userId: bob, upTo: 2 })
+  const newest = async () =>
+    (await call(url, alice, 'GET', `/v1/conversations/${id}/messages?limit=1`)).body.messages[0]
+  expect(await newest()).toMatchObject({ seq: 2, ticks: 'sent' })
+  await Promise.all([a, b].map((chat) => chat.close()))
 })
 
 test('who hides when they were last seen is shown as online or not, and without a time; so are others to them', async () => {

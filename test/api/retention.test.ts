@@ -188,6 +188,11 @@ describe.each(['postgres', 'eventstoredb'])('with the ledger in %s', (ledger) =>
     await a.get({ t: 'deleted', ref: 'delete' })
     await expect.poll(() => kept(id), SOON).toEqual([])
     expect(await historyOf(url, bob, id)).toMatchObject([{ gone: 'deleted' }])
+    // Also where both come at once, and the deletion is decided before the message is durable.
+    const second = textFrame(a, id, 'and again')
+    a.send([second, { t: 'delete', ref: 'both', conversationId: id, messageId: second.messageId }])
+    await a.get({ t: 'deleted', ref: 'both' })
+    await expect.poll(() => kept(id), SOON).toEqual([])
     await a.close()
   })
 

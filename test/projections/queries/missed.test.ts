@@ -225,12 +225,14 @@ test('a title and a role from after somebody left are no news to them', async ()
   past.converse(group, { type: 'rename', by: ann, title: 'while bob was there' })
   past.converse(group, { type: 'remove-member', by: ann, userId: bob })
   past.converse(group, { type: 'rename', by: ann, title: 'behind his back' })
+  past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   past.converse(group, { type: 'change-role', by: ann, userId: cy, role: 'admin' })
   await project(past)
   const { members, left, renamed } = await missedChanges(world.pool, bob, phone, since)
   expect(members).toEqual([])
   expect(left.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
-  expect(renamed).toMatchObject([{ title: 'while bob was there' }])
+  // Three as he left: how many there are now is not his to know.
+  expect(renamed).toMatchObject([{ title: 'while bob was there', memberCount: 3 }])
 })
 
 test('somebody who was removed is told of that, and of nothing after it', async () => {
