@@ -20,6 +20,8 @@ interface Entry {
   /** As the kernel has it: the name of the program, 15 characters of it. */
   readonly command: string
   readonly cpuSeconds: number
+  /** Of its children that have ended. */
+  readonly reapedSeconds: number
 }
 
 export function usageUnder(root: number): Usage | undefined {
@@ -62,10 +64,20 @@ export function coresBetween(before: Usage, after: Usage, seconds: number): Reco
   }
 }
 
-export function allProcesses(): Entry[] {
+export function readProcesses(): Entry[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => entryOf(Number(name)) ?? [])
+}
+
+/** Of all cores together, since the machine was started: everything but idling and waiting for disks. */
+export function busySeconds(): number {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] =
+    /^cpu +(.*)$/m
+      .exec(read('/proc/stat') ?? '')?.[1]
+      ?.split(' ')
+      .map(Number) ?? []
+  return (user + nice + system + irq + softirq) / TICKS_PER_SECOND
 }
 
 /** A process and all that descend from it. */
@@ -83,7 +95,7 @@ export function familyOf(root: number, all: readonly Entry[]): ReadonlySet<numbe
 }
 
 function descendants(root: number): Entry[] {
-  const all = allProcesses()
+  const all = readProcesses()
   const family = familyOf(root, all)
   return all.filter(({ pid }) => family.has(pid))
 }
@@ -99,6 +111,7 @@ function entryOf(pid: number): Entry | undefined {
     parent: Number(fields[1]),
     command,
     cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    reapedSeconds: (Number(fields[13]) + Number(fields[14])) / TICKS_PER_SECOND,
   }
 }
 

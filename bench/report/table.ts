@@ -48,8 +48,8 @@ export function renderReport(report: BenchReport): string {
   return sections.join('\n')
 }
 
-function besideLine({ cores, most }: Beside): string {
-  const names = most.map((each) => `${each.command} ${each.cores.toFixed(2)}`)
+function besideLine({ cores, processes }: Beside): string {
+  const names = processes.slice(0, 3).map((each) => `${each.command} ${each.cores.toFixed(2)}`)
   return `beside it: ${cores.toFixed(2)} cores of other processes${names.length > 0 ? ` (${names.join(', ')})` : ''}`
 }
 

@@ -31,9 +31,9 @@ test.skipIf(process.platform !== 'linux')(
     const ranBeside = lookBeside(own)
     await sleep(400)
     const beside = ranBeside()
-    const named = beside?.most.map(({ command }) => command)
+    const named = beside?.processes.map(({ command }) => command)
     expect(named).toContain('beside (us)')
     expect(named).not.toContain('own (family)')
-    for (const { cores } of beside?.most ?? []) expect(cores).toBeLessThanOrEqual(beside?.cores ?? 0)
+    expect(beside?.cores).toBeGreaterThan(0)
   },
 )

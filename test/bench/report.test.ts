@@ -37,7 +37,7 @@ const report = (system: MeasuredRun[]): BenchReport => {
       postgres: '18.4',
       commit: 'abc1234',
     },
-    beside: { cores: 0.124, most: [{ command: 'kdamond.0', cores: 0.06 }] },
+    beside: { cores: 0.124, processes: [{ command: 'kdamond.0', cores: 0.06 }] },
     startedAt: '2026-01-01T00:00:00.000Z',
     tookSeconds: 60,
     lives,
