@@ -25,7 +25,7 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
   const own = node === undefined ? undefined : store.node(node)
   const foundAgain = new Set<() => void>()
   /**
-   * known ──forgotten, or not written──▶ hidden ──written, and announced──▶ shown ──a heartbeat later──▶ known
+   * known ──forgotten, not written, or a heartbeat unanswered──▶ hidden ──written, and announced──▶ shown ──a heartbeat later──▶ known
    * While hidden, peers do not push to sessions of this node; a heartbeat after they are shown, all peers surely do.
    */
   let standing: 'known' | 'hidden' | 'shown' = 'known'
@@ -37,9 +37,20 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
     })
   const peers = await createPeers({ bus, self: node, settleMs: timing.heartbeatMs })
 
+  /** A heartbeat marks as well as asks: if its answer was lost, `forgotten` may have been lost with it, and is not said again. */
+  async function isKnown(): Promise<boolean> {
+    try {
+      return (await own?.beat()) !== 'forgotten'
+    } catch (error) {
+      sessions?.forgotten()
+      standing = 'hidden'
+      throw error
+    }
+  }
+
   async function beat(): Promise<void> {
     try {
-      const known = (await own?.beat()) !== 'forgotten'
+      const known = await isKnown()
       if (standing === 'shown') {
         standing = 'known'
         for (const tell of foundAgain) tell()

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { SessionDirectory, Timing } from '../../../runtime/sessions/directory.ts'
+import type { SessionStore } from '../../../runtime/sessions/store.ts'
 
 /** Thirty times as fast as in production. */
 export const QUICK: Timing = { heartbeatMs: 150, deadAfterMs: 1_000 }
@@ -13,7 +14,38 @@ export interface DirectoriesUnderTest {
   kill(directory: SessionDirectory): Promise<void>
   /** The store forgets everything (FLUSHALL, a crash of Postgres). */
   forget(): Promise<void>
+  /** This directory's next heartbeat comes just after the store has forgotten everything, is carried out, and its answer is lost. */
+  loseAnswer(directory: SessionDirectory): void
   stop(): Promise<void>
+}
+
+export interface LossyStore extends SessionStore {
+  /** The next heartbeat is carried out after `before`, and its answer is lost. */
+  loseAnswer(before: () => Promise<void>): void
+}
+
+export function lossy(store: SessionStore): LossyStore {
+  let before: (() => Promise<void>) | undefined
+  return {
+    ...store,
+    node(name) {
+      const own = store.node(name)
+      return {
+        ...own,
+        async beat() {
+          const first = before
+          if (!first) return own.beat()
+          before = undefined
+          await first()
+          await own.beat()
+          throw new Error('the answer was lost')
+        },
+      }
+    },
+    loseAnswer(first) {
+      before = first
+    },
+  }
 }
 
 const user = (name: string) => name as UserId
@@ -150,6 +182,22 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       await vi.waitFor(async () => expect(await found(b, ...everybody)).toEqual({ a: everybody }), {
         timeout: 10 * QUICK.heartbeatMs,
       })
+    })
+
+    test('sessions that were forgotten are found again, and look at what they missed, also if the heartbeat that was told so was not heard', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      let looked = 0
+      a.onFoundAgain(() => looked++)
+      under.loseAnswer(a)
+      await vi.waitFor(async () => expect(await found(b, 'ann')).toEqual({}), {
+        timeout: 10 * QUICK.heartbeatMs,
+        interval: 5,
+      })
+      await vi.waitFor(async () => expect(await found(b, 'ann')).toEqual({ a: ['ann'] }), {
+        timeout: 20 * QUICK.heartbeatMs,
+      })
+      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), { timeout: 10 * QUICK.heartbeatMs })
     })
 
     test('ten thousand people who connect at once are all found, within seconds', async () => {

@@ -3,16 +3,18 @@ import { createLogger } from '../../../runtime/logging.ts'
 import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
 import { createMemoryStore, createSharedSessions } from '../../../runtime/sessions/memory-store.ts'
-import { QUICK, sessionContract } from './contract.ts'
+import { type LossyStore, lossy, QUICK, sessionContract } from './contract.ts'
 
 const log = createLogger({ level: 'silent', process: 'test' })
 
 sessionContract('memory', async () => {
   const [hub, shared] = [createMemoryHub(), createSharedSessions()]
   const kills = new Map<SessionDirectory, () => void>()
+  const stores = new Map<SessionDirectory, LossyStore>()
+  const forget = async () => shared.clear()
   return {
     async open(node) {
-      const store = createMemoryStore(QUICK.deadAfterMs, shared)
+      const store = lossy(createMemoryStore(QUICK.deadAfterMs, shared))
       let dead = false
       const mortal = {
         ...store,
@@ -26,6 +28,7 @@ sessionContract('memory', async () => {
       }
       const bus = createMemoryBus({ log, hub })
       const directory = await createSessionDirectory({ store: mortal, bus, log, node, timing: QUICK })
+      stores.set(directory, store)
       kills.set(directory, () => {
         dead = true
         void bus.close()
@@ -33,7 +36,8 @@ sessionContract('memory', async () => {
       return directory
     },
     kill: async (directory) => kills.get(directory)?.(),
-    forget: async () => shared.clear(),
+    forget,
+    loseAnswer: (directory) => stores.get(directory)?.loseAnswer(forget),
     stop: async () => {},
   }
 })

@@ -8,7 +8,7 @@ import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
 import { createPostgresStore } from '../../../runtime/sessions/postgres-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
-import { QUICK, sessionContract } from './contract.ts'
+import { type LossyStore, lossy, QUICK, sessionContract } from './contract.ts'
 
 const log = createLogger({ level: 'silent', process: 'test' })
 
@@ -41,27 +41,31 @@ async function open(node?: string) {
       },
     })
   })
-  const store = createPostgresStore({ pool, deadAfterMs: QUICK.deadAfterMs, onClose: async () => {} })
+  const store = lossy(createPostgresStore({ pool, deadAfterMs: QUICK.deadAfterMs, onClose: async () => {} }))
   const directory = await createSessionDirectory({ store, bus, log, node, timing: QUICK })
   const end = async () => {
     await bus.close()
     if (!pool.ended) await pool.end()
   }
-  return { directory, end, statements: () => statements }
+  return { directory, store, end, statements: () => statements }
 }
 
 sessionContract('Postgres', async () => {
   const ends = new Map<SessionDirectory, () => Promise<void>>()
+  const stores = new Map<SessionDirectory, LossyStore>()
+  const forget = async () => {
+    await admin.query('WITH gone AS (DELETE FROM gateway.nodes) DELETE FROM gateway.sessions')
+  }
   return {
     async open(node) {
-      const { directory, end } = await open(node)
+      const { directory, store, end } = await open(node)
       ends.set(directory, end)
+      stores.set(directory, store)
       return directory
     },
     kill: async (directory) => ends.get(directory)?.(),
-    async forget() {
-      await admin.query('TRUNCATE gateway.nodes, gateway.sessions')
-    },
+    forget,
+    loseAnswer: (directory) => stores.get(directory)?.loseAnswer(forget),
     async stop() {
       for (const end of ends.values()) await end()
     },

@@ -7,7 +7,7 @@ import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
 import { createRedisStore } from '../../../runtime/sessions/redis-store.ts'
 import { onRedis, type RedisServer, startRedisServer } from '../bus/redis-server.ts'
-import { QUICK, sessionContract } from './contract.ts'
+import { type LossyStore, lossy, QUICK, sessionContract } from './contract.ts'
 
 const log = createLogger({ level: 'silent', process: 'test' })
 
@@ -21,27 +21,31 @@ onRedis('the session directory on Redis', () => {
   async function open(node?: string) {
     const bus = await createRedisBus({ url: server.url, node: node ?? 'observer', log })
     const redis = await connectRedis({ url: server.url, name: `test-${node}`, log })
-    const store = createRedisStore({ redis, deadAfterMs: QUICK.deadAfterMs })
+    const store = lossy(createRedisStore({ redis, deadAfterMs: QUICK.deadAfterMs }))
     const directory = await createSessionDirectory({ store, bus, log, node, timing: QUICK })
     const end = async () => {
       redis.disconnect()
       await bus.close()
     }
-    return { directory, end }
+    return { directory, store, end }
   }
 
   sessionContract('Redis', async () => {
     const ends = new Map<SessionDirectory, () => Promise<void>>()
+    const stores = new Map<SessionDirectory, LossyStore>()
+    const forget = async () => {
+      await server.admin.flushall()
+    }
     return {
       async open(node) {
-        const { directory, end } = await open(node)
+        const { directory, store, end } = await open(node)
         ends.set(directory, end)
+        stores.set(directory, store)
         return directory
       },
       kill: async (directory) => ends.get(directory)?.(),
-      async forget() {
-        await server.admin.flushall()
-      },
+      forget,
+      loseAnswer: (directory) => stores.get(directory)?.loseAnswer(forget),
       async stop() {
         for (const end of ends.values()) await end()
       },
