@@ -35,7 +35,10 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       standing = 'hidden'
       log.warn({ err: error }, 'sessions not written yet')
     })
-  const peers = await createPeers({ bus, self: node, settleMs: timing.heartbeatMs })
+  const tellFoundAgain = () => {
+    for (const tell of foundAgain) tell()
+  }
+  const peers = await createPeers({ bus, self: node, settleMs: timing.heartbeatMs, onDied: tellFoundAgain })
 
   /** A heartbeat marks as well as asks: if its answer was lost, `forgotten` may have been lost with it, and is not said again. */
   async function isKnown(): Promise<boolean> {
@@ -53,7 +56,7 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       const known = await isKnown()
       if (standing === 'shown') {
         standing = 'known'
-        for (const tell of foundAgain) tell()
+        tellFoundAgain()
       }
       if (!known && sessions) {
         if (sessions.count > 0)
@@ -67,7 +70,7 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       if (wereHidden && (standing as string) === 'shown') peers.announce('up')
       const live = await store.liveNodes()
       // A peer that died without a word may have appended what it did not push any more.
-      if (peers.names().some((name) => !live.includes(name))) for (const tell of foundAgain) tell()
+      if (peers.names().some((name) => !live.includes(name))) tellFoundAgain()
       peers.seen(live)
     } catch (error) {
       log.warn({ err: error }, 'no heartbeat: the session store does not answer')
@@ -82,7 +85,7 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
   await own?.withdraw()
   await own?.beat()
   peers.seen(await store.liveNodes())
-  peers.announce('up')
+  peers.announce('starts')
 
   let beating: Promise<void> = Promise.resolve()
   let underWay = false

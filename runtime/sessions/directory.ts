@@ -27,8 +27,8 @@ export interface SessionDirectory {
   /** From memory: kept by heartbeats, and at once when a node starts or stops. */
   peers(): readonly NodeName[]
   /**
-   * Called when sessions of this node could not be found for a while and now can be again, and when a peer has died: pushes to
-   * them may have been lost.
+   * Called when sessions of this node could not be found for a while and now can be again, and when a peer has died, also one that is
+   * back under its name at once: pushes to them may have been lost.
    * Returns what removes the handler.
    */
   onFoundAgain(handler: () => void): () => void

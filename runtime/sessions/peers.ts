@@ -7,11 +7,13 @@ const CHANNEL = 'nodes'
 interface Announcement {
   readonly node: NodeName
   readonly change: 'up' | 'down'
+  /** A process has begun under this name; absent where one can be found again. */
+  readonly starts?: true
 }
 
 export interface Peers {
   names(): readonly NodeName[]
-  announce(change: Announcement['change']): void
+  announce(change: 'starts' | Announcement['change']): void
   /** What the store says now. */
   seen(live: readonly NodeName[]): void
   close(): Promise<void>
@@ -23,25 +25,31 @@ export interface PeersDeps {
   readonly self: NodeName | undefined
   /** For so long an announcement counts more than the store, which may have been read before it. */
   readonly settleMs: number
+  /** A process has begun under the name of a peer that never said it would stop: that one has died, too lately for the store to know. */
+  readonly onDied: () => void
 }
 
-export async function createPeers({ bus, self, settleMs }: PeersDeps): Promise<Peers> {
+export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): Promise<Peers> {
   let names: readonly NodeName[] = []
   const announced = new Map<NodeName, { readonly change: Announcement['change']; readonly at: number }>()
 
   const unsubscribe = await bus.subscribe(CHANNEL, (payload) => {
-    const { node, change } = JSON.parse(payload) as Announcement
+    const { node, change, starts } = JSON.parse(payload) as Announcement
     if (node === self) return
+    const died = starts && names.includes(node)
     announced.set(node, { change, at: performance.now() })
     names = names.filter((name) => name !== node)
     if (change === 'up') names = [...names, node]
+    if (died) onDied()
   })
 
   return {
     names: () => names,
     announce(change) {
-      if (self !== undefined)
-        bus.publish(CHANNEL, JSON.stringify({ node: self, change } satisfies Announcement))
+      if (self === undefined) return
+      const announcement: Announcement =
+        change === 'starts' ? { node: self, change: 'up', starts: true } : { node: self, change }
+      bus.publish(CHANNEL, JSON.stringify(announcement))
     },
     seen(live) {
       const now = new Set(live)
