@@ -42,6 +42,22 @@ export function createPool(options: PoolOptions): pg.Pool {
   return pool
 }
 
+/**
+ * For a connection that holds what others wait for (a lock, a transaction): if the other end vanishes without a word (power, a cut
+ * network), Postgres ends the session after 20 to 25 s, and not after the 2 h 11 min of Linux. Without effect on Unix sockets.
+ */
+export const NOTICE_VANISHED_CLIENT =
+  'SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET tcp_user_timeout = 20000'
+
+/** For what is under way to end, and the other side to say goodbye. */
+const END_PATIENCE_MS = 5_000
+
+/** Ends a connection also where the other side does not answer any more: `end` alone would wait for it for a quarter of an hour. */
+export async function endInTime(client: pg.Client): Promise<void> {
+  const late = setTimeout(() => client.connection.stream.destroy(), END_PATIENCE_MS)
+  await client.end().finally(() => clearTimeout(late))
+}
+
 /** Host, port and database of a URL for people to read: no user, no password. */
 export function describeDatabase(url: string): string {
   const { host, port, database } = new pg.Client({ connectionString: url })

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import type { Position } from '../../ledger/ledger.ts'
+import { endInTime, NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
 import { createReadSchema, READ_MODEL_VERSION, type ReadSchema } from '../schema.ts'
 import type { Owner } from './checkpoint.ts'
 import { EngineStopped } from './failures.ts'
@@ -21,10 +22,15 @@ export async function claim(databaseUrl: string, schema: ReadSchema, lanes: numb
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: `triptick ${schema} claim`,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   })
   client.on('error', () => {})
   await client.connect()
   try {
+    // Who vanishes between here and the commit would keep the checkpoints from everybody else.
+    await client.query(NOTICE_VANISHED_CLIENT)
     const model = await createReadSchema(client, schema, lanes)
     if (model.version !== READ_MODEL_VERSION) throw otherVersion(schema, model.version)
     const token = randomUUID()
@@ -55,7 +61,7 @@ export async function claim(databaseUrl: string, schema: ReadSchema, lanes: numb
       skipped: new Set(skipped.rows.map(({ position }) => BigInt(position) as Position)),
     }
   } finally {
-    await client.end()
+    await endInTime(client)
   }
 }
 

@@ -41,15 +41,19 @@ export function classify(error: unknown): Failure {
   const code = codeOf(error)
   if (code === undefined) {
     // `pg` has no code for a connection that ended in the middle of a query.
-    return /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout expired)/.test(
-      error.message,
-    )
-      ? 'transient'
-      : 'fatal'
+    const isCut =
+      /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout expired)/.test(
+        error.message,
+      )
+    return isCut || isUnanswered(error) ? 'transient' : 'fatal'
   }
   if (NETWORK.has(code) || TRANSIENT.test(code)) return 'transient'
   return POISON.test(code) ? 'poison' : 'fatal'
 }
+
+/** Postgres did not answer within the `query_timeout` of `pg`, which has no code for it either. */
+export const isUnanswered = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'Query read timeout'
 
 /** Why an event was parked. Messages of Postgres may quote values, so of those only the code and the constraint are told. */
 export function describePoison(error: unknown): string {

@@ -1,14 +1,16 @@
 /**
  * One active engine per schema, by an advisory lock on a connection of its own. A standby asks again and again; the lock is
- * free as soon as the owner's connection is gone. Fencing is not done here but by the checkpoints (`claim.ts`).
+ * free as soon as the owner's connection is gone, or nothing was heard of it for 20 to 25 s. Fencing is not done here but by the
+ * checkpoints (`claim.ts`).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { endInTime, NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
 import type { ReadSchema } from '../schema.ts'
-import { classify } from './failures.ts'
+import { classify, isUnanswered } from './failures.ts'
 
 export interface Ownership {
-  /** Aborted when the connection is lost, and the lock with it. */
+  /** Aborted when the connection is lost, or does not answer, and the lock with it. */
   readonly lost: AbortSignal
   /** Runs on the connection that holds the lock, so that a success also proves that it still does. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
@@ -18,6 +20,8 @@ export interface Ownership {
 }
 
 const ASK_AGAIN_MS = 250
+/** By then Postgres has given the lock to somebody else, if it is the network that is silent. */
+const ANSWER_MS = 20_000
 
 const TRY_LOCK = `SELECT pg_try_advisory_lock(hashtext('triptick projections'), hashtext($1)) AS locked`
 
@@ -42,12 +46,15 @@ export async function acquireOwnership(
 export async function tryOwnership(
   databaseUrl: string,
   what: ReadSchema | 'rebuild' | 'search',
+  answerMs = ANSWER_MS,
 ): Promise<Ownership | undefined> {
   const client = new pg.Client({
     connectionString: databaseUrl,
     application_name: `triptick ${what} owner`,
     connectionTimeoutMillis: 10_000,
+    query_timeout: answerMs,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
   })
   const lost = new AbortController()
   client.on('error', () => lost.abort())
@@ -56,11 +63,14 @@ export async function tryOwnership(
     await client.connect()
     const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK, [what])
     if (rows[0]?.locked) {
+      await client.query(NOTICE_VANISHED_CLIENT)
       // One statement after another: `pg` no longer keeps a queue of its own.
       let last: Promise<unknown> = Promise.resolve()
       const query: Ownership['query'] = (text, values) => {
         const next = last.then(() => client.query(text, values))
-        last = next.catch(() => {})
+        last = next.catch((error: unknown) => {
+          if (isUnanswered(error)) lost.abort()
+        })
         return next as Promise<never>
       }
       return {
@@ -71,7 +81,7 @@ export async function tryOwnership(
           client.on('notification', heard)
           await query(`LISTEN ${channel}`)
         },
-        release: () => client.end(),
+        release: () => endInTime(client),
       }
     }
   } catch (error) {

@@ -1,5 +1,6 @@
 /** A connection of one lane's own: opened on first use, and anew after it broke. Never retries a statement by itself. */
 import pg from 'pg'
+import { endInTime, NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
 import type { Statement } from '../queries/statement.ts'
 import { copyIn } from './copy-in.ts'
 
@@ -20,8 +21,10 @@ export interface Session {
  *   fsyncs are left to the ledger's own commits.
  * - Plans: every statement joins a small array with a table by its primary key. A table that was never analysed (a
  *   rebuild's) looks small, and a plan made then would scan it for every batch from then on.
+ * - A lane that is gone, or stands still in the middle of a batch, keeps its rows from whoever takes over for so long at most.
  */
 const SETTINGS = `
+  ${NOTICE_VANISHED_CLIENT}; SET idle_in_transaction_session_timeout = 60000;
   SET synchronous_commit = off; SET plan_cache_mode = force_generic_plan;
   SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off;
   SET statement_timeout = 0`
@@ -40,6 +43,7 @@ export function createSession(databaseUrl: string, name: string): Session {
       application_name: name,
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
       // Statements are sent without waiting for the answers to those before: a batch is three round trips, not ten.
       pipeline: true,
     })
@@ -67,7 +71,7 @@ export function createSession(databaseUrl: string, name: string): Session {
   async function discard(): Promise<void> {
     const broken = connecting
     connecting = undefined
-    await broken?.then((client) => client.end()).catch(() => {})
+    await broken?.then(endInTime).catch(() => {})
   }
 
   return {

@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { RecordedEvent } from '../../../ledger/ledger.ts'
 import type { FailPoint } from '../../../projections/engine/fail-point.ts'
+import { type Ownership, tryOwnership } from '../../../projections/engine/ownership.ts'
+import { createSession } from '../../../projections/engine/session.ts'
 import { READ_MODEL_VERSION } from '../../../projections/schema.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
+import { openSilentNetwork } from '../../support/silent-network.ts'
 import { dump } from '../support/dump.ts'
 import { someTalk } from '../support/talk.ts'
 import { createWorld, projected, type World } from '../support/world.ts'
@@ -99,6 +102,38 @@ test('an engine whose lock was lost stands by, and the one that took over goes o
   await Promise.all([first.stop(), second.stop()])
   await expected(events)
 })
+
+test('Postgres looks after the connections of the lock and of the lanes, and ends a batch that stands still', async () => {
+  // On the socket of a machine nobody vanishes without a word, and Postgres says 0.
+  const overTcp = new URL(world.url)
+  overTcp.hostname = '127.0.0.1'
+  const lock = (await tryOwnership(overTcp.href, 'read')) as Ownership
+  const lane = createSession(overTcp.href, 'test')
+  const text = `SELECT name, setting FROM pg_settings WHERE name ~ '^tcp_' ORDER BY name`
+  for (const { rows } of [await lock.query(text), await lane.query({ name: 'settings', text })]) {
+    expect(Object.fromEntries(rows.map(({ name, setting }) => [name, setting]))).toEqual({
+      tcp_keepalives_count: '3',
+      tcp_keepalives_idle: '10',
+      tcp_keepalives_interval: '5',
+      tcp_user_timeout: '20000',
+    })
+  }
+  const idle = await lane.query({ name: 'idle', text: 'SHOW idle_in_transaction_session_timeout' })
+  expect(idle.rows).toEqual([{ idle_in_transaction_session_timeout: '1min' }])
+  await lane.close()
+  await lock.release()
+})
+
+test('a lock whose connection does not answer is lost, and given back in time', async () => {
+  const network = await openSilentNetwork(world.url)
+  const lock = (await tryOwnership(network.url, 'read', 500)) as Ownership
+  await lock.query('SELECT 1')
+  network.silence()
+  await expect(lock.query('SELECT 1')).rejects.toThrow('timeout')
+  expect(lock.lost.aborted).toBe(true)
+  await lock.release()
+  await network.close()
+}, 15_000)
 
 test('a zombie that lost its lanes without noticing writes nothing more, stops and says why', async () => {
   const ledger = createMemoryLedger(events.slice(0, 50))
