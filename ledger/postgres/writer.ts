@@ -9,11 +9,12 @@ export interface ClosableWriter extends Writer {
 export function createWriter(connectionString: string): ClosableWriter {
   let connecting: Promise<pg.Client> | undefined
 
-  async function open(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString, application_name: 'triptick ledger writer' })
-    const forget = () => {
-      connecting = undefined
-    }
+  async function open(forget: () => void): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString,
+      application_name: 'triptick ledger writer',
+      connectionTimeoutMillis: 10_000,
+    })
     client.on('error', forget)
     client.on('end', forget)
     try {
@@ -24,13 +25,19 @@ export function createWriter(connectionString: string): ClosableWriter {
       return client
     } catch (error) {
       forget()
+      client.end().catch(() => {})
       throw error
     }
   }
 
   const client = (): Promise<pg.Client> => {
-    connecting ??= open()
-    return connecting
+    if (connecting) return connecting
+    // A connection says late that it has ended, and by then there may be another.
+    const own = open(() => {
+      if (connecting === own) connecting = undefined
+    })
+    connecting = own
+    return own
   }
 
   return {

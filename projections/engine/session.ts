@@ -37,7 +37,7 @@ export function createSession(databaseUrl: string, name: string): Session {
    */
   let pinned: pg.Client | undefined
 
-  async function open(): Promise<pg.Client> {
+  async function open(forget: () => void): Promise<pg.Client> {
     const client = new pg.Client({
       connectionString: databaseUrl,
       application_name: name,
@@ -47,9 +47,6 @@ export function createSession(databaseUrl: string, name: string): Session {
       // Statements are sent without waiting for the answers to those before: a batch is three round trips, not ten.
       pipeline: true,
     })
-    const forget = () => {
-      connecting = undefined
-    }
     client.on('error', forget)
     client.on('end', forget)
     try {
@@ -63,9 +60,14 @@ export function createSession(databaseUrl: string, name: string): Session {
     }
   }
 
-  async function connection(): Promise<pg.Client> {
-    connecting ??= open()
-    return await connecting
+  function connection(): Promise<pg.Client> {
+    if (connecting) return connecting
+    // A connection says late that it has ended, and by then there may be another.
+    const own = open(() => {
+      if (connecting === own) connecting = undefined
+    })
+    connecting = own
+    return own
   }
 
   async function discard(): Promise<void> {

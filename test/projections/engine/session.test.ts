@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { createSession, type Session } from '../../../projections/engine/session.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 
@@ -84,4 +84,17 @@ test('a copy whose connection is cut fails, and the next one is carried out on a
   expect(await rows()).toEqual([[1, 'copied']])
   await together(copy('2\tcopied\n'))
   expect(await rows()).toHaveLength(2)
+})
+
+test('the end of an old connection does not make the session forget the one that came after it', async () => {
+  const own = createSession(database.url, 'successor')
+  const pid = async () =>
+    (await own.query({ name: 'pid', text: 'SELECT pg_backend_pid() AS pid' })).rows[0]?.pid
+  const first = await pid()
+  const [, second] = await Promise.all([own.close(), pid()])
+  expect(second).not.toBe(first)
+  expect(await pid()).toBe(second)
+  await own.close()
+  const left = `SELECT pid FROM pg_stat_activity WHERE application_name = 'successor'`
+  await vi.waitFor(async () => expect((await pool.query(left)).rows).toEqual([]))
 })

@@ -1,0 +1,49 @@
+import { once } from 'node:events'
+import { createServer, type Socket } from 'node:net'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createWriter } from '../../../ledger/postgres/writer.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
+
+let database: TestDatabase
+let admin: pg.Client
+beforeAll(async () => {
+  database = await createTestDatabase('empty')
+  admin = new pg.Client({ connectionString: database.url })
+  await admin.connect()
+})
+afterAll(async () => {
+  await admin.end()
+  await database.drop()
+})
+
+const PID = { name: 'pid', text: 'SELECT pg_backend_pid() AS pid', values: [] }
+const writers = async () =>
+  (
+    await admin.query(`SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'triptick ledger writer'`)
+  ).rows
+
+test('the end of a connection that was given up does not make the writer forget the one that came after it', async () => {
+  const writer = createWriter(database.url)
+  const pid = async () => (await writer.query(PID)).rows[0].pid as number
+  const first = await pid()
+  writer.discard()
+  const second = await pid()
+  await vi.waitFor(async () => expect(await writers()).toEqual([{ pid: second }]))
+  expect(second).not.toBe(first)
+  expect(await pid()).toBe(second)
+  await writer.close()
+  await vi.waitFor(async () => expect(await writers()).toEqual([]))
+})
+
+test('a server that takes the connection and says nothing is given up', async () => {
+  const sockets: Socket[] = []
+  const silent = createServer((socket) => sockets.push(socket.resume())).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const { port } = silent.address() as { readonly port: number }
+  const writer = createWriter(`postgres://nobody@127.0.0.1:${port}/nothing`)
+  await expect(writer.query(PID)).rejects.toThrow('timeout')
+  await vi.waitFor(() => expect(sockets.map(({ closed }) => closed)).toEqual([true]))
+  silent.close()
+}, 15_000)
