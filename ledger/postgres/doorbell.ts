@@ -7,6 +7,9 @@ import pg from 'pg'
 /** Channel of NOTIFY. */
 export const BELL = 'triptick_ledger'
 const POLL_MS = 1000
+/** Between two questions whether the connection is still there: one that died without a word would never ring again. */
+const CHECK_MS = 10_000
+const ANSWER_MS = 5_000
 
 export interface Doorbell {
   /** How often it has rung. Note it before looking, so that no ring is missed. */
@@ -16,7 +19,7 @@ export interface Doorbell {
   close(): Promise<void>
 }
 
-export function createDoorbell(connectionString: string): Doorbell {
+export function createDoorbell(connectionString: string, checkMs = CHECK_MS): Doorbell {
   let rings = 0
   let waiting = new Set<() => void>()
   let listening: Promise<pg.Client> | undefined
@@ -31,7 +34,13 @@ export function createDoorbell(connectionString: string): Doorbell {
   }
 
   async function listen(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString, application_name: 'triptick ledger doorbell' })
+    const client = new pg.Client({
+      connectionString,
+      application_name: 'triptick ledger doorbell',
+      connectionTimeoutMillis: 10_000,
+      query_timeout: ANSWER_MS,
+      keepAlive: true,
+    })
     // A dead connection says so twice, and by then there may be another.
     const forget = () => {
       if (current === client) listening = undefined
@@ -49,6 +58,17 @@ export function createDoorbell(connectionString: string): Doorbell {
       throw error
     }
   }
+
+  /** Whatever goes wrong ends the connection: it is forgotten, and the next who waits opens another. */
+  const ask = (client: pg.Client) => client.query('SELECT 1').catch(() => client.end())
+  let asking = false
+  const check = setInterval(async () => {
+    if (asking) return
+    asking = true
+    await listening?.then(ask).catch(() => {})
+    asking = false
+  }, checkMs)
+  check.unref()
 
   return {
     get rings() {
@@ -77,6 +97,7 @@ export function createDoorbell(connectionString: string): Doorbell {
     },
     close: async () => {
       closed = true
+      clearInterval(check)
       ring()
       await listening?.then((client) => client.end()).catch(() => {})
     },
