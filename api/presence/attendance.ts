@@ -67,6 +67,8 @@ export function createAttendanceRegister(
   const prefix = `${randomBytes(6).toString('base64url')}.`
   let connections = 0
   const waiting = new Map<UserId, Addressed<UserCommand>[]>()
+  /** Commands that the ledger may have recorded although it did not say so. */
+  const unsure = new WeakSet<Addressed<UserCommand>>()
   const elsewhere = new LRUCache<UserId, { seenAt: Millis; recordedAt: Millis }>({ max: REMEMBERED })
   let working: Promise<void> | undefined
   let closing = false
@@ -115,8 +117,26 @@ export function createAttendanceRegister(
    */
   function recordAgain(userId: UserId, commands: readonly Addressed<UserCommand>[]): void {
     const again = commands.filter(({ type }) => type !== 'see')
+    for (const command of again) unsure.add(command)
     if (again.length > 0) waiting.set(userId, [...again, ...(waiting.get(userId) ?? [])])
   }
+
+  /**
+   * Whether the beginning of this connection waited, and for sure is not recorded: then it is taken back. While the ledger is away, people
+   * come and go every few seconds; all that would wait for it, without end, and be recorded as if they had been here.
+   */
+  function takeBack(userId: UserId, connection: string): boolean {
+    const before = waiting.get(userId) ?? []
+    const begins = (command: Addressed<UserCommand>) =>
+      command.type === 'connect' && command.connection === connection && !unsure.has(command)
+    if (!before.some(begins)) return false
+    const after = before.filter((command) => !begins(command))
+    if (after.length > 0) waiting.set(userId, after)
+    else waiting.delete(userId)
+    return true
+  }
+
+  const isWaitingToBeSeen = (userId: UserId) => waiting.get(userId)?.some(({ type }) => type === 'see')
 
   function connectionCommand(
     what: 'connect' | 'disconnect',
@@ -166,10 +186,14 @@ export function createAttendanceRegister(
       record(session.userId, { type: 'connect', ...connectionCommand('connect', session, connection), at })
     },
     left: (session) => {
-      const { userId, attendance } = session
+      const { userId, deviceId, attendance } = session
       if (!attendance) return
       const { connection, seenAt } = attendance
       elsewhere.set(userId, { seenAt, recordedAt: seenAt })
+      if (takeBack(userId, connection)) {
+        if (!isWaitingToBeSeen(userId)) record(userId, seen(userId, seenAt, deviceId))
+        return
+      }
       record(userId, {
         type: 'disconnect',
         ...connectionCommand('disconnect', session, connection),

@@ -45,6 +45,7 @@ test('what happens to one person is recorded in its order, with connections of n
   const [one, two] = [person('ann'), person('ann')]
   register.arrived(one)
   register.arrived(two)
+  await until(() => expect(recorded).toHaveLength(2))
   register.left(one)
   await register.close(20_000)
   expect(recorded).toEqual(['ann connect', 'ann connect', 'ann disconnect'])
@@ -66,14 +67,35 @@ test('while the ledger does not answer connections wait, and being seen does not
 })
 
 test('a connection whose beginning the ledger refused does not stay open because its end came through', async () => {
-  const answers = ['unavailable', 'done']
+  const answers = ['unavailable', 'unavailable', 'done']
   const { register, recorded } = given(() => ({ kind: answers.shift() ?? 'done' }))
   const ann = person('ann')
   register.arrived(ann)
+  await until(() => expect(answers).toHaveLength(2))
   register.left(ann)
   await until(() => expect(recorded).toContain('ann connect'))
   await register.close(20_000)
   expect(recorded.at(-1)).toBe('ann disconnect')
+})
+
+test('who comes and goes again and again while the ledger is away waits once, to be seen', async () => {
+  let broken = true
+  const { register, recorded, seen } = given(() => ({ kind: broken ? 'unavailable' : 'done' }))
+  // The ledger is asked for others first, and all that follows happens while it is.
+  register.arrived(person('ann'))
+  await until(() => expect(seen.most).toBe(1))
+  for (let n = 0; n < 1000; n++) {
+    const [bob, cid] = [person('bob'), person('cid')]
+    register.arrived(bob)
+    register.arrived(cid)
+    register.left(bob)
+    register.left(cid)
+  }
+  const stays = person('cid')
+  register.arrived(stays)
+  broken = false
+  await register.close(20_000)
+  expect(recorded.toSorted()).toEqual(['ann connect', 'bob see', 'cid connect', 'cid see'])
 })
 
 test('what cannot be recorded in time is left when the node stops', async () => {
