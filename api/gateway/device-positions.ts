@@ -82,12 +82,13 @@ const nameOfRow = (row: DeviceRow): string => `${row.user_id} ${row.device_id}`
 
 export function createDevicePositions(pool: pg.Pool, report: (error: unknown) => void): DevicePositions {
   let newest = BEGINNING
+  /** By a clock that nobody sets: an hour forward would make safe what is still on its way. */
   let samples: { readonly at: number; readonly position: Position }[] = []
   let kept = new Map<string, Kept>()
   let writing: Promise<void> = Promise.resolve()
 
   const sampling = setInterval(() => {
-    const at = Date.now()
+    const at = performance.now()
     samples = [...samples.filter((sample) => at - sample.at < 2 * SAFE_AFTER_MS), { at, position: newest }]
   }, SAMPLE_MS)
   const writer = setInterval(() => {
@@ -140,7 +141,7 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
   }
 
   function safe(session: Session): Position {
-    const old = samples.findLast(({ at }) => Date.now() - at >= SAFE_AFTER_MS)
+    const old = samples.findLast(({ at }) => performance.now() - at >= SAFE_AFTER_MS)
     const settled = session.mode === 'live' && !session.doubted ? (old?.position ?? BEGINNING) : BEGINNING
     return settled > session.position ? settled : session.position
   }

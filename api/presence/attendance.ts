@@ -58,6 +58,8 @@ const RETRY_MS = 1_000
 const REMEMBERED = 20_000
 
 const now = (): Millis => Date.now() as Millis
+/** A clock may be set back; when somebody was last seen is not. */
+const notBefore = (earliest: Millis = 0 as Millis): Millis => Math.max(now(), earliest) as Millis
 
 export function createAttendanceRegister(
   handler: Pick<CommandHandler, 'attend'>,
@@ -170,8 +172,8 @@ export function createAttendanceRegister(
   })
 
   function didWithoutSession(userId: UserId): void {
-    const at = now()
     const before = elsewhere.get(userId)
+    const at = notBefore(before?.seenAt)
     const due = before === undefined || at - before.recordedAt >= SEEN_EVERY_MS
     elsewhere.set(userId, { seenAt: at, recordedAt: due ? at : before.recordedAt })
     if (due) record(userId, seen(userId, at))
@@ -189,7 +191,8 @@ export function createAttendanceRegister(
       const { userId, deviceId, attendance } = session
       if (!attendance) return
       const { connection, seenAt } = attendance
-      elsewhere.set(userId, { seenAt, recordedAt: seenAt })
+      // Another device, or a request, may have been later.
+      if (seenAt > (elsewhere.get(userId)?.seenAt ?? 0)) elsewhere.set(userId, { seenAt, recordedAt: seenAt })
       if (takeBack(userId, connection)) {
         if (!isWaitingToBeSeen(userId)) record(userId, seen(userId, seenAt, deviceId))
         return
@@ -203,7 +206,7 @@ export function createAttendanceRegister(
     },
     did: ({ userId, deviceId, attendance }) => {
       if (!attendance) return didWithoutSession(userId)
-      const at = now()
+      const at = notBefore(attendance.seenAt)
       attendance.seenAt = at
       if (at - attendance.recordedAt < SEEN_EVERY_MS) return
       attendance.recordedAt = at

@@ -116,3 +116,25 @@ test('somebody who acts again and again is handed on once a minute, and remember
   expect(recorded).toEqual(['ann connect', 'bob see'])
   expect(ann.attendance?.seenAt).toBeGreaterThanOrEqual(ann.attendance?.recordedAt as number)
 })
+
+test('when somebody was last seen does not go back with a clock that is set back, nor with the end of an older device', () => {
+  const { register } = given()
+  const bob = 'bob' as UserId
+  const [one, two] = [person('bob'), person('bob')]
+  vi.useFakeTimers({ toFake: ['Date'], now: 5_000_000 })
+  try {
+    register.arrived(one)
+    vi.setSystemTime(6_000_000)
+    register.arrived(two)
+    register.didWithoutSession(bob)
+    vi.setSystemTime(2_000_000)
+    register.did(two)
+    register.didWithoutSession(bob)
+    expect([two.attendance?.seenAt, register.lastSeenHere(bob)]).toEqual([6_000_000, 6_000_000])
+    register.left(two)
+    register.left(one)
+    expect(register.lastSeenHere(bob)).toBe(6_000_000)
+  } finally {
+    vi.useRealTimers()
+  }
+})
