@@ -50,6 +50,8 @@ interface Subject {
   open?: Shown
   closed?: Shown
   toldAt: number
+  /** How often they have moved. */
+  moves: number
 }
 
 interface Watch {
@@ -113,6 +115,8 @@ export function createWatches(deps: WatchesDeps): Watches {
     const { version, list } = watch
     try {
       const acquaintances = await deps.acquaintances(session.userId, [...list])
+      // Who moves while they are looked for may be found as they were before, and this watcher is not told of moves yet.
+      const moves = new Map([...acquaintances].map((userId) => [userId, subjects.get(userId)?.moves]))
       const found = await find([...acquaintances])
       if (watch.version !== version || closed) return true
       watch.acquaintances = acquaintances
@@ -121,7 +125,9 @@ export function createWatches(deps: WatchesDeps): Watches {
         tell(session, watch, userId, whereabouts)
         const subject = subjects.get(userId)
         if (subject?.watchers.size === 1) subject.toldAt = performance.now()
+        if (subject && subject.moves !== moves.get(userId)) due.add(userId)
       }
+      if (due.size > 0) arm(0)
       return true
     } catch (error) {
       report(error)
@@ -204,6 +210,13 @@ export function createWatches(deps: WatchesDeps): Watches {
     return shown
   }
 
+  function move(userId: UserId): void {
+    const subject = subjects.get(userId)
+    if (!subject) return
+    subject.moves++
+    due.add(userId)
+  }
+
   function unwatch(session: Session, userId: UserId): void {
     const subject = subjects.get(userId)
     subject?.watchers.delete(session)
@@ -219,7 +232,8 @@ export function createWatches(deps: WatchesDeps): Watches {
       for (const userId of list) {
         const subject = subjects.get(userId)
         if (subject) subject.watchers.add(session)
-        else subjects.set(userId, { watchers: new Set([session]), toldAt: Number.NEGATIVE_INFINITY })
+        else
+          subjects.set(userId, { watchers: new Set([session]), toldAt: Number.NEGATIVE_INFINITY, moves: 0 })
       }
       if (list.size === 0) {
         watches.delete(session)
@@ -232,11 +246,11 @@ export function createWatches(deps: WatchesDeps): Watches {
       enqueue(session, watch)
     },
     moved: (userIds) => {
-      for (const userId of userIds) if (subjects.has(userId)) due.add(userId)
+      for (const userId of userIds) move(userId)
       if (due.size > 0) arm(0)
     },
     movedAll: () => {
-      for (const userId of subjects.keys()) due.add(userId)
+      for (const userId of subjects.keys()) move(userId)
       if (due.size > 0) arm(0)
     },
     recheck: (session) => {

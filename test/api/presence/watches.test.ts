@@ -144,6 +144,23 @@ test('what could not be found out is tried again, and a watcher who reads slowly
   await until(() => expect(onlineOf(one)).toEqual([false, true]))
 })
 
+test('who moves while a watcher is being greeted is told of as they were, and then as they are', async () => {
+  const { watches, is, find } = given({ paceMs: 20 })
+  const one = watcher('one')
+  find.mockImplementationOnce(async (userIds) => {
+    const before = new Map(
+      userIds.map((id) => [id, { online: false, lastSeen: 1 as Millis, hidesLastSeen: false }]),
+    )
+    await sleep(100)
+    return before
+  })
+  watches.watch(one, [BOB])
+  await until(() => expect(find).toHaveBeenCalledOnce())
+  is(BOB, true)
+  watches.moved([BOB])
+  await until(() => expect(onlineOf(one)).toEqual([false, true]))
+})
+
 test('who is gone, or watches others now, is told nothing more', async () => {
   const { watches, is } = given({ paceMs: 10 })
   const [gone, other] = [watcher('gone'), watcher('other')]
