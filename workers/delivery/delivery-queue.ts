@@ -5,12 +5,13 @@
  * - none is there: it is made.
  * - one waits: nothing.
  * - one runs: nothing while the person cannot be reached. If they can be, it is looked at again in a second: a run that is about to
- *   end has looked before this message, and would wait for its whole pause.
+ *   end has looked before this message, and would wait for its whole pause, or be the last one. If it has ended by then, one is made.
  * - one is delayed and was never tried: it begins now.
  * - one is delayed between two tries: it stays so while the person cannot be reached. If they can be now, it begins now where the
  *   last try reached no device, and otherwise once they have had their rest.
  * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
  */
+import type { Job } from 'bullmq'
 import type { UserId } from '../../domain/ids.ts'
 import type { JobQueue, JobStore } from '../job-store.ts'
 import { reachedDevice } from './attempt.ts'
@@ -67,31 +68,37 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     for (let i = 0; i < jobs.length; i += ADDED_AT_ONCE) await queue.addBulk(jobs.slice(i, i + ADDED_AT_ONCE))
   }
 
-  async function wake(userId: UserId, isReachable: boolean): Promise<void> {
+  /** Whether there is a job. */
+  async function wake(userId: UserId, isReachable: boolean): Promise<boolean> {
     // The job after its state: what is known of a job may be older than its last try, and must not be older than that.
     const state = await queue.getJobState(jobIdOf(userId))
     const job = await queue.getJob(jobIdOf(userId))
     if (state === 'active' && isReachable) lookAgain(userId)
-    if (!job || (state !== 'delayed' && state !== 'failed')) return
-    if (state === 'delayed') {
-      // Made by the reconciler, for some time soon: this is sooner.
-      if (!job.processedOn) return job.promote()
-      if (!isReachable) return
-      // Who was pushed to a moment ago and has not acknowledged is slow, or the system is: another try with every message
-      // kept a system that was behind from ever catching up (1,200 commits/s at 1,000 messages/s).
-      const rested = Date.now() - job.processedOn
-      if (!reachedDevice(job.failedReason ?? '') || rested > settings.restMs) return job.promote()
-      // A pause may be an hour: somebody who is connected waits no longer than the rest.
-      if (job.delay > settings.restMs) await job.changeDelay(settings.restMs - rested)
-      return
-    }
+    if (!job) return false
+    if (state === 'delayed') await hasten(job, isReachable)
     const restMs = isReachable ? settings.restMs : settings.backoff.capMs
-    if (Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
+    if (state === 'failed' && Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
+    return true
+  }
+
+  async function hasten(job: Job<DeliveryJob, void, string>, isReachable: boolean): Promise<void> {
+    // Made by the reconciler, for some time soon: this is sooner.
+    if (!job.processedOn) return job.promote()
+    if (!isReachable) return
+    // Who was pushed to a moment ago and has not acknowledged is slow, or the system is: another try with every message
+    // kept a system that was behind from ever catching up (1,200 commits/s at 1,000 messages/s).
+    const rested = Date.now() - job.processedOn
+    if (!reachedDevice(job.failedReason ?? '') || rested > settings.restMs) return job.promote()
+    // A pause may be an hour: somebody who is connected waits no longer than the rest.
+    if (job.delay > settings.restMs) await job.changeDelay(settings.restMs - rested)
   }
 
   /** A hint, as all of this: whoever stops meanwhile leaves the person to the pause of their job. */
   function lookAgain(userId: UserId): void {
-    setTimeout(() => wake(userId, true).catch(() => {}), LOOKED_AT_AGAIN_MS).unref()
+    const look = async () => {
+      if (!(await wake(userId, true))) await add([userId], () => 0)
+    }
+    setTimeout(() => look().catch(() => {}), LOOKED_AT_AGAIN_MS).unref()
   }
 
   return {

@@ -22,11 +22,17 @@ function queueOf(states: string[], isReachable: boolean) {
     failedReason: 'offline, attempt 1 of 12',
     promote: promoted,
   }
-  const getJobState = async () => states.shift() ?? 'unknown'
-  const store = { queue: () => ({ addBulk: async () => {}, getJob: async () => job, getJobState }) }
+  let state = 'unknown'
+  const getJobState = async () => {
+    state = states.shift() ?? 'unknown'
+    return state
+  }
+  const getJob = async () => (state === 'unknown' ? undefined : job)
+  const added = vi.fn(async () => {})
+  const store = { queue: () => ({ addBulk: added, getJob, getJobState }) }
   const channel = { reachable: async () => (isReachable ? [BOB] : []) } as unknown as Channel
   const deps = { store, channels: [channel], settings: DEFAULT_DELIVERY } as unknown as DeliveryQueueDeps
-  return { queue: createDeliveryQueue(deps), promoted }
+  return { queue: createDeliveryQueue(deps), promoted, added }
 }
 
 test('a message that finds the job of somebody who can be reached running is tried when that try has reached nobody', async () => {
@@ -38,6 +44,14 @@ test('a message that finds the job of somebody who can be reached running is tri
   expect(promoted).toHaveBeenCalledOnce()
   await vi.advanceTimersByTimeAsync(10_000)
   expect(promoted).toHaveBeenCalledOnce()
+})
+
+test('… and if that try was the last one, by a job of its own, once', async () => {
+  const { queue, added } = queueOf(['active'], true)
+  await queue.wanted([BOB])
+  expect(added).toHaveBeenCalledOnce()
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(added).toHaveBeenCalledTimes(2)
 })
 
 test('of somebody who cannot be reached it is left to its pause', async () => {
