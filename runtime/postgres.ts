@@ -15,7 +15,11 @@ export interface PoolOptions {
   readonly plannedOnce?: true
 }
 
+/** Beyond the time that a statement may take, for an answer to arrive. */
+const ANSWER_PATIENCE_MS = 5_000
+
 export function createPool(options: PoolOptions): pg.Pool {
+  const { statementTimeoutMs = 30_000 } = options
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: options.name,
@@ -24,7 +28,10 @@ export function createPool(options: PoolOptions): pg.Pool {
     // Never closed for want of work: to open one again costs a process, a handshake of 4,096 hashes and every plan, and they are wanted several
     // at once, when there is work. At 1,000 messages/s sends waited for 120 ms behind that, each half a minute.
     idleTimeoutMillis: 0,
-    statement_timeout: options.statementTimeoutMs ?? 30_000,
+    statement_timeout: statementTimeoutMs,
+    // Postgres itself tells of a statement that takes too long; who hears nothing by then has a connection that died without a word,
+    // and would wait on it for a quarter of an hour.
+    ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + ANSWER_PATIENCE_MS }),
     // A transaction that somebody forgot would hold back vacuum and every migration.
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,

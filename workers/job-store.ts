@@ -98,10 +98,17 @@ async function openPostgresStore({
   } as JobStore
 }
 
+/** A worker asks Redis to answer when there is a job, after 10 s at the latest (BullMQ); a connection that is silent for longer is replaced. */
+const WORKER_ANSWER_MS = 20_000
+
 async function openRedisStore(url: string, log: Logger): Promise<JobStore> {
   // Adding jobs fails at once while Redis is away, and the reactor tries again; a worker waits for Redis instead.
   const forQueues = await connectRedis({ url, name: 'triptick-jobs', log })
-  const forWorkers = new Redis(url, { connectionName: 'triptick-workers', maxRetriesPerRequest: null })
+  const forWorkers = new Redis(url, {
+    connectionName: 'triptick-workers',
+    maxRetriesPerRequest: null,
+    socketTimeout: WORKER_ANSWER_MS,
+  })
   forWorkers.on('error', (error) => log.debug({ err: error }, 'no connection to Redis'))
   const closing = createClosing(log, async () => {
     forQueues.disconnect()

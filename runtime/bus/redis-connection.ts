@@ -11,6 +11,8 @@ export interface RedisConnectionOptions {
   readonly options?: Pick<RedisOptions, 'autoResubscribe' | 'enableAutoPipelining' | 'maxRetriesPerRequest'>
 }
 
+const ANSWER_MS = 5_000
+
 /**
  * Connected, and reconnecting by itself from then on. Commands fail at once while it is down and are never sent twice: our
  * callers know better than a queue what is still worth sending. Rejects with a `StartProblem` if it can't be reached now.
@@ -22,8 +24,9 @@ export async function connectRedis({ url, name, log, options }: RedisConnectionO
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    // A connection that died silently is noticed by the first command that is not answered.
-    commandTimeout: 5_000,
+    // A connection that died silently is noticed by the first command that is not answered, and replaced.
+    commandTimeout: ANSWER_MS,
+    socketTimeout: ANSWER_MS,
     retryStrategy: (times) => Math.min(5_000, 100 * 2 ** times) * (0.5 + Math.random() / 2),
     ...options,
   })

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createRedisBus } from '../../../runtime/bus/redis.ts'
+import { connectRedis } from '../../../runtime/bus/redis-connection.ts'
 import { createLogger } from '../../../runtime/logging.ts'
+import { openSilentNetwork } from '../../support/silent-network.ts'
 import { busContract } from './contract.ts'
 import { onRedis, type RedisServer, startRedisServer } from './redis-server.ts'
 
@@ -21,6 +23,16 @@ onRedis('the bus contract on Redis', () => {
     },
     stop: async () => {},
   }))
+
+  test('a connection that died without a word is replaced when a command is not answered', async () => {
+    const network = await openSilentNetwork(server.url)
+    const redis = await connectRedis({ url: network.url, name: 'test', log })
+    network.silence()
+    await expect(redis.get('key')).rejects.toThrow()
+    await vi.waitFor(() => redis.get('key'), { timeout: 3_000, interval: 100 })
+    redis.disconnect()
+    await network.close()
+  }, 15_000)
 
   test('deployments in different databases of one Redis do not hear each other', async () => {
     const one = await createRedisBus({ url: server.url, node: 'a', log })
