@@ -3,7 +3,7 @@
  *
  * Glossary
  * - channel: a name that messages are published to; whoever is subscribed at that moment gets them.
- * - gap: a time in which this process was cut off and may have missed messages.
+ * - gap: a time in which this process may have missed messages: it was cut off, or another could not publish.
  * - doorbell: a message that says only "look", sent instead of one that is longer than `maxPayload`.
  *
  * Three implementations, one contract suite (`test/runtime/bus/contract.ts`): memory, Postgres (LISTEN/NOTIFY), Redis.
@@ -26,8 +26,9 @@ export interface Bus {
    */
   subscribe(channel: string, handler: BusHandler): Promise<() => Promise<void>>
   /**
-   * Called after this process was cut off and is subscribed again: look at the truth, messages may be missing. Messages that
-   * another process could not publish are noticed by nobody. The answer ends the calls.
+   * Called after this process was cut off and is subscribed again, and when one that could not publish can again: look at the truth,
+   * messages may be missing. What a process could not publish before it died is for the session directory to notice. The answer ends
+   * the calls.
    */
   onGap(handler: () => void): () => void
   /** Sends what was published, ends subscriptions, closes connections. Publishing afterwards does nothing. */

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { coalesce } from '../coalesce.ts'
 import type { Logger } from '../logging.ts'
-import type { Bus } from './bus.ts'
+import type { Bus, BusHandler } from './bus.ts'
 import { openDedicatedConnection } from './dedicated-connection.ts'
+import { createLosses, LOSS_CHANNEL } from './losses.ts'
 import { createPayloadSeal, sealable } from './payload-seal.ts'
 import { createSubscriptions, refuseOversized } from './subscriptions.ts'
 
@@ -17,6 +18,11 @@ const MAX_PENDING = 20_000
 const PUBLISH =
   'SELECT pg_notify(channel, payload) FROM unnest($1::text[], $2::text[]) AS batch (channel, payload)'
 
+interface Message {
+  readonly channel: string
+  readonly payload: string
+}
+
 export interface PostgresBusOptions {
   readonly url: string
   readonly masterKey: Buffer
@@ -27,12 +33,11 @@ export interface PostgresBusOptions {
 }
 
 export async function createPostgresBus(options: PostgresBusOptions): Promise<Bus> {
-  const { url, masterKey, node, log, checkMs } = options
+  const { url, masterKey, node, log, checkMs = 10_000 } = options
   const { seal, open } = createPayloadSeal(masterKey)
   const subscriptions = createSubscriptions(log)
   const names = new Map<string, string>()
   let closed = false
-  let dropped = 0
   let warned = false
 
   const connection = await openDedicatedConnection({
@@ -53,21 +58,29 @@ export async function createPostgresBus(options: PostgresBusOptions): Promise<Bu
       }
     },
     onReturn() {
-      if (dropped > 0) log.warn({ dropped }, 'messages of the bus were dropped while Postgres was away')
-      dropped = 0
+      losses.tell()
       subscriptions.gap()
     },
-    ...(checkMs === undefined ? {} : { checkMs }),
+    checkMs,
   })
+  const losses = createLosses({
+    publish: () => send([{ channel: LOSS_CHANNEL, payload: '' }]),
+    gap: subscriptions.gap,
+    log,
+  })
+  const telling = setInterval(losses.tell, checkMs)
+  telling.unref()
 
-  const outgoing = coalesce<{ channel: string; payload: string }, void>(MAX_BATCH, async (messages) => {
+  function send(messages: readonly Message[]): Promise<void> {
     const channels = messages.map(({ channel }) => pgChannel(channel))
     // Each has a nonce of its own: of equal payloads in a transaction Postgres would send only one.
     const payloads = messages.map(({ channel, payload }) => seal(channel, payload))
-    await connection.query(PUBLISH, [channels, payloads]).catch(() => {
-      dropped += messages.length
-    })
-  })
+    return connection.query(PUBLISH, [channels, payloads])
+  }
+
+  const outgoing = coalesce<Message, void>(MAX_BATCH, (messages) =>
+    send(messages).catch(() => losses.add(messages.length)),
+  )
 
   /** Until it has worked: a connection that breaks in between is replaced by one that may have been prepared too early. */
   async function listen(channel: string): Promise<void> {
@@ -81,6 +94,15 @@ export async function createPostgresBus(options: PostgresBusOptions): Promise<Bu
     }
   }
 
+  async function subscribe(channel: string, handler: BusHandler): Promise<() => boolean> {
+    names.set(pgChannel(channel), channel)
+    const remove = subscriptions.add(channel, handler)
+    await listen(channel)
+    return remove
+  }
+
+  await subscribe(LOSS_CHANNEL, losses.heard)
+
   return {
     kind: 'postgres',
     maxPayload: MAX_PAYLOAD,
@@ -88,12 +110,10 @@ export async function createPostgresBus(options: PostgresBusOptions): Promise<Bu
       refuseOversized(payload, MAX_PAYLOAD)
       if (closed) return
       if (connection.isUp && outgoing.pending < MAX_PENDING) void outgoing.add({ channel, payload })
-      else dropped += 1
+      else losses.add(1)
     },
     async subscribe(channel, handler) {
-      names.set(pgChannel(channel), channel)
-      const remove = subscriptions.add(channel, handler)
-      await listen(channel)
+      const remove = await subscribe(channel, handler)
       return async () => {
         if (!remove()) return
         names.delete(pgChannel(channel))
@@ -103,6 +123,8 @@ export async function createPostgresBus(options: PostgresBusOptions): Promise<Bu
     onGap: subscriptions.onGap,
     async close() {
       closed = true
+      clearInterval(telling)
+      losses.close()
       await outgoing.idle()
       subscriptions.clear()
       await connection.close()

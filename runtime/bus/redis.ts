@@ -1,6 +1,7 @@
 /** The bus over Redis: one connection that listens, one that publishes. Stores nothing in Redis. */
 import type { Logger } from '../logging.ts'
 import type { Bus } from './bus.ts'
+import { createLosses, LOSS_CHANNEL } from './losses.ts'
 import { connectRedis, redisPrefix } from './redis-connection.ts'
 import { createSubscriptions, refuseOversized } from './subscriptions.ts'
 
@@ -34,7 +35,11 @@ export async function createRedisBus({ url, node, log, checkMs = 10_000 }: Redis
   const prefix = `${redisPrefix(publisher)}bus:`
   let closed = false
   let pending = 0
-  let dropped = 0
+  const losses = createLosses({
+    publish: () => publisher.publish(prefix + LOSS_CHANNEL, ''),
+    gap: subscriptions.gap,
+    log,
+  })
 
   listener.on('message', (channel: string, payload: string) =>
     subscriptions.deliver(channel.slice(prefix.length), payload),
@@ -44,12 +49,10 @@ export async function createRedisBus({ url, node, log, checkMs = 10_000 }: Redis
     const again = channels.length > 0 ? listener.subscribe(...channels) : Promise.resolve()
     again.then(subscriptions.gap, () => listener.disconnect(true))
   })
-  publisher.on('ready', () => {
-    if (dropped > 0) log.warn({ dropped }, 'messages of the bus were dropped while Redis was away')
-    dropped = 0
-  })
+  publisher.on('ready', losses.tell)
 
   const check = setInterval(() => {
+    losses.tell()
     for (const connection of [publisher, listener]) {
       if (connection.status === 'ready') connection.ping().catch(() => connection.disconnect(true))
     }
@@ -70,6 +73,9 @@ export async function createRedisBus({ url, node, log, checkMs = 10_000 }: Redis
     }
   }
 
+  subscriptions.add(LOSS_CHANNEL, losses.heard)
+  await listen(LOSS_CHANNEL)
+
   return {
     kind: 'redis',
     maxPayload: MAX_PAYLOAD,
@@ -77,15 +83,13 @@ export async function createRedisBus({ url, node, log, checkMs = 10_000 }: Redis
       refuseOversized(payload, MAX_PAYLOAD)
       if (closed) return
       if (publisher.status !== 'ready' || pending >= MAX_PENDING) {
-        dropped += 1
+        losses.add(1)
         return
       }
       pending += 1
       publisher
         .publish(prefix + channel, payload)
-        .catch(() => {
-          dropped += 1
-        })
+        .catch(() => losses.add(1))
         .finally(() => {
           pending -= 1
         })
@@ -102,6 +106,7 @@ export async function createRedisBus({ url, node, log, checkMs = 10_000 }: Redis
       if (closed) return
       closed = true
       clearInterval(check)
+      losses.close()
       subscriptions.clear()
       // Answered after everything that was published before it.
       await publisher.ping().catch(() => {})

@@ -21,14 +21,18 @@ afterAll(async () => {
 
 const masterKey = Buffer.alloc(32, 1)
 
-const cut = async () => {
-  await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name LIKE 'triptick-bus-%'`)
+const cut = async (node = '%') => {
+  await admin.query(
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name LIKE 'triptick-bus-' || $1`,
+    [node],
+  )
 }
 
 busContract('Postgres', async () => ({
-  open: (node) => createPostgresBus({ url: database.url, masterKey, node, log }),
+  open: (node) => createPostgresBus({ url: database.url, masterKey, node, log, checkMs: 500 }),
   cut,
+  cutPublisher: cut,
   stop: async () => {},
 }))
 

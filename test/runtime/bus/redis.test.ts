@@ -16,10 +16,15 @@ onRedis('the bus contract on Redis', () => {
   afterAll(() => server?.stop())
 
   busContract('Redis', async () => ({
-    open: (node) => createRedisBus({ url: server.url, node, log }),
+    open: (node) => createRedisBus({ url: server.url, node, log, checkMs: 500 }),
     async cut() {
       await server.admin.client('KILL', 'TYPE', 'NORMAL')
       await server.admin.client('KILL', 'TYPE', 'PUBSUB')
+    },
+    async cutPublisher(node) {
+      const clients = String(await server.admin.client('LIST')).split('\n')
+      const publisher = clients.find((client) => client.includes(` name=triptick-bus-${node} `))
+      await server.admin.client('KILL', 'ID', publisher?.match(/^id=(\d+)/)?.[1] ?? '')
     },
     stop: async () => {},
   }))
