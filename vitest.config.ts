@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const QUICK = [
   'test/*.test.ts',
   'test/{bench,client,docs,domain,ops}/**/*.test.ts',
-  'test/api/accounts/{name,passwords}.test.ts',
+  'test/api/accounts/{lines,name,passwords}.test.ts',
   'test/api/{auth,gateway,load,rate-limits}/*.test.ts',
   'test/ledger/*.test.ts',
   'test/runtime/*.test.ts',

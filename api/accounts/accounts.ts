@@ -12,6 +12,7 @@ import { type Signing, signToken } from '../auth/sign-token.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
 import { type AttemptKind, createAttempts } from './attempts.ts'
+import { createLines } from './lines.ts'
 import { createLogins, type LiveLogin, type Login, loginName } from './logins.ts'
 import { accountName } from './name.ts'
 import { createPasswords } from './passwords.ts'
@@ -58,6 +59,9 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
   const attempts = createAttempts(pool)
   const logins = createLogins(pool)
   const passwords = createPasswords()
+  const inLine = createLines()
+  /** On this machine itself networks cannot be told apart; names can. */
+  const lineOf = (network: string | undefined, key: string) => network ?? `name ${key}`
 
   async function take(kind: AttemptKind, who: string | undefined): Promise<void> {
     const waitMs = await attempts.take(kind, who)
@@ -75,8 +79,11 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
   return {
     register: async ({ name, password }, address) => {
       const { shown, key } = accountName(name)
-      await take('registration', networkOf(address))
-      const kept = await passwords.hashOf(password)
+      const network = networkOf(address)
+      const kept = await inLine(lineOf(network, key), async () => {
+        await take('registration', network)
+        return await passwords.hashOf(password)
+      })
       // Not made of the name: tokens of the operator's own may name anybody, and must not be met by whoever comes first.
       const userId = randomUUID() as UserId
       const { rowCount } = await pool.query(REGISTER, [userId, shown, key, kept])
@@ -87,23 +94,26 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
     login: async ({ name, password }, address) => {
       const { key } = accountName(name)
       const network = networkOf(address)
-      // 1. an attempt, of the name and of the network
-      await take('name', key)
-      await take('network', network).catch(async (refused) => {
-        await attempts.giveBack('name', key)
-        throw refused
-      })
-      // 2. the password; as long for a name that is nobody's
-      const { rows } = await pool.query<Person>(FIND, [key])
-      const person = rows[0]
-      const isRight = await passwords.matches(person?.kept, password).catch(async (error) => {
-        // Nobody has been wrong: what can't be looked at now is no failure of theirs.
+      const person = await inLine(lineOf(network, key), async () => {
+        // 1. an attempt, of the name and of the network
+        await take('name', key)
+        await take('network', network).catch(async (refused) => {
+          await attempts.giveBack('name', key)
+          throw refused
+        })
+        // 2. the password; as long for a name that is nobody's
+        const { rows } = await pool.query<Person>(FIND, [key])
+        const found = rows[0]
+        const isRight = await passwords.matches(found?.kept, password).catch(async (error) => {
+          // Nobody has been wrong: what can't be looked at now is no failure of theirs.
+          await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
+          throw error
+        })
+        if (!isRight || !found) throw new ApiProblem('unauthorized', 'name or password is wrong')
+        // 3. it was no failure
         await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
-        throw error
+        return found
       })
-      if (!isRight || !person) throw new ApiProblem('unauthorized', 'name or password is wrong')
-      // 3. it was no failure
-      await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
       return await signIn({ ...(await logins.begin(person.userId)), name: person.name })
     },
 

@@ -135,6 +135,26 @@ describe('log-ins', () => {
     }
   })
 
+  test('that succeed are not counted either while they are under way, however many come at once', async () => {
+    const { name } = await registered()
+    const from = '198.51.100.10'
+    const all = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => post('login', { name, password: PASSWORD }, { from, on: i % 2 })),
+    )
+    expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
+  })
+
+  test('that come in a flood from one network are told to come back, and hold up no other network', async () => {
+    const { name } = await registered()
+    const from = '192.0.2.1'
+    const flood = Array.from({ length: 90 }, () => post('login', { name: fresh(), password: 'x' }, { from }))
+    const elsewhere = post('login', { name, password: PASSWORD }, { from: '192.0.2.2' })
+    const first = await Promise.race([elsewhere, Promise.all(flood)])
+    expect(first).toMatchObject({ status: 200 })
+    const [refused] = (await Promise.all(flood)).filter(({ status }) => status !== 401)
+    expectProblem(refused as Answer, 503, 'overloaded')
+  })
+
   test('that fail are limited by network, under whatever name', async () => {
     await post('login', { name: fresh(), password: 'x' }, { from: '2001:db8:1:2::1' })
     const { rowCount } = await pool.query(
