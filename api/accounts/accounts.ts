@@ -11,7 +11,7 @@ import { LOGIN_CLAIM, millisOf } from '../auth/identity.ts'
 import { type Signing, signToken } from '../auth/sign-token.ts'
 import { ApiProblem } from '../problem.ts'
 import { networkOf } from '../rate-limits/network-of.ts'
-import { type AttemptKind, createAttempts } from './attempts.ts'
+import { type Attempt, createAttempts } from './attempts.ts'
 import { createLines } from './lines.ts'
 import { createLogins, type LiveLogin, type Login, loginName } from './logins.ts'
 import { accountName } from './name.ts'
@@ -63,9 +63,15 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
   /** On this machine itself networks cannot be told apart; names can. */
   const lineOf = (network: string | undefined, key: string) => network ?? `name ${key}`
 
-  async function take(kind: AttemptKind, who: string | undefined): Promise<void> {
-    const waitMs = await attempts.take(kind, who)
+  async function take(taken: readonly Attempt[]): Promise<void> {
+    const waitMs = await attempts.take(taken)
     if (waitMs > 0) throw new ApiProblem('rate_limited', 'too many attempts', waitMs)
+  }
+
+  /** `undefined`: there is nobody of this name and password. As slow for a name that is nobody's. */
+  async function personOf(key: string, password: string): Promise<Person | undefined> {
+    const { rows } = await pool.query<Person>(FIND, [key])
+    return (await passwords.matches(rows[0]?.kept, password)) ? rows[0] : undefined
   }
 
   const ended = ({ userId, loginId }: Login) => onEnded({ userId, loginId: loginName(loginId) })
@@ -81,7 +87,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
       const { shown, key } = accountName(name)
       const network = networkOf(address)
       const kept = await inLine(lineOf(network, key), async () => {
-        await take('registration', network)
+        await take([['registration', network]])
         return await passwords.hashOf(password)
       })
       // Not made of the name: tokens of the operator's own may name anybody, and must not be met by whoever comes first.
@@ -95,23 +101,22 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
       const { key } = accountName(name)
       const network = networkOf(address)
       const person = await inLine(lineOf(network, key), async () => {
-        // 1. an attempt, of the name and of the network
-        await take('name', key)
-        await take('network', network).catch(async (refused) => {
-          await attempts.giveBack('name', key)
-          throw refused
-        })
-        // 2. the password; as long for a name that is nobody's
-        const { rows } = await pool.query<Person>(FIND, [key])
-        const found = rows[0]
-        const isRight = await passwords.matches(found?.kept, password).catch(async (error) => {
+        // 1. an attempt, of the network first: one that has none left takes none of the name
+        const taken: Attempt[] = [
+          ['network', network],
+          ['nameInNetwork', `${network ?? ''} ${key}`],
+          ['name', key],
+        ]
+        await take(taken)
+        // 2. the password
+        const found = await personOf(key, password).catch(async (error) => {
           // Nobody has been wrong: what can't be looked at now is no failure of theirs.
-          await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
+          await attempts.giveBack(taken)
           throw error
         })
-        if (!isRight || !found) throw new ApiProblem('unauthorized', 'name or password is wrong')
+        if (!found) throw new ApiProblem('unauthorized', 'name or password is wrong')
         // 3. it was no failure
-        await Promise.all([attempts.giveBack('name', key), attempts.giveBack('network', network)])
+        await attempts.giveBack(taken)
         return found
       })
       return await signIn({ ...(await logins.begin(person.userId)), name: person.name })

@@ -13,21 +13,26 @@ export interface Allowance {
 }
 
 export const ALLOWANCES = {
-  /** Failed log-ins under one name, from wherever. */
-  name: { atOnce: 10, everySeconds: 30 },
   /** Failed log-ins from one network, under whatever name. */
   network: { atOnce: 100, everySeconds: 6 },
+  /** Failed log-ins under one name from one network: what fails there keeps nobody out elsewhere. */
+  nameInNetwork: { atOnce: 10, everySeconds: 30 },
+  /** Failed log-ins under one name, from wherever: as many as ten networks may at once, however many are guessing. */
+  name: { atOnce: 100, everySeconds: 3 },
   /** Registrations from one network. */
   registration: { atOnce: 100, everySeconds: 6 },
 } as const satisfies Record<string, Allowance>
 
-export type AttemptKind = keyof typeof ALLOWANCES
+type AttemptKind = keyof typeof ALLOWANCES
+
+/** One attempt of this kind, and whose. No limit for `undefined`. */
+export type Attempt = readonly [kind: AttemptKind, who: string | undefined]
 
 export interface Attempts {
-  /** 0, or after how many milliseconds there will be another (then nothing was taken). No limit for `undefined`. */
-  take(kind: AttemptKind, who: string | undefined): Promise<number>
+  /** All of them: 0. Or none: after how many milliseconds there will be another of the first that there is not. */
+  take(taken: readonly Attempt[]): Promise<number>
   /** It was no failure. */
-  giveBack(kind: AttemptKind, who: string | undefined): Promise<void>
+  giveBack(taken: readonly Attempt[]): Promise<void>
   /** Removes the buckets that are full. */
   sweep(): Promise<void>
 }
@@ -48,8 +53,8 @@ const SWEEP = 'DELETE FROM accounts.attempts WHERE full_at <= now()'
 const keyOf = (kind: AttemptKind, who: string): Buffer =>
   createHash('sha256').update(`${kind} ${who}`).digest()
 
-export const createAttempts = (pool: pg.Pool): Attempts => ({
-  take: async (kind, who) => {
+export function createAttempts(pool: pg.Pool): Attempts {
+  async function takeOne([kind, who]: Attempt): Promise<number> {
     if (who === undefined) return 0
     const { atOnce, everySeconds } = ALLOWANCES[kind]
     const values = [keyOf(kind, who), everySeconds, atOnce]
@@ -57,12 +62,27 @@ export const createAttempts = (pool: pg.Pool): Attempts => ({
     if (rowCount === 1) return 0
     const { rows } = await pool.query<{ ms: number }>(WAIT, values)
     return Math.max(1, rows[0]?.ms ?? 1)
-  },
-  giveBack: async (kind, who) => {
-    if (who === undefined) return
-    await pool.query(GIVE_BACK, [keyOf(kind, who), ALLOWANCES[kind].everySeconds])
-  },
-  sweep: async () => {
-    await pool.query(SWEEP)
-  },
-})
+  }
+
+  async function giveBack(taken: readonly Attempt[]): Promise<void> {
+    for (const [kind, who] of taken) {
+      if (who !== undefined) await pool.query(GIVE_BACK, [keyOf(kind, who), ALLOWANCES[kind].everySeconds])
+    }
+  }
+
+  return {
+    take: async (taken) => {
+      for (const [index, attempt] of taken.entries()) {
+        const waitMs = await takeOne(attempt)
+        if (waitMs === 0) continue
+        await giveBack(taken.slice(0, index))
+        return waitMs
+      }
+      return 0
+    },
+    giveBack,
+    sweep: async () => {
+      await pool.query(SWEEP)
+    },
+  }
+}

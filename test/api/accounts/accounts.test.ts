@@ -109,7 +109,7 @@ describe('an account', () => {
 })
 
 describe('log-ins', () => {
-  test('that fail are limited by name, on all nodes together, and over a restart', async () => {
+  test('that fail are limited by name and network, on all nodes together, and over a restart', async () => {
     const { name } = await registered()
     const wrong = (on: number) => post('login', { name, password: 'not this one' }, { on })
     const all = await Promise.all(Array.from({ length: 16 }, (_, i) => wrong(i % 2)))
@@ -126,6 +126,48 @@ describe('log-ins', () => {
     expect((await post('login', { name: other.name, password: PASSWORD })).status).toBe(200)
     await pool.query(`UPDATE accounts.attempts SET full_at = full_at - interval '31 seconds'`)
     expect((await post('login', { name, password: PASSWORD })).status).toBe(200)
+  })
+
+  test('that fail keep nobody out who comes from another network', async () => {
+    const { name } = await registered()
+    const guessed = { name, password: 'not this one' }
+    for (let i = 0; i < 10; i++) {
+      expectProblem(await post('login', guessed, { from: '203.0.113.20' }), 401, 'unauthorized')
+    }
+    expectProblem(await post('login', guessed, { from: '203.0.113.20' }), 429, 'rate_limited')
+    const theirs = await post('login', { name, password: PASSWORD }, { from: '203.0.113.21' })
+    expect(theirs.status).toBe(200)
+  })
+
+  test('that fail are limited by name, from however many networks', async () => {
+    const { name } = await registered()
+    const from = '203.0.113.30'
+    await post('login', { name, password: 'x' }, { from })
+    // More than a name has at once, less than a network has.
+    await pool.query(`UPDATE accounts.attempts SET full_at = now() + interval '400 seconds'`)
+    const elsewhere = await post('login', { name, password: PASSWORD }, { from: '203.0.113.31', on: 1 })
+    expectProblem(elsewhere, 429, 'rate_limited')
+    expect(elsewhere.body.retryAfterMs).toBeGreaterThan(90_000)
+    expectProblem(await post('login', { name: fresh(), password: 'x' }, { from }), 401, 'unauthorized')
+  })
+
+  test('that are refused for being too many are not counted', async () => {
+    const { name } = await registered()
+    const from = '203.0.113.40'
+    await post('login', { name, password: 'x' }, { from })
+    const buckets = async () =>
+      (await pool.query('SELECT key, full_at::text FROM accounts.attempts ORDER BY key')).rows
+    for (const [seconds, names] of [
+      [400, [name]],
+      [700, [name, fresh()]],
+    ] as const) {
+      await pool.query(`UPDATE accounts.attempts SET full_at = now() + make_interval(secs => $1)`, [seconds])
+      const before = await buckets()
+      for (const one of names) {
+        expectProblem(await post('login', { name: one, password: 'x' }, { from }), 429, 'rate_limited')
+      }
+      expect(await buckets()).toEqual(before)
+    }
   })
 
   test('that succeed are not counted', async () => {
