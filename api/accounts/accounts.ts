@@ -68,6 +68,14 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
     if (waitMs > 0) throw new ApiProblem('rate_limited', 'too many attempts', waitMs)
   }
 
+  /** What cannot be looked at now, or is no password at all, is no attempt. */
+  async function orGiveBack<T>(taken: readonly Attempt[], work: () => Promise<T>): Promise<T> {
+    return await work().catch(async (error) => {
+      await attempts.giveBack(taken)
+      throw error
+    })
+  }
+
   /** `undefined`: there is nobody of this name and password. As slow for a name that is nobody's. */
   async function personOf(key: string, password: string): Promise<Person | undefined> {
     const { rows } = await pool.query<Person>(FIND, [key])
@@ -87,12 +95,14 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
       const { shown, key } = accountName(name)
       const network = networkOf(address)
       const kept = await inLine(lineOf(network, key), async () => {
-        await take([['registration', network]])
-        return await passwords.hashOf(password)
+        const taken: Attempt[] = [['registration', network]]
+        await take(taken)
+        return await orGiveBack(taken, async () => passwords.hashOf(password))
       })
       // Not made of the name: tokens of the operator's own may name anybody, and must not be met by whoever comes first.
       const userId = randomUUID() as UserId
       const { rowCount } = await pool.query(REGISTER, [userId, shown, key, kept])
+      // It stays counted: it tells that the name is there.
       if (rowCount === 0) throw new ApiProblem('conflict', 'this name is taken')
       return await signIn({ ...(await logins.begin(userId)), name: shown })
     },
@@ -109,11 +119,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
         ]
         await take(taken)
         // 2. the password
-        const found = await personOf(key, password).catch(async (error) => {
-          // Nobody has been wrong: what can't be looked at now is no failure of theirs.
-          await attempts.giveBack(taken)
-          throw error
-        })
+        const found = await orGiveBack(taken, () => personOf(key, password))
         if (!found) throw new ApiProblem('unauthorized', 'name or password is wrong')
         // 3. it was no failure
         await attempts.giveBack(taken)

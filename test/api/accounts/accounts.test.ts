@@ -1,5 +1,5 @@
 /** Built-in accounts over HTTP, on two nodes: registering, logging in, exchanging, logging out, and those who try to get in. */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -226,6 +226,27 @@ describe('log-ins', () => {
       (await post('register', { name: fresh(), password: PASSWORD }, { from: '203.0.113.8' })).status,
     ).toBe(201)
   })
+})
+
+test('registrations that were refused for their password are not counted; those for a name that is taken are', async () => {
+  const { name } = await registered()
+  const from = '203.0.113.50'
+  await post('register', { name: fresh(), password: PASSWORD }, { from })
+  const left = async (): Promise<number> => {
+    const key = createHash('sha256').update(`registration ${from}`).digest()
+    const { rows } = await pool.query<{ full: number }>(
+      'SELECT extract(epoch FROM full_at)::float AS full FROM accounts.attempts WHERE key = $1',
+      [key],
+    )
+    return rows[0]?.full ?? 0
+  }
+  await pool.query(`UPDATE accounts.attempts SET full_at = now() + interval '60 seconds'`)
+  const before = await left()
+  expectProblem(await post('register', { name: fresh(), password: 'short' }, { from }), 400, 'bad_frame')
+  expectProblem(await post('register', { name: '', password: PASSWORD }, { from }), 400, 'bad_frame')
+  expect(await left()).toBeCloseTo(before, 3)
+  expectProblem(await post('register', { name, password: PASSWORD }, { from }), 409, 'conflict')
+  expect(await left()).toBeCloseTo(before + 6, 3)
 })
 
 describe('a refresh token', () => {
