@@ -4,9 +4,17 @@
  *
  * - A key that appears is known with the first token that it signed: an unknown key id causes a look, at most one a cooldown.
  * - A key that disappears stops working within a refresh, whatever its tokens say.
- * - While the provider does not answer, the keys that were known go on working: its outage is not ours.
+ * - While the provider does not answer, the keys that were known go on working: its outage is not ours. Nor is it asked again by
+ *   each token: after a look that failed, everybody is told the same for a while.
  */
-import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose'
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  type FetchImplementation,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+} from 'jose'
 import type { Logger } from '../../runtime/logging.ts'
 
 export interface KeySet {
@@ -19,9 +27,11 @@ export interface KeySetTiming {
   readonly refreshMs: number
   /** After a look, tokens with unknown key ids are refused without another one for this long. */
   readonly cooldownMs: number
+  /** After a look that failed, none is made for this long. */
+  readonly retryMs: number
 }
 
-const DEFAULT_TIMING: KeySetTiming = { refreshMs: 300_000, cooldownMs: 10_000 }
+const DEFAULT_TIMING: KeySetTiming = { refreshMs: 300_000, cooldownMs: 10_000, retryMs: 1_000 }
 /** Longest wait for an answer of the provider. */
 const TIMEOUT_MS = 5_000
 
@@ -31,10 +41,31 @@ export function followKeySet(url: string, log: Logger, timing: KeySetTiming = DE
     cacheMaxAge: Number.POSITIVE_INFINITY,
     cooldownDuration: timing.cooldownMs,
     timeoutDuration: TIMEOUT_MS,
+    [customFetch]: fetchSeldom(timing.retryMs),
   })
   const refresh = () =>
     keys.reload().catch((error: unknown) => log.warn({ err: error }, 'the identity provider shows no keys'))
   void refresh()
   const timer = setInterval(refresh, timing.refreshMs)
   return { find: keys, close: () => clearInterval(timer) }
+}
+
+/** `jose` counts its cooldown from looks that succeeded only. Rejects with what the last look failed with, or this one. */
+function fetchSeldom(retryMs: number): FetchImplementation {
+  let failed: { readonly with: unknown; readonly at: number } | undefined
+  return async (url, options) => {
+    if (failed && performance.now() - failed.at < retryMs) throw failed.with
+    try {
+      const response = await fetch(url, options)
+      if (response.status !== 200) throw new Error(`the identity provider answers with ${response.status}`)
+      const keys = (await response.json()) as JSONWebKeySet
+      // Throws for what is no key set.
+      createLocalJWKSet(keys)
+      failed = undefined
+      return Response.json(keys)
+    } catch (error) {
+      failed = { with: error, at: performance.now() }
+      throw error
+    }
+  }
 }

@@ -38,7 +38,8 @@ export async function startIdentityProvider(...keys: readonly ProviderKey[]): Pr
     asked++
     switch (broken) {
       case 'error':
-        response.writeHead(500).end()
+        // As if it were well: its status alone says that this is no key set.
+        response.writeHead(500).end('{"keys":[]}')
         return
       case 'garbage':
         response.end('<html>')

@@ -57,7 +57,12 @@ interface Following {
 }
 
 function follow({ url }: IdentityProvider, { settings, timing }: Following = {}) {
-  const keySet = followKeySet(url, log, { refreshMs: 3_600_000, cooldownMs: 3_600_000, ...timing })
+  const keySet = followKeySet(url, log, {
+    refreshMs: 3_600_000,
+    cooldownMs: 3_600_000,
+    retryMs: 0,
+    ...timing,
+  })
   open.push(keySet)
   return createTokenVerifier({ ...DEFAULTS, ...settings }, keySet)
 }
@@ -248,6 +253,25 @@ describe('a token of the identity provider', () => {
       provider.publish(ec, next)
       provider.break(undefined)
       expect(await verify(await next.sign(claims()))).toMatchObject({ sub: 'alice' })
+    })
+  })
+
+  describe.each(['error', 'garbage', 'hang-up'] as const)('after an answer like: %s', (how) => {
+    test('of an unknown key causes no other look for a while, however many come', async () => {
+      const retryMs = 1_000
+      const { provider, verify } = await withProvider([ec], { timing: { cooldownMs: 0, retryMs } })
+      const next = await makeKey('next')
+      expect(await verify(await ec.sign(claims()))).toBeDefined()
+      provider.break(how)
+      const before = provider.asked
+      for (let i = 0; i < 20; i++) {
+        await expect(verify(await next.sign(claims()))).rejects.toMatchObject({ code: 'unavailable' })
+      }
+      expect(provider.asked).toBe(before + 1)
+      provider.publish(ec, next)
+      provider.break(undefined)
+      const token = await next.sign(claims())
+      await expect.poll(() => verify(token).catch(() => undefined)).toMatchObject({ sub: 'alice' })
     })
   })
 
