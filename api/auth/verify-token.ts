@@ -46,15 +46,25 @@ export function createTokenVerifier(settings: TokenSettings, provider: KeySet | 
   // The algorithm chooses the keys, and each key accepts only its own algorithms: no confusion between the two.
   async function payloadOf(token: string): Promise<JWTPayload | undefined> {
     const algorithm = algorithmOf(token)
-    if (OWN_ALGORITHMS.includes(algorithm)) return await bySecret(token)
+    if (OWN_ALGORITHMS.includes(algorithm)) return await byOneOf(secrets, token, OWN_ALGORITHMS)
     if (!provider || !PROVIDER_ALGORITHMS.includes(algorithm)) return undefined
-    return (await jwtVerify(token, provider.find, { ...options, algorithms: PROVIDER_ALGORITHMS })).payload
+    try {
+      return (await jwtVerify(token, provider.find, { ...options, algorithms: PROVIDER_ALGORITHMS })).payload
+    } catch (error) {
+      // A token that names no key, while the provider has several: the error holds those that it may be.
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+      return await byOneOf(error, token, PROVIDER_ALGORITHMS)
+    }
   }
 
-  async function bySecret(token: string): Promise<JWTPayload | undefined> {
-    for (const secret of secrets) {
+  async function byOneOf(
+    keys: Iterable<Promise<webcrypto.CryptoKey>> | AsyncIterable<webcrypto.CryptoKey>,
+    token: string,
+    algorithms: string[],
+  ): Promise<JWTPayload | undefined> {
+    for await (const key of keys) {
       try {
-        return (await jwtVerify(token, await secret, { ...options, algorithms: OWN_ALGORITHMS })).payload
+        return (await jwtVerify(token, key, { ...options, algorithms })).payload
       } catch (error) {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
       }
@@ -93,6 +103,6 @@ function algorithmOf(token: string): string {
 
 /** The token is wrong, expired or signed with a key that is nobody's; anything else is a fault of the way to the keys. */
 const isTokensFault = (error: unknown): boolean =>
-  /^ERR_(JWT|JWS_|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE|JOSE_ALG|JOSE_NOT_SUPPORTED)/.test(
+  /^ERR_(JWT|JWS_|JWKS_NO_MATCHING_KEY|JOSE_ALG|JOSE_NOT_SUPPORTED)/.test(
     String((error as { code?: unknown }).code),
   )

@@ -217,6 +217,17 @@ describe('a token of the identity provider', () => {
     expect(await verify(await ec.sign(claims()))).toMatchObject({ sub: 'alice' })
   })
 
+  test('that names no key is accepted whichever of several signed it, and nobody’s if none did', async () => {
+    const next = await makeKey('next')
+    const { verify } = await withProvider([ec, next])
+    for (const key of [ec, next]) {
+      expect(await verify(await key.sign(claims(), { kid: undefined }))).toMatchObject({ sub: 'alice' })
+      expect(await verify(await key.sign(claims({ exp: now() - 1 }), { kid: undefined }))).toBeUndefined()
+    }
+    const other = await makeKey('other')
+    expect(await verify(await other.sign(claims(), { kid: undefined }))).toBeUndefined()
+  })
+
   test('of a key that was taken away is nobody’s after the next refresh', async () => {
     const { provider, verify } = await withProvider([ec, ed], { timing: { refreshMs: 50 } })
     const token = await ec.sign(claims())
