@@ -27,6 +27,8 @@ export const LIMITS = {
   searchWords: 32,
   /** People whose presence one device watches. */
   watchedPeople: 500,
+  /** Devices of one person that are connected to one node, by socket or long poll. */
+  connectedDevices: 200,
   /** Rows of one page of an inbox, a history or a search. */
   pageSize: 200,
   /** Bytes of the body of an HTTP request: a group of 1,024 people with the longest ids is 134 KB of JSON. */

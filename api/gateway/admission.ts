@@ -1,7 +1,10 @@
 /** How a session comes in and goes out, on a socket or by long poll: who is found by other nodes, and who is the newest. */
+import type { DeviceId, UserId } from '../../domain/ids.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { Presence } from '../presence/presence.ts'
+import { ApiProblem } from '../problem.ts'
 import type { Claims } from './claims.ts'
 import type { DevicePositions, DeviceStarted } from './device-positions.ts'
 import type { Expiry } from './expiry.ts'
@@ -20,6 +23,8 @@ export interface AdmissionDeps {
 }
 
 export interface Admission {
+  /** Before a session of this device is made. @throws ApiProblem `rate_limited` when its person has too many others here. */
+  checkRoom(userId: UserId, deviceId: DeviceId): void
   /**
    * From here on it gets what happens: what it missed is read afterwards, so that nothing falls in between. Older sessions of its
    * device are closed, here and on other nodes.
@@ -29,10 +34,20 @@ export interface Admission {
   dismiss(session: Session): void
 }
 
+/** Sockets of devices that are gone without a word are noticed in this time. */
+const RETRY_MS = 30_000
+
 export function createAdmission(deps: AdmissionDeps): Admission {
   const { hub, directory, ledger, positions, claims, expiry, presence, report } = deps
   const found = new WeakMap<Session, Promise<void>>()
   return {
+    checkRoom: (userId, deviceId) => {
+      const here = hub.sessionsOf(userId)
+      // A device that is here already takes the place of its older session.
+      if (here.length < LIMITS.connectedDevices || here.some((one) => one.deviceId === deviceId)) return
+      const most = `at most ${LIMITS.connectedDevices} devices of a person are connected to a node`
+      throw new ApiProblem('rate_limited', most, RETRY_MS)
+    },
     admit: async (session) => {
       const { userId, deviceId } = session
       hub.add(session)

@@ -52,7 +52,8 @@ export interface FramesOverHttp {
 
 export interface Polls {
   /**
-   * @throws ApiProblem `conflict` when the same device connected again meanwhile, `unavailable` when the read models are behind.
+   * @throws ApiProblem `conflict` when the same device connected again meanwhile, `unavailable` when the read models are behind,
+   * `rate_limited` when too many devices of its person are connected.
    */
   poll(identity: Identity, poll: Poll): Promise<MissedPage>
   /** Carries frames out and answers the frames that answer them. */
@@ -96,6 +97,7 @@ export function createPolls(deps: PollsDeps): Polls {
   function attend(identity: Identity, deviceId: DeviceId): Attendance {
     const known = here.get(nameOf({ userId: identity.sub, deviceId }))
     if (known) return known
+    admission.checkRoom(identity.sub, deviceId)
     const session = createPollSession({
       identity,
       deviceId,

@@ -91,6 +91,7 @@ export const socketRoute =
       if (!query.success) {
         throw new ApiProblem('bad_frame', 'device must be 1–64 of [A-Za-z0-9._-], after a position')
       }
+      admission.checkRoom(request.identity.sub, query.data.device)
     }
 
     /**

@@ -97,6 +97,27 @@ test('badFramesPerMinute', async () => {
   expect((await other.closed).code).toBe(4400)
 })
 
+test('connectedDevices, by socket and by long poll together', async () => {
+  const connect = (device: string) => join(url, 'eve', { device })
+  const poll = (device: string) => call(url, 'eve', 'GET', `/v1/sync?device=${device}`)
+  const names = Array.from({ length: LIMITS.connectedDevices - 1 }, (_, i) => `device-${i}`)
+  const devices: Chat[] = []
+  while (names.length > 0) devices.push(...(await Promise.all(names.splice(0, 40).map(connect))))
+  expect(await poll('polling')).toMatchObject({ status: 200 })
+
+  await expect(connect('one-more')).rejects.toThrow('429')
+  expect(await poll('one-more')).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+  // Those that are connected are not concerned, nor are other people.
+  expect(await poll('polling')).toMatchObject({ status: 200 })
+  devices.push(await connect('device-0'))
+  expect((await devices[0]?.closed)?.code).toBe(4409)
+  const other = await join(url, 'bob', { device: 'one-more' })
+
+  await devices.pop()?.close()
+  await expect.poll(async () => (await poll('one-more')).status).toBe(200)
+  await Promise.all([other, ...devices].map((chat) => chat.close()))
+})
+
 describe('groups:', () => {
   test('groupMembers, the one who starts it included', async () => {
     expect((await group(people(LIMITS.groupMembers - 1))).status).toBe(201)

@@ -57,6 +57,7 @@ test('an open socket holds on to nothing that Fastify made of its request', asyn
     load: { allows: () => true },
     rateLimits: { connection: () => 0 },
     admission: {
+      checkRoom: () => {},
       admit: async (session: Session) => {
         hub.add(session)
         return { kept: 0n, knownFrom: 0n, claim: 1n }
