@@ -46,6 +46,16 @@ const MAKE = `INSERT INTO gateway.devices (user_id, device_id, position, known_f
     AS asked (user_id, device_id, known_from)
   ON CONFLICT DO NOTHING`
 
+/** Of one person that are remembered; clients that call themselves something new each time would leave a row each time. */
+const MAX_DEVICES = 1_000
+
+/** A new device has just begun at the head, so that it is not the one that makes room. */
+const MAKE_ROOM = `DELETE FROM gateway.devices d
+  USING unnest($1::text[]) AS asked (user_id) CROSS JOIN LATERAL (
+    SELECT device_id FROM gateway.devices WHERE user_id = asked.user_id
+    ORDER BY greatest(position, known_from) DESC OFFSET ${MAX_DEVICES}) AS old
+  WHERE d.user_id = asked.user_id AND d.device_id = old.device_id`
+
 const STANDING = `SELECT user_id, device_id, position, known_from, nextval('gateway.claims') AS claim FROM gateway.devices
   JOIN unnest($1::text[], $2::text[]) AS asked (user_id, device_id) USING (user_id, device_id)`
 
@@ -109,6 +119,7 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
       const heads = devices.map(({ head }) => head)
       await pool.query({ name: 'devices-make', text: MAKE, values: [...ids, heads] })
       rows = await standing()
+      void makeRoom([...new Set(devices.map(({ userId }) => userId))])
     }
     return new Map(
       rows.map((row) => [
@@ -121,6 +132,10 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
       ]),
     )
   })
+
+  async function makeRoom(userIds: readonly UserId[]): Promise<void> {
+    await pool.query({ name: 'devices-make-room', text: MAKE_ROOM, values: [userIds] }).catch(report)
+  }
 
   function note({ userId, deviceId }: Device, position: Position): void {
     const name = nameOf({ userId, deviceId })

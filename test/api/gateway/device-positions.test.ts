@@ -1,28 +1,50 @@
-import type pg from 'pg'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDevicePositions } from '../../../api/gateway/device-positions.ts'
-import type { Session } from '../../../api/gateway/session.ts'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 
-beforeEach(() => {
-  vi.useFakeTimers()
+let database: TestDatabase
+let pool: pg.Pool
+beforeAll(async () => {
+  database = await createTestDatabase()
+  pool = new pg.Pool({ connectionString: database.url })
 })
-afterEach(() => {
-  vi.useRealTimers()
+afterAll(async () => {
+  await pool.end()
+  await database.drop()
 })
 
-const live = { mode: 'live', doubted: false, position: 3n } as unknown as Session
+const devicesOf = async (userId: string): Promise<string[]> => {
+  const { rows } = await pool.query<{ device_id: string }>(
+    'SELECT device_id FROM gateway.devices WHERE user_id = $1 ORDER BY known_from, position',
+    [userId],
+  )
+  return rows.map(({ device_id }) => device_id)
+}
 
-test('what was seen is safe after a minute, whatever the clock on the wall is set to', async () => {
-  const positions = createDevicePositions({} as pg.Pool, () => {})
-  positions.seen(100n as Position)
-  await vi.advanceTimersByTimeAsync(10_000)
-  vi.setSystemTime(Date.now() + 3_600_000)
-  expect(positions.safe(live)).toBe(3n)
-  await vi.advanceTimersByTimeAsync(10_000)
-  expect(positions.safe(live)).toBe(3n)
-  vi.setSystemTime(Date.now() - 7_200_000)
-  await vi.advanceTimersByTimeAsync(60_000)
-  expect(positions.safe(live)).toBe(100n)
+test('of a person’s devices a thousand are remembered: those that came, or kept something, last', async () => {
+  for (const userId of ['ann', 'ben']) {
+    await pool.query(
+      `INSERT INTO gateway.devices SELECT $1, 'device-' || n, CASE n WHEN 1 THEN 3000 ELSE 0 END, n
+        FROM generate_series(1, 1000) AS n`,
+      [userId],
+    )
+  }
+  const errors: unknown[] = []
+  const positions = createDevicePositions(pool, (error) => errors.push(error))
+  const start = (userId: string, deviceId: string, head: bigint) =>
+    positions.start(userId as UserId, deviceId as DeviceId, head as Position)
+  await start('ann', 'new', 4000n)
+  await expect.poll(() => devicesOf('ann')).toHaveLength(1000)
+  // The oldest has kept what is newer than what the second oldest knows of.
+  const left = await devicesOf('ann')
+  expect(left).toEqual(expect.arrayContaining(['device-1', 'device-3', 'device-1000', 'new']))
+  expect(left).not.toContain('device-2')
+  expect(await devicesOf('ben')).toHaveLength(1000)
+  // Whoever was forgotten begins like a new one.
+  expect(await start('ann', 'device-2', 5000n)).toMatchObject({ kept: 0n, knownFrom: 5000n })
   await positions.close()
+  expect(errors).toEqual([])
 })

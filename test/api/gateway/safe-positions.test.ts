@@ -1,0 +1,28 @@
+import type pg from 'pg'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { createDevicePositions } from '../../../api/gateway/device-positions.ts'
+import type { Session } from '../../../api/gateway/session.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const live = { mode: 'live', doubted: false, position: 3n } as unknown as Session
+
+test('what was seen is safe after a minute, whatever the clock on the wall is set to', async () => {
+  const positions = createDevicePositions({} as pg.Pool, () => {})
+  positions.seen(100n as Position)
+  await vi.advanceTimersByTimeAsync(10_000)
+  vi.setSystemTime(Date.now() + 3_600_000)
+  expect(positions.safe(live)).toBe(3n)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(positions.safe(live)).toBe(3n)
+  vi.setSystemTime(Date.now() - 7_200_000)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(positions.safe(live)).toBe(100n)
+  await positions.close()
+})
