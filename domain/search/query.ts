@@ -10,8 +10,11 @@ export interface Term {
 
 /** A text matches that has every term of `all`, and none of `none`. */
 export interface SearchQuery {
+  /** Each once, however often it was typed: a text has it or has it not, and looking for it again costs as much as another word. */
   readonly all: readonly Term[]
   readonly none: readonly Term[]
+  /** The units of `all` in the order they were typed, those that come again included. */
+  readonly asked: readonly string[]
 }
 
 const PARTS = /(-?)"([^"]*)"?|(-?)(\S+)/g
@@ -21,8 +24,9 @@ const PARTS = /(-?)"([^"]*)"?|(-?)(\S+)/g
  * whole, without one the person may still be typing it.
  */
 export function parseQuery(text: string): SearchQuery {
-  const all: Term[] = []
+  const all = new Map<string, Term>()
   const none: Term[] = []
+  const asked: string[] = []
   for (const part of text.matchAll(PARTS)) {
     const [whole, minus, phrase, wordMinus, word] = part
     const [first, ...rest] = unitsOf(phrase ?? word ?? '').map(({ unit }) => unit)
@@ -30,11 +34,17 @@ export function parseQuery(text: string): SearchQuery {
     const without = (minus ?? wordMinus) === '-'
     const last = part.index + whole.length === text.length
     const term: Term = { units: [first, ...rest], prefix: last && !without && phrase === undefined }
-    if (without) none.push(term)
-    else all.push(term)
+    if (without) {
+      none.push(term)
+      continue
+    }
+    asked.push(...term.units)
+    // No unit holds a blank, and only a last term is a beginning: it is no other's repetition.
+    const name = `${term.units.join(' ')}${term.prefix ? '…' : ''}`
+    if (!all.has(name)) all.set(name, term)
   }
-  return { all, none }
+  return { all: [...all.values()], none, asked }
 }
 
-export const countUnits = ({ all, none }: SearchQuery): number =>
-  [...all, ...none].reduce((count, { units }) => count + units.length, 0)
+export const countUnits = ({ none, asked }: SearchQuery): number =>
+  none.reduce((count, { units }) => count + units.length, asked.length)

@@ -98,6 +98,37 @@ test.each(['Grüße', '東京タワー', 'ﾊﾟﾝ', 'don’t', '👩‍👩‍
   },
 )
 
+test('a word that is typed again is one to look for, and asks for texts that have it twice in a row', () => {
+  const once = parseQuery('bora island "bora bora" -atoll ')
+  const again = parseQuery('bora island bora "bora bora" bora "bora bora" -atoll ')
+  expect(again.all).toEqual(once.all)
+  expect(again.none).toEqual(once.none)
+  // The last may be the beginning of a longer word: another question than the whole word.
+  expect(parseQuery('bora bora').all).toEqual([
+    { units: ['bora'], prefix: false },
+    { units: ['bora'], prefix: true },
+  ])
+  const bora = parseQuery('bora bora ')
+  const [twice, apart] = [matchText(bora, 'to bora bora'), matchText(bora, 'bora to bora')]
+  expect(twice?.spans).toEqual([
+    [3, 7],
+    [8, 12],
+  ])
+  expect(twice?.relevance).toBeGreaterThan(apart?.relevance ?? 1)
+})
+
+test('of a word that is everywhere in a text, no more is marked than a snippet shows, and all of it counts', () => {
+  const text = 'a '.repeat(4_096)
+  const match = matchText(parseQuery('a "a a" "a a a" '), text)
+  expect(match?.relevance).toBe(1)
+  const { snippet, matches } = snippetOf(text, match?.spans ?? [])
+  const marked = matches.map(([start, end]) => snippet.slice(start, end)).join(' ')
+  expect(marked.replaceAll(' ', '')).toBe(snippet.replaceAll(' ', ''))
+  const apart = matchText(parseQuery('a '), 'a b '.repeat(2_048))
+  expect(apart?.spans).toHaveLength(160)
+  expect(apart?.relevance).toBeCloseTo(0.4 + 0.3 + 0.3 * Math.sqrt(0.5))
+})
+
 test('anything can be typed into a search', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 256 }), (typed) => {
