@@ -2,9 +2,15 @@
 import { z } from 'zod'
 import type { Seq } from '../domain/ids.ts'
 
+/** Unicode code points. */
+const REF_CHARACTERS = 64
+
 export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
 /** The client's own mark for an answer. */
-export const ref = z.union([z.number(), z.string().max(64)])
+export const ref = z.union([z.number(), z.string().max(REF_CHARACTERS)])
+/** What `ref` takes, told in a tenth of its time: of a flood each frame is asked. */
+export const isRef = (value: unknown): value is z.infer<typeof ref> =>
+  typeof value === 'string' ? !longerThan(value, REF_CHARACTERS) : Number.isFinite(value)
 /** Opaque to clients: a place in the ledger. */
 export const position = z.string().regex(/^[0-9]{1,20}$/)
 

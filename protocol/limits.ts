@@ -37,6 +37,11 @@ export const LIMITS = {
   membersInFrame: 100,
   /** Malformed frames of one socket in a minute; then it is closed with 4400. */
   badFramesPerMinute: 10,
+  /**
+   * Frames of one socket in a minute that are answered `rate_limited`; then it is closed with 4400. More than any outburst of a
+   * client that waits once it is told to.
+   */
+  limitedFramesPerMinute: 20_000,
   /** Frames of one page of a long poll. */
   syncFrames: 200,
   /** Characters of JSON of one such page, beyond which no further frame is added. */

@@ -1,4 +1,7 @@
-/** From a client's frame to a command and back to an answer. Every frame with a `ref` is answered, whatever happens. */
+/**
+ * From a client's frame to a command and back to an answer. Every frame with a `ref` is answered, whatever happens; of what an
+ * array holds beside frames (`[0,0,…]`), a thousand errors would tell nobody more than one.
+ */
 
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { Position } from '../../ledger/ledger.ts'
@@ -16,7 +19,7 @@ import {
   type WatchFrame,
 } from '../../protocol/client-frames.ts'
 import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
-import { ref as refSchema } from '../../protocol/fields.ts'
+import { isRef } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
 import { isValid, millisOf } from '../auth/identity.ts'
@@ -52,6 +55,12 @@ export interface Dispatch {
   frames(session: Session, limits: FrameLimits, frames: readonly unknown[]): Promise<void>
 }
 
+/** The array in which a frame came. */
+interface FrameArray {
+  /** Something in it that is no frame was told to wait. */
+  told: boolean
+}
+
 /** Answers that a client does not read: more than a page of catching up, less than hurts. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 /** What a client waits before it repeats something that was answered `unavailable`. */
@@ -75,18 +84,27 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (value.length > LIMITS.framesPerArray) {
       return badFrame(session, limits, undefined, `more than ${LIMITS.framesPerArray} frames in an array`)
     }
-    for (const frame of value) if (!isOver(session)) one(session, limits, frame)
+    const array: FrameArray = { told: false }
+    for (const frame of value) if (!isOver(session)) one(session, limits, frame, array)
   }
 
   async function frames(session: Session, limits: FrameLimits, values: readonly unknown[]): Promise<void> {
-    await Promise.all(values.map((value) => (isOver(session) ? undefined : one(session, limits, value))))
+    const array: FrameArray = { told: false }
+    await Promise.all(
+      values.map((value) => (isOver(session) ? undefined : one(session, limits, value, array))),
+    )
   }
 
   /** Answers what is wrong with it at once, otherwise later; never rejects. */
-  function one(session: Session, limits: FrameLimits, value: unknown): Promise<void> | void {
+  function one(
+    session: Session,
+    limits: FrameLimits,
+    value: unknown,
+    array?: FrameArray,
+  ): Promise<void> | void {
     const type = typeOf(value)
     const waitMs = limits.take(type, Date.now())
-    if (waitMs > 0) return refuse(session, refOf(value), 'rate_limited', 'too many frames', waitMs)
+    if (waitMs > 0) return putOff(session, limits, value, waitMs, array)
     if (type === 'send' && !load.allows('send')) {
       // Before anything is spent on it: under load it is refusing that has to be cheap.
       return refuse(session, refOf(value), 'overloaded', 'too much to do just now', load.retryAfterMs())
@@ -110,6 +128,23 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       deps.report(error)
       refuse(session, refOf(value), 'unavailable', 'something broke on our side', RETRY_UNAVAILABLE_MS)
     })
+  }
+
+  /** Has to be cheap: whoever is beyond the limit can go on sending. */
+  function putOff(
+    session: Session,
+    limits: FrameLimits,
+    value: unknown,
+    waitMs: number,
+    array: FrameArray | undefined,
+  ): void {
+    const ref = refOf(value)
+    const isAwaited = array === undefined || ref !== undefined || isOfKnownType(value)
+    if (isAwaited || !array.told) refuse(session, ref, 'rate_limited', 'too many frames', waitMs)
+    if (!isAwaited) array.told = true
+    if (limits.limited(Date.now())) {
+      session.close(CLOSE_CODES.badFrames, 'too many frames, however often told to wait')
+    }
   }
 
   async function perform(session: Session, frame: ClientFrame): Promise<void> {
@@ -256,8 +291,8 @@ function parseJson(data: string): { readonly value: unknown } | undefined {
 
 /** The client's mark, even of a frame that is wrong otherwise. */
 function refOf(value: unknown): Ref | undefined {
-  const ref = refSchema.safeParse((value as { ref?: unknown } | null)?.ref)
-  return ref.success ? ref.data : undefined
+  const ref = (value as { ref?: unknown } | null)?.ref
+  return isRef(ref) ? ref : undefined
 }
 
 const typeOf = (value: unknown): unknown => (value as { t?: unknown } | null)?.t
@@ -273,7 +308,7 @@ const DONE_BY_THE_PERSON: ReadonlySet<ClientFrame['t']> = new Set([
   'active',
 ])
 
-const KNOWN_TYPES: ReadonlySet<string> = new Set([
+const KNOWN_TYPES: ReadonlySet<unknown> = new Set([
   'send',
   'delivered',
   'read',
@@ -286,7 +321,7 @@ const KNOWN_TYPES: ReadonlySet<string> = new Set([
   'ping',
 ] satisfies ClientFrame['t'][])
 
-function isOfUnknownType(value: unknown): boolean {
-  const type = typeOf(value)
-  return typeof type === 'string' && !KNOWN_TYPES.has(type)
-}
+const isOfKnownType = (value: unknown): boolean => KNOWN_TYPES.has(typeOf(value))
+
+const isOfUnknownType = (value: unknown): boolean =>
+  typeof typeOf(value) === 'string' && !isOfKnownType(value)

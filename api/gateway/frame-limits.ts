@@ -1,4 +1,4 @@
-/** How much one socket may ask: its own token bucket, those it shares with others of its person, and a count of bad frames. */
+/** How much one socket may ask: its own token bucket, those it shares with others of its person, and counts of those that are refused. */
 import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { FrameSource, RateLimits } from '../rate-limits/rate-limits.ts'
 import { createTokenBucket } from '../rate-limits/token-buckets.ts'
@@ -8,27 +8,34 @@ export interface FrameLimits {
   take(type: unknown, now: number): number
   /** Counts a bad frame; `true` when there have been too many. */
   bad(now: number): boolean
+  /** Counts a frame that has to wait; `true` when there have been too many. */
+  limited(now: number): boolean
 }
 
-const BAD_WINDOW_MS = 60_000
+const WINDOW_MS = 60_000
 
 export function createFrameLimits(perSecond: number, shared: RateLimits, source: FrameSource): FrameLimits {
   const takeOwn = createTokenBucket(perSecond)
-  let bad = 0
-  let badSince = 0
-
   return {
     take: (type, now) => {
       const cost = costOf(type)
       return takeOwn(cost, now) || shared.frame(source, cost, now)
     },
-    bad: (now) => {
-      if (now - badSince > BAD_WINDOW_MS) {
-        badSince = now
-        bad = 0
-      }
-      return ++bad >= LIMITS.badFramesPerMinute
-    },
+    bad: counted(LIMITS.badFramesPerMinute),
+    limited: counted(LIMITS.limitedFramesPerMinute),
+  }
+}
+
+/** Answers whether it is the last of so many in a minute, or one after it. */
+function counted(most: number): (now: number) => boolean {
+  let count = 0
+  let since = 0
+  return (now) => {
+    if (now - since > WINDOW_MS) {
+      since = now
+      count = 0
+    }
+    return ++count >= most
   }
 }
 

@@ -204,7 +204,7 @@ export function createPolls(deps: PollsDeps): Polls {
     const source = frameSource(identity.sub, deviceId, networkOf(address))
     const limits = createFrameLimits(deps.rateSocket, deps.rateLimits, source)
     // There is no connection to close: each frame has its answer, however many were bad before it.
-    await dispatch.frames(session, { ...limits, bad: () => false }, frames)
+    await dispatch.frames(session, { ...limits, bad: () => false, limited: () => false }, frames)
     session.closed()
     return session.takeSent()
   }

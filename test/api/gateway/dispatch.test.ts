@@ -1,0 +1,80 @@
+/** What comes of frames that are refused, without a server. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { createDispatch, type DispatchDeps } from '../../../api/gateway/dispatch.ts'
+import { createFrameLimits, type FrameLimits } from '../../../api/gateway/frame-limits.ts'
+import type { Session } from '../../../api/gateway/session.ts'
+import { createRateLimits, frameSource } from '../../../api/rate-limits/rate-limits.ts'
+import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import { isRef, ref } from '../../../protocol/fields.ts'
+import { LIMITS } from '../../../protocol/limits.ts'
+
+interface Device {
+  readonly session: Session
+  readonly errors: { readonly ref?: string | number; readonly code: string }[]
+  readonly closedWith: number[]
+}
+
+function device(): Device {
+  const errors: Device['errors'] = []
+  const closedWith: number[] = []
+  const session = {
+    expiresAt: Number.POSITIVE_INFINITY,
+    backlog: 0,
+    get mode() {
+      return closedWith.length > 0 ? 'closed' : 'live'
+    },
+    send: (json: string) => errors.push(JSON.parse(json)),
+    close: (code: number) => closedWith.push(code),
+  }
+  return { session: session as unknown as Session, errors, closedWith }
+}
+
+/** With nothing left in the bucket. */
+function spent(): FrameLimits {
+  const shared = createRateLimits({ rateDevice: 0, ratePerson: 0, rateAddress: 0, rateConnections: 0 })
+  const source = frameSource('ann' as UserId, 'phone' as DeviceId, undefined)
+  return { ...createFrameLimits(0, shared, source), take: () => 1 }
+}
+
+const { text } = createDispatch({ onFrame: () => {} } as unknown as DispatchDeps)
+
+test('of an array, every frame that is refused is told so, and what is no frame once', () => {
+  const { session, errors } = device()
+  const noFrames = [0, null, 'x', [], {}, { ref: {} }, { ref: 'x'.repeat(65) }, { t: 'constructor' }]
+  const frames = [{ t: 'ping' }, { t: 'send', ref: 'one' }, { ref: 2 }, { t: 'typing', ref: '' }]
+  const limits = spent()
+  text(session, limits, JSON.stringify([...noFrames, ...frames, ...noFrames]))
+  expect(errors.every(({ code }) => code === 'rate_limited')).toBe(true)
+  expect(errors.map(({ ref }) => ref)).toEqual([undefined, undefined, 'one', 2, ''])
+  // Alone, each is told.
+  for (let n = 0; n < 3; n++) text(session, limits, '0')
+  expect(errors).toHaveLength(8)
+})
+
+test('a socket that goes on however often it is told to wait is closed with 4400', () => {
+  const { session, errors, closedWith } = device()
+  const limits = spent()
+  const array = JSON.stringify(Array.from({ length: LIMITS.framesPerArray }, () => 0))
+  const arrays = LIMITS.limitedFramesPerMinute / LIMITS.framesPerArray
+  for (let n = 1; n < arrays; n++) text(session, limits, array)
+  expect(closedWith).toEqual([])
+  for (let n = 0; n < 3; n++) text(session, limits, array)
+  expect(closedWith).toEqual([4400])
+  expect(errors).toHaveLength(arrays)
+})
+
+test('a ref is told from what is none as the schema of frames tells it', () => {
+  const long = fc.string({
+    minLength: 60,
+    maxLength: 70,
+    unit: fc.constantFrom('x', '😀', '\ud800', '\udc00'),
+  })
+  const other = fc.constantFrom(undefined, null, true, {}, [], [1], ['x'])
+  fc.assert(
+    fc.property(fc.oneof(fc.double(), long, other), (value) => {
+      expect(isRef(value)).toBe(ref.safeParse(value).success)
+    }),
+    { examples: [[Number.NaN], [Number.POSITIVE_INFINITY], [-0], ['x'.repeat(64)], [1n]] },
+  )
+})
