@@ -14,6 +14,7 @@ import { type MissedChanges, missedChanges } from '../../projections/queries/mis
 import { type MissedReceipt, missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
+import { LIMITS } from '../../protocol/limits.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import type { DeviceStart } from './device-positions.ts'
 import { firstPageOf, type MessagePages } from './message-pages.ts'
@@ -131,7 +132,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const conversations = await conversationsToCatchUp(pool, userId, deviceId, start)
     if (conversations.length === 0) return undefined
     const [changes, receipts] = await Promise.all([
-      missedChanges(pool, userId, deviceId, start.kept),
+      missedChanges(pool, userId, deviceId, start.kept, LIMITS.membersInFrame),
       missedReceipts(pool, userId, deviceId, start.kept),
     ])
     return { conversations, changes, receipts }

@@ -3,7 +3,6 @@ import type { Position } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
 import type { MissedChanges } from '../../projections/queries/missed-changes.ts'
 import type { MissedReceipt } from '../../projections/queries/missed-receipts.ts'
-import { LIMITS } from '../../protocol/limits.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import type { OpenedBody } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
@@ -22,8 +21,7 @@ export const changeFrames = (changes: MissedChanges): readonly MissedFrame[] => 
       ...joined,
       ...(title === null ? {} : { title }),
       ...(retention === null ? {} : { retention }),
-      memberCount: members.length,
-      ...(members.length > LIMITS.membersInFrame ? {} : { members: [...members] }),
+      ...(members === null ? {} : { members: [...members] }),
     },
   })),
   ...changes.members.map(memberFrame),

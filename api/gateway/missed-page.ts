@@ -38,7 +38,7 @@ export async function missedPage(
   const limit = LIMITS.syncFrames
   const [messages, changes, receipts] = await Promise.all([
     missedAcrossConversations(pool, { userId, deviceId, kept, knownFrom, limit: limit + 1 }),
-    missedChanges(pool, userId, deviceId, kept),
+    missedChanges(pool, userId, deviceId, kept, LIMITS.membersInFrame),
     missedReceipts(pool, userId, deviceId, kept),
   ])
   // Beyond the last message that was read there are others that were not.

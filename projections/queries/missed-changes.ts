@@ -12,7 +12,9 @@ interface JoinedConversation {
   readonly title: string | null
   /** Null: permanent. */
   readonly retention: Retention | null
-  readonly members: readonly { readonly userId: UserId; readonly role: Role }[]
+  readonly memberCount: number
+  /** Null: there are more than were to be named. */
+  readonly members: readonly { readonly userId: UserId; readonly role: Role }[] | null
   readonly lastSeq: Seq
   /** When this person joined it. */
   readonly at: Millis
@@ -76,15 +78,19 @@ const RETENTION = `(
   WHERE r.conversation_id = me.conversation_id AND r.position <= coalesce(me.left_position, r.position)
   ORDER BY r.position DESC LIMIT 1) AS retention`
 
-/** Conversations joined since. */
+/** Conversations joined since. The people of a large one are counted only: of 500 full groups they were 25 MB, for nobody. */
 const JOINED = `
     SELECT c.conversation_id AS "conversationId", c.kind, c.title, ${RETENTION}, c.last_seq AS "lastSeq",
-           me.joined_at AS at, me.joined_position::text AS position, everyone.members
+           me.joined_at AS at, me.joined_position::text AS position,
+           everyone.count AS "memberCount", CASE WHEN everyone.count <= $4 THEN (
+             SELECT json_agg(json_build_object('userId', m.user_id, 'role', m.role) ORDER BY m.user_id)
+             FROM read.members m WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
+           ) END AS members
     FROM read.members me
     JOIN read.conversations c USING (conversation_id)
     CROSS JOIN LATERAL (
-      SELECT json_agg(json_build_object('userId', m.user_id, 'role', m.role) ORDER BY m.user_id) AS members
-      FROM read.members m WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
+      SELECT count(*)::int AS count FROM read.members m
+      WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
     ) everyone
     WHERE me.user_id = $1 AND me.joined_position > $2 AND me.left_seq IS NULL
     ORDER BY me.joined_position`
@@ -186,16 +192,18 @@ type Raw<T> = T extends readonly (infer One)[]
   ? readonly (Omit<One, 'position'> & { readonly position: string })[] | null
   : never
 
+/** @param mostNamed of larger groups nobody is named. */
 export async function missedChanges(
   db: Database,
   userId: UserId,
   deviceId: DeviceId,
   since: Position,
+  mostNamed: number,
 ): Promise<MissedChanges> {
   const [row] = await ask<{ readonly [Name in keyof MissedChanges]: Raw<MissedChanges[Name]> }>(
     db,
     MISSED_CHANGES,
-    [userId, since, deviceId],
+    [userId, since, deviceId, mostNamed],
   )
   const of = <Name extends keyof MissedChanges>(name: Name): MissedChanges[Name] =>
     (row?.[name] ?? []).map((one) => ({ ...one, position: position(one.position) })) as MissedChanges[Name]

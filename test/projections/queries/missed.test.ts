@@ -32,6 +32,9 @@ const acknowledge = (
 const now = (past: Past): Position => past.events.at(-1)?.position ?? (0n as Position)
 const project = (past: Past) => world.project(createMemoryLedger(past.events))
 
+const changesOf = (userId: UserId, since: Position, mostNamed = 100) =>
+  missedChanges(world.pool, userId, phone, since, mostNamed)
+
 /** Without times and places. */
 const short = (receipts: Awaited<ReturnType<typeof missedReceipts>>) =>
   receipts.map(({ userId, kind, upTo }) => `${userId} ${kind} ${upTo}`)
@@ -134,7 +137,7 @@ test('a conversation that began or was joined comes with everybody in it, and th
   const [added] = past.converse(group, { type: 'add-members', by: ann, userIds: [cy] })
   await project(past)
   for (const userId of [bob, cy]) {
-    const { joined, members } = await missedChanges(world.pool, userId, phone, since)
+    const { joined, members } = await changesOf(userId, since)
     expect(members).toEqual([])
     expect(joined).toMatchObject([
       {
@@ -150,8 +153,20 @@ test('a conversation that began or was joined comes with everybody in it, and th
       },
     ])
   }
-  const { joined } = await missedChanges(world.pool, cy, phone, since)
+  const { joined } = await changesOf(cy, since)
   expect(joined[0]).toMatchObject({ at: Number(added?.metadata.recordedAt), position: added?.position })
+})
+
+test('the people of a large group are counted, and not read', async () => {
+  const past = createPast()
+  const since = now(past)
+  startGroup(past, [bob, cy, dan])
+  past.converse(group, { type: 'remove-member', by: ann, userId: cy })
+  await project(past)
+  const [named] = (await changesOf(bob, since, 3)).joined
+  expect(named?.members?.map(({ userId }) => userId)).toEqual(['ann', 'bob', 'dan'])
+  const [counted] = (await changesOf(bob, since, 2)).joined
+  expect(counted).toEqual({ ...named, members: null, memberCount: 3 })
 })
 
 test('people who came and went are told of, once, as they are now, to those who were there before', async () => {
@@ -163,12 +178,12 @@ test('people who came and went are told of, once, as they are now, to those who 
   past.converse(group, { type: 'remove-member', by: ann, userId: dan })
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   await project(past)
-  const { members } = await missedChanges(world.pool, bob, phone, since)
+  const { members } = await changesOf(bob, since)
   expect(members.map(({ userId, change, by }) => `${userId} ${change} by ${by}`)).toEqual([
     'cy removed by ann',
     'dan added by ann',
   ])
-  expect(await missedChanges(world.pool, bob, phone, now(past))).toEqual({
+  expect(await changesOf(bob, now(past))).toEqual({
     joined: [],
     members: [],
     left: [],
@@ -193,7 +208,7 @@ test('a new role and a new title are told of, once, as they are now', async () =
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   role(dan, 'admin')
   await project(past)
-  const missed = await missedChanges(world.pool, bob, phone, since)
+  const missed = await changesOf(bob, since)
   expect(missed.members.map(({ userId, change, role }) => `${userId} ${change} ${role}`)).toEqual([
     'bob role member',
     'cy role admin',
@@ -214,7 +229,7 @@ test('a new role and a new title are told of, once, as they are now', async () =
     },
   ])
   // Who joined since has it all in the conversation itself.
-  const dans = await missedChanges(world.pool, dan, phone, since)
+  const dans = await changesOf(dan, since)
   expect(dans).toMatchObject({ members: [], renamed: [], joined: [{ title: 'second' }] })
 })
 
@@ -228,7 +243,7 @@ test('a title and a role from after somebody left are no news to them', async ()
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   past.converse(group, { type: 'change-role', by: ann, userId: cy, role: 'admin' })
   await project(past)
-  const { members, left, renamed } = await missedChanges(world.pool, bob, phone, since)
+  const { members, left, renamed } = await changesOf(bob, since)
   expect(members).toEqual([])
   expect(left.map(({ userId, change }) => `${userId} ${change}`)).toEqual(['bob removed'])
   // Three as he left: how many there are now is not his to know.
@@ -245,7 +260,7 @@ test('somebody who was removed is told of that, and of nothing after it', async 
   past.converse(group, { type: 'remove-member', by: ann, userId: cy })
   past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
   await project(past)
-  const { members, left, deleted } = await missedChanges(world.pool, bob, phone, since)
+  const { members, left, deleted } = await changesOf(bob, since)
   expect(members).toEqual([])
   expect(left).toMatchObject([{ conversationId: group, userId: 'bob', change: 'removed', by: 'ann' }])
   expect(deleted).toEqual([])
@@ -258,7 +273,7 @@ test('somebody who came and went while they were away is told that they are not 
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   past.converse(group, { type: 'remove-member', by: ann, userId: dan })
   await project(past)
-  expect(await missedChanges(world.pool, dan, phone, since)).toMatchObject({
+  expect(await changesOf(dan, since)).toMatchObject({
     joined: [],
     members: [],
     left: [{ userId: 'dan', change: 'removed', by: 'ann' }],
@@ -266,7 +281,7 @@ test('somebody who came and went while they were away is told that they are not 
   past.converse(group, { type: 'add-members', by: ann, userIds: [dan] })
   await world.clear()
   await project(past)
-  expect(await missedChanges(world.pool, dan, phone, since)).toMatchObject({
+  expect(await changesOf(dan, since)).toMatchObject({
     joined: [{}],
     members: [],
     left: [],
@@ -282,7 +297,7 @@ test('deleted messages are told of to those who could read them', async () => {
   const message = past.messages(group)[0]
   const [deletion] = past.converse(group, { type: 'delete', by: ann, messageId: message?.messageId as never })
   await project(past)
-  expect((await missedChanges(world.pool, bob, phone, since)).deleted).toEqual([
+  expect((await changesOf(bob, since)).deleted).toEqual([
     {
       conversationId: group,
       seq: 1,
@@ -291,5 +306,5 @@ test('deleted messages are told of to those who could read them', async () => {
       position: deletion?.position,
     },
   ])
-  expect((await missedChanges(world.pool, cy, phone, since)).deleted).toEqual([])
+  expect((await changesOf(cy, since)).deleted).toEqual([])
 })
