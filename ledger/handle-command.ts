@@ -17,9 +17,8 @@ import type { DeliveryCommand, DeliveryResults } from '../domain/delivery/comman
 import type { ConversationId, MessageId, UserId } from '../domain/ids.ts'
 import type { UserCommand, UserResults } from '../domain/user/commands.ts'
 import type { Addressed, Answer, CommandHandlerDeps } from './mailbox/contract.ts'
-import { type ConversationLane, createConversationLane } from './mailbox/conversation-lane.ts'
-import { createDeliveryLane, type DeliveryLane } from './mailbox/delivery-lane.ts'
 import type { Handled } from './mailbox/lane.ts'
+import { createMailboxes } from './mailbox/mailboxes.ts'
 import { createUserLane, type UserLane } from './mailbox/user-lane.ts'
 
 export interface CommandHandler {
@@ -44,33 +43,17 @@ export interface CommandHandler {
   drained(): Promise<void>
 }
 
-interface Mailbox {
-  readonly conversation: ConversationLane
-  readonly delivery: DeliveryLane
-}
-
-/** Conversations kept in memory: up to about 35 KB for a pair with its recent messages, 300 KB for a full group. */
-const CONVERSATIONS_IN_MEMORY = 10_000
 /** People come and go; whoever did a while ago is loaded anew. About 2 KB each. */
 const USERS_IN_MEMORY = 2_000
 /** More messages than a state remembers may come while one look-up runs, and then once more; not for ever. */
 const MAX_LOOK_UPS = 5
 
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
-  const mailboxes = new LRUCache<ConversationId, Mailbox>({ max: CONVERSATIONS_IN_MEMORY })
+  const { mailbox, mailboxInMemory } = createMailboxes(deps)
   const users = new LRUCache<UserId, UserLane>({ max: USERS_IN_MEMORY })
   /** Of the commands since `drained` was last called. */
   let batch = newBatch()
   let drained: Promise<unknown> = Promise.resolve()
-
-  function mailbox(conversationId: ConversationId): Mailbox {
-    const known = mailboxes.get(conversationId)
-    if (known) return known
-    const conversation = createConversationLane(deps, conversationId)
-    const made = { conversation, delivery: createDeliveryLane(deps, conversationId, conversation) }
-    mailboxes.set(conversationId, made)
-    return made
-  }
 
   function userLane(userId: UserId): UserLane {
     const known = users.get(userId)
@@ -129,7 +112,7 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     conversation: async (conversationId, fresh = false) =>
       (await mailbox(conversationId).conversation.current(fresh)).state,
     refresh: async (conversationId) => {
-      await mailboxes.peek(conversationId)?.conversation.current(true)
+      await mailboxInMemory(conversationId)?.conversation.current(true)
     },
     drained: drain,
   }

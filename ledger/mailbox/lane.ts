@@ -69,6 +69,8 @@ export interface Lane<State, Command, Result> {
   submit(command: Command): Promise<Handled<Result>>
   /** The durable state; `fresh` reads the tail first. */
   current(fresh: boolean): Promise<Folded<State>>
+  /** The same, as far as it is in memory. */
+  readonly durable: State | undefined
 }
 
 interface Waiting<Command, Result> {
@@ -269,6 +271,9 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     current: async (fresh) => {
       if (fresh) await refresh()
       return load()
+    },
+    get durable() {
+      return folded?.state
     },
   }
 }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll } from 'vitest'
 import type { ConversationId, DeviceId, MessageId, Millis, UserId } from '../../domain/ids.ts'
 import { type CommandHandler, createCommandHandler } from '../../ledger/handle-command.ts'
 import type { AppendOutcome, Ledger, RecordedEvent } from '../../ledger/ledger.ts'
+import type { CommandHandlerDeps } from '../../ledger/mailbox/contract.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../../ledger/snapshots.ts'
@@ -43,18 +44,19 @@ export const envelope = (commandId: string, actorId = ALICE) => ({
   actorKind: 'user' as const,
 })
 
-export function node(overrides: Partial<Parameters<typeof createCommandHandler>[0]> = {}): CommandHandler {
-  return createCommandHandler({
-    ledger,
-    snapshots: createSnapshots(pool),
-    contentKeys: createContentKeys(pool, MASTER_KEY),
-    temporaryBodies: createTemporaryBodies(pool),
-    node: 'n1',
-    findMessage: () => Promise.reject(new Error('no look-up expected')),
-    report: () => {},
-    ...overrides,
-  })
-}
+export const depsOf = (overrides: Partial<CommandHandlerDeps> = {}): CommandHandlerDeps => ({
+  ledger,
+  snapshots: createSnapshots(pool),
+  contentKeys: createContentKeys(pool, MASTER_KEY),
+  temporaryBodies: createTemporaryBodies(pool),
+  node: 'n1',
+  findMessage: () => Promise.reject(new Error('no look-up expected')),
+  report: () => {},
+  ...overrides,
+})
+
+export const node = (overrides: Partial<CommandHandlerDeps> = {}): CommandHandler =>
+  createCommandHandler(depsOf(overrides))
 
 export const start = (handler: CommandHandler, id: ConversationId) =>
   handler.converse(id, {
