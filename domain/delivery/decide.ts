@@ -12,7 +12,7 @@ import type {
   RecordAttempt,
   RecordExhausted,
 } from './commands.ts'
-import { type DeliveryState, watermarksOf } from './state.ts'
+import { type DeliveryState, deviceWatermark, watermarksOf } from './state.ts'
 
 type Decided<Name extends keyof DeliveryResults> = Decision<DeliveryEvent, DeliveryResults[Name]>
 
@@ -52,7 +52,7 @@ function acknowledge(
     return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${said}`)
   // Of a time before they came, perhaps again: true, and no fact of this membership.
   if (upTo <= member.joinedSeq) return alreadyDone({ upTo, at: state.lastAt || command.at })
-  const deviceHas = atLeast(before.devices.get(deviceId), member.joinedSeq)
+  const deviceHas = atLeast(deviceWatermark(before, deviceId), member.joinedSeq)
   const stands = kind === 'delivered' ? deviceHas : atLeast(before.read, member.joinedSeq)
 
   const at = notBefore(state, command.at)
@@ -143,6 +143,6 @@ function pendingFor(
   return waits ? { fromSeq: next(has), toSeq: conversation.lastSeq } : undefined
 }
 
-const atLeast = (watermark: Seq = NO_SEQ, base: Seq): Seq => (watermark > base ? watermark : base)
+const atLeast = (watermark: Seq, base: Seq): Seq => (watermark > base ? watermark : base)
 const next = (seq: Seq): Seq => (seq + 1) as Seq
 const notBefore = (state: DeliveryState, at: Millis): Millis => (at > state.lastAt ? at : state.lastAt)

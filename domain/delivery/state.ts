@@ -1,12 +1,15 @@
 /** Who has what of a conversation, folded from `delivery-<id>`: watermarks that only move forward. */
-import type { DeliveryEvent } from '../events.ts'
+import type { DeliveryEvent, MessageDelivered } from '../events.ts'
 import { type ConversationId, type DeviceId, type Millis, NO_SEQ, type Seq, type UserId } from '../ids.ts'
 
 export interface Watermarks {
   /** The highest of the devices'. */
   readonly delivered: Seq
   readonly read: Seq
+  /** Those that have most, `MOST_DEVICES` of them. */
   readonly devices: ReadonlyMap<DeviceId, Seq>
+  /** The highest of the devices that had to make room: what reaches no further is taken to be recorded. */
+  readonly forgotten: Seq
   /** Tries of the delivery worker since `delivered` last moved. */
   readonly attempts: number
 }
@@ -20,9 +23,22 @@ export interface DeliveryState {
 }
 
 /** Changes whenever the fold or the shape of the state does: snapshots of another version are ignored. */
-export const DELIVERY_STATE_VERSION = 1
+export const DELIVERY_STATE_VERSION = 2
 
-const NOTHING: Watermarks = { delivered: NO_SEQ, read: NO_SEQ, devices: new Map(), attempts: 0 }
+/**
+ * Of a person in a conversation. A client may call itself by a new name each time, and each fact copies them. Nobody has so many
+ * devices that are all in use; of the one that is furthest behind, later facts begin where it was or behind it, so that
+ * the ranges of a device never overlap.
+ */
+export const MOST_DEVICES = 64
+
+const NOTHING: Watermarks = {
+  delivered: NO_SEQ,
+  read: NO_SEQ,
+  devices: new Map(),
+  forgotten: NO_SEQ,
+  attempts: 0,
+}
 
 export const initialDelivery = (conversationId: ConversationId): DeliveryState => ({
   conversationId,
@@ -44,6 +60,10 @@ export const draftDelivery = ({
 export const watermarksOf = (state: DeliveryState, userId: UserId): Watermarks =>
   state.people.get(userId) ?? NOTHING
 
+/** What a device is known to have; of one that is not known, what no fact says again. */
+export const deviceWatermark = ({ devices, forgotten }: Watermarks, deviceId: DeviceId): Seq =>
+  devices.get(deviceId) ?? forgotten
+
 /** Folds one fact into the state, in place, and returns it. */
 export function evolveDelivery(state: DeliveryState, event: DeliveryEvent): DeliveryState {
   state.lastAt = event.at
@@ -54,7 +74,7 @@ export function evolveDelivery(state: DeliveryState, event: DeliveryEvent): Deli
       state.people.set(event.userId, {
         delivered: advanced ? event.toSeq : before.delivered,
         read: before.read,
-        devices: new Map(before.devices).set(event.deviceId, event.toSeq),
+        ...withDevice(before, event),
         attempts: advanced ? 0 : before.attempts,
       })
       return state
@@ -72,4 +92,16 @@ export function evolveDelivery(state: DeliveryState, event: DeliveryEvent): Deli
     default:
       return event satisfies never
   }
+}
+
+function withDevice(
+  before: Watermarks,
+  { deviceId, toSeq }: MessageDelivered,
+): Pick<Watermarks, 'devices' | 'forgotten'> {
+  const devices = new Map(before.devices).set(deviceId, toSeq)
+  if (devices.size <= MOST_DEVICES) return { devices, forgotten: before.forgotten }
+  const [furthestBehind] = [...devices].sort(([, a], [, b]) => a - b)
+  const [makesRoom, had] = furthestBehind as [DeviceId, Seq]
+  devices.delete(makesRoom)
+  return { devices, forgotten: had > before.forgotten ? had : before.forgotten }
 }

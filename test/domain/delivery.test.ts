@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DeliveryCommand } from '../../domain/delivery/commands.ts'
-import { watermarksOf } from '../../domain/delivery/state.ts'
+import { MOST_DEVICES, watermarksOf } from '../../domain/delivery/state.ts'
+import type { DeviceId } from '../../domain/ids.ts'
 import {
   ALICE,
   acknowledge,
@@ -17,11 +18,20 @@ import {
   startDirect,
   startGroup,
   thenRejected,
+  type World,
   when,
 } from './kit.ts'
 
 const chat = (...more: DeliveryCommand[]) =>
   given(startDirect(ALICE, BOB), send(ALICE, 'a'), send(ALICE, 'b'), send(ALICE, 'c'), ...more)
+
+/** Whatever is not refused; answers the facts. */
+function carryOut(world: World, command: DeliveryCommand) {
+  const decision = when(world, command)
+  const events = decision.kind === 'accepted' ? decision.events : []
+  for (const event of events) apply(world, event)
+  return events
+}
 
 describe('receipts', () => {
   test('one receipt covers every message since the last one', () => {
@@ -63,6 +73,21 @@ describe('receipts', () => {
       events: [{ deviceId: LAPTOP, fromSeq: 1, toSeq: 2 }],
     })
     expect(watermarksOf(world.delivery, BOB).delivered).toBe(3)
+  })
+
+  test('of a person’s devices those that have most are remembered, and what another had is no fact again', () => {
+    const world = chat(acknowledge('delivered', BOB, 2, LAPTOP))
+    const from = (number: number) => acknowledge('delivered', BOB, 3, `device ${number}` as DeviceId)
+    for (let number = 1; number <= MOST_DEVICES; number++) carryOut(world, from(number))
+    const { devices, forgotten } = watermarksOf(world.delivery, BOB)
+    expect([devices.size, devices.has(LAPTOP), forgotten]).toEqual([MOST_DEVICES, false, 2])
+    expect(when(world, acknowledge('delivered', BOB, 2, LAPTOP))).toEqual({
+      kind: 'already-done',
+      result: { upTo: 2, at: world.delivery.lastAt },
+    })
+    expect(when(world, acknowledge('delivered', BOB, 3, LAPTOP))).toMatchObject({
+      events: [{ deviceId: LAPTOP, fromSeq: 3, toSeq: 3 }],
+    })
   })
 
   test('strangers acknowledge nothing', () => {
@@ -110,6 +135,33 @@ describe('attempts', () => {
       result: { recorded: false },
     })
   })
+})
+
+test('however many devices a person has, the ranges of each follow one another, and few are remembered', () => {
+  const acknowledgement = fc.record({
+    kind: fc.constantFrom('delivered' as const, 'delivered' as const, 'read' as const),
+    upTo: fc.integer({ min: 1, max: 20 }),
+    device: fc.integer({ min: 1, max: 2 * MOST_DEVICES }),
+  })
+  const sends = Array.from({ length: 20 }, (_, number) => send(ALICE, `message ${number}`))
+  fc.assert(
+    fc.property(fc.array(acknowledgement, { minLength: 200, maxLength: 400 }), (acknowledgements) => {
+      const world = given(startDirect(ALICE, BOB), ...sends)
+      const ends = new Map<DeviceId, number>()
+      for (const { kind, upTo, device } of acknowledgements) {
+        for (const event of carryOut(world, acknowledge(kind, BOB, upTo, `device ${device}` as DeviceId))) {
+          if (event.type !== 'MessageDelivered') continue
+          expect(event.fromSeq).toBeGreaterThan(ends.get(event.deviceId) ?? 0)
+          expect(event.toSeq).toBeGreaterThanOrEqual(event.fromSeq)
+          ends.set(event.deviceId, event.toSeq)
+        }
+        const { devices, delivered, read } = watermarksOf(world.delivery, BOB)
+        expect(devices.size).toBeLessThanOrEqual(MOST_DEVICES)
+        expect(read <= delivered && delivered === Math.max(0, ...devices.values())).toBe(true)
+      }
+    }),
+    { numRuns: 10 },
+  )
 })
 
 test('in any order of acknowledgements 0 ≤ read ≤ delivered ≤ lastSeq, and the ranges of a device join without gap', () => {
