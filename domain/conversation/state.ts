@@ -2,7 +2,7 @@
 import type { ConversationEvent, ConversationKind, Role } from '../events.ts'
 import { type ConversationId, type Millis, NO_SEQ, type Seq, type UserId } from '../ids.ts'
 import type { Retention } from '../retention.ts'
-import { appendSeq, removeSeq, type SeqRange } from '../seq-ranges.ts'
+import { appendSeq, removeSeq, type SeqRanges } from '../seq-ranges.ts'
 import { type LateDeletions, NO_LATE_DELETIONS, noteLate } from './late-deletions.ts'
 import {
   oldestSeq,
@@ -40,7 +40,7 @@ export interface ConversationState {
   /** Of messages that were no longer in `recent` when they were deleted. */
   lateDeletions: LateDeletions
   /** Messages with a temporary body that is not known to be gone. */
-  temporary: readonly SeqRange[]
+  temporary: SeqRanges
 }
 
 /** Changes whenever the fold or the shape of the state does: snapshots of another version are ignored. */

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { ChangeRetention, ConversationCommand, Expire } from '../../domain/conversation/commands.ts'
 import type { Seq, UserId } from '../../domain/ids.ts'
 import type { Retention } from '../../domain/retention.ts'
-import { appendSeq, hasSeq, removeSeq, type SeqRange } from '../../domain/seq-ranges.ts'
+import { appendSeq, hasSeq, PAGE_RANGES, removeSeq, type SeqRanges } from '../../domain/seq-ranges.ts'
 import { ALICE, at, BOB, given, send, startDirect, startGroup, thenRejected, when } from './kit.ts'
 
 const change = (by: UserId, retention: Retention): ChangeRetention => ({
@@ -33,7 +33,7 @@ describe('retention', () => {
 
   test('counts for the messages that come, not for those before', () => {
     const world = given(startDirect(ALICE, BOB), send(ALICE, 'm1'), change(BOB, HOUR), send(ALICE, 'm2'))
-    expect(world.conversation.temporary).toEqual([{ from: 2, to: 2 }])
+    expect(world.conversation.temporary).toEqual([[{ from: 2, to: 2 }]])
     const [third] = eventsOf(when(world, send(BOB, 'm3', { at: at(1000) })))
     expect(third).toMatchObject({ temporary: { mode: 'ttl', expiresAt: 1000 + 3_600_000 } })
     const forEver = given(
@@ -105,7 +105,7 @@ test('ranges of seqs hold what a set would hold, ascending and without neighbour
   })
   fc.assert(
     fc.property(steps, (all) => {
-      let ranges: readonly SeqRange[] = []
+      let ranges: SeqRanges = []
       const model = new Set<number>()
       let last = 0
       for (const { append, gap, pick } of all) {
@@ -119,10 +119,29 @@ test('ranges of seqs hold what a set would hold, ascending and without neighbour
         }
       }
       for (let seq = 0; seq <= last + 1; seq++) expect(hasSeq(ranges, seq as Seq)).toBe(model.has(seq))
-      for (const [index, { from, to }] of ranges.entries()) {
+      for (const [index, { from, to }] of ranges.flat().entries()) {
         expect(from).toBeLessThanOrEqual(to)
-        expect(from).toBeGreaterThan((ranges[index - 1]?.to ?? -1) + 1)
+        expect(from).toBeGreaterThan((ranges.flat()[index - 1]?.to ?? -1) + 1)
       }
     }),
   )
+})
+
+test('one seq more or less copies a page of the ranges, however many there are', () => {
+  let ranges: SeqRanges = []
+  for (let seq = 1; seq <= 20_000; seq += 2) ranges = appendSeq(ranges, seq as Seq)
+  expect(ranges.flat()).toHaveLength(10_000)
+  const isShared = (after: SeqRanges) => after.filter((page) => ranges.includes(page)).length
+  for (const after of [appendSeq(ranges, 20_001 as Seq), removeSeq(ranges, 9_999 as Seq)]) {
+    expect(isShared(after)).toBeGreaterThanOrEqual(ranges.length - 1)
+  }
+  // The other way: one long range of which every second seq goes.
+  let holed: SeqRanges = []
+  for (let seq = 1; seq <= 20_000; seq++) holed = appendSeq(holed, seq as Seq)
+  for (let seq = 1; seq <= 20_000; seq += 2) holed = removeSeq(holed, seq as Seq)
+  expect(holed.flat()).toHaveLength(10_000)
+  for (const pages of [ranges, holed]) {
+    expect(pages.length).toBeLessThan((10_000 / PAGE_RANGES) * 2 + 2)
+    expect(Math.max(...pages.map((page) => page.length))).toBeLessThanOrEqual(PAGE_RANGES)
+  }
 })
