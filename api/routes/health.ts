@@ -1,10 +1,15 @@
-/** For load balancers and monitoring: alive, ready, metrics. Needs no token and tells nothing about people. */
+/**
+ * For load balancers and monitoring: alive, ready, metrics. Needs no token and tells nothing about people. Nobody is limited either, so what
+ * costs statements is asked once a second, however many want to know.
+ */
 import type { FastifyPluginAsync } from 'fastify'
 import { projectionLag } from '../../projections/queries/projection-lag.ts'
+import { keptFor } from '../../runtime/kept-for.ts'
 import type { ApiDeps } from '../deps.ts'
 
 /** Read models further behind than this are not shown to people, unless they are catching up. */
 const MAX_LAG_SECONDS = 10
+const KEPT_MS = 1_000
 
 interface Check {
   readonly ok: boolean
@@ -22,14 +27,9 @@ export const healthRoutes =
     app.get('/livez', async () => ({ status: 'alive' }))
 
     app.get('/readyz', async (_request, reply) => {
-      const [database, log, projections] = await Promise.all([
-        check(async () => void (await pool.query('SELECT 1'))),
-        check(() => ledger.ping()),
-        checkProjections(),
-      ])
-      const ready = database.ok && log.ok && projections.ok
-      reply.code(ready ? 200 : 503)
-      return { status: ready ? 'ready' : 'not ready', database, ledger: log, projections }
+      const answer = await readiness()
+      reply.code(answer.status === 'ready' ? 200 : 503)
+      return answer
     })
 
     app.get('/metrics', async (_request, reply) => {
@@ -45,7 +45,17 @@ export const healthRoutes =
       return metrics.registry.metrics()
     })
 
-    const projections = async () => projectionLag(pool, await ledger.head())
+    const projections = keptFor(KEPT_MS, async () => projectionLag(pool, await ledger.head()))
+
+    const readiness = keptFor(KEPT_MS, async () => {
+      const [database, log, projections] = await Promise.all([
+        check(async () => void (await pool.query('SELECT 1'))),
+        check(() => ledger.ping()),
+        checkProjections(),
+      ])
+      const ready = database.ok && log.ok && projections.ok
+      return { status: ready ? 'ready' : 'not ready', database, ledger: log, projections }
+    })
 
     /** Behind but getting on is ready: a restart would only make it start the catching up anew. */
     async function checkProjections(): Promise<Check & { lagSeconds?: number }> {

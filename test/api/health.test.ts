@@ -1,4 +1,8 @@
+import fastify from 'fastify'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { ApiDeps } from '../../api/deps.ts'
+import { healthRoutes } from '../../api/routes/health.ts'
+import { createMetrics } from '../../runtime/metrics.ts'
 import { begin, join } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
@@ -47,4 +51,21 @@ test('without projections messages still flow, queries say "unavailable", and no
   await system.startProjections()
   await expect.poll(async () => (await fetch(`${url}/v1/inbox`, { headers })).status).toBe(200)
   await Promise.all([carl.close(), dora.close()])
+})
+
+test('however many ask, the database is asked once', async () => {
+  let statements = 0
+  const pool = {
+    query: async () => {
+      statements++
+      return { rows: [] }
+    },
+  }
+  const ledger = { ping: async () => {}, head: async () => 0n }
+  const app = fastify()
+  await app.register(healthRoutes({ pool, ledger, metrics: createMetrics('api') } as unknown as ApiDeps))
+  const asking = Array.from({ length: 50 }, (_, number) => app.inject(number % 2 ? '/readyz' : '/metrics'))
+  for (const { statusCode } of await Promise.all(asking)) expect(statusCode).toBe(200)
+  expect(statements).toBe(2)
+  await app.close()
 })
