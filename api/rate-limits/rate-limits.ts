@@ -11,6 +11,8 @@ export interface RateLimits {
   /** Each answers 0, or after how many milliseconds to try again. */
   frame(from: FrameSource, cost: number, now: number): number
   request(userId: UserId, now: number): number
+  /** On top of the request in which so many people are named. */
+  people(userId: UserId, count: number, now: number): number
   /** Before it is known who asks. */
   anonymous(address: string, now: number): number
   connection(address: string, now: number): number
@@ -26,6 +28,8 @@ export interface FrameSource {
 
 /** Against a frame's 1: parsing, a token to be verified, often a query. */
 export const REQUEST_COST = 8
+/** Each is checked, recorded and told to the others. */
+const PEOPLE_PER_TOKEN = 32
 
 export type Rates = Pick<Config, 'rateDevice' | 'ratePerson' | 'rateAddress' | 'rateConnections'>
 
@@ -45,6 +49,7 @@ export function createRateLimits(rates: Rates): RateLimits {
     frame: ({ userId, device, network }, cost, now) =>
       devices.take(device, cost, now) || people.take(userId, cost, now) || networks.take(network, cost, now),
     request: (userId, now) => people.take(userId, REQUEST_COST, now),
+    people: (userId, count, now) => people.take(userId, Math.floor(count / PEOPLE_PER_TOKEN), now),
     anonymous: (address, now) => networks.take(networkOf(address), REQUEST_COST, now),
     connection: (address, now) => connections.take(networkOf(address), 1, now),
   }

@@ -1,5 +1,6 @@
-/** The HTTP hooks of the limits: by network before anything is looked at, by person once it is known who asks. */
+/** The HTTP hooks of the limits: by network before anything is looked at, by person once it is known who asks, and for how many. */
 import type { FastifyRequest } from 'fastify'
+import type { UserId } from '../../domain/ids.ts'
 import type { ApiDeps } from '../deps.ts'
 import { ApiProblem } from '../problem.ts'
 
@@ -20,6 +21,10 @@ export const limitPerson =
   async ({ identity }: FastifyRequest): Promise<void> => {
     if (identity) refuse('requests of this person', rateLimits.request(identity.sub, Date.now()))
   }
+
+/** Once the body is known. @throws ApiProblem */
+export const limitPeople = ({ rateLimits }: Deps, by: UserId, named: readonly UserId[]): void =>
+  refuse('people in requests of this person', rateLimits.people(by, named.length, Date.now()))
 
 export const limitConnections =
   ({ rateLimits }: Deps) =>

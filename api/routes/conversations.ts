@@ -11,6 +11,7 @@ import { identityOf } from '../auth/bearer.ts'
 import type { ApiDeps } from '../deps.ts'
 import { now, userEnvelope } from '../messages/commands.ts'
 import { ApiProblem } from '../problem.ts'
+import { limitPeople } from '../rate-limits/request-limits.ts'
 import { resultOf } from './answer.ts'
 
 /** Namespace of direct conversations: any constant would do, this one was drawn once and never changes. */
@@ -37,11 +38,12 @@ function limitTitle(title: string | null | undefined): void {
 }
 
 export const conversationRoutes =
-  ({ handler }: ApiDeps): FastifyPluginAsyncZod =>
+  ({ handler, rateLimits }: ApiDeps): FastifyPluginAsyncZod =>
   async (app) => {
     app.post('/v1/conversations', { schema: { body: http.startConversation } }, async (request, reply) => {
       const { sub: by } = identityOf(request)
       const { kind, title, retention } = request.body
+      limitPeople({ rateLimits }, by, request.body.members)
       const members = [...new Set(request.body.members)].filter((userId) => userId !== by)
       limitTitle(title)
       if (kind === 'direct' && members.length !== 1) {
@@ -118,6 +120,7 @@ export const conversationRoutes =
         if (userIds.length > LIMITS.membersPerRequest) {
           throw new ApiProblem('too_large', `at most ${LIMITS.membersPerRequest} people a request`)
         }
+        limitPeople({ rateLimits }, by, userIds)
         const { id } = request.params
         const command = { type: 'add-members', at: now(), by, userIds, envelope: userEnvelope(by) } as const
         resultOf(await handler.converse(id, command))

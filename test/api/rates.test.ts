@@ -93,6 +93,16 @@ test('a send costs more than a ping', async () => {
   await chat.close()
 })
 
+test('a group of many costs more than one of few', async () => {
+  await start({ TRIPTICK_RATE_PERSON: '5' })
+  const startGroup = (by: string, size: number) => {
+    const members = Array.from({ length: size }, (_, number) => `member-${number}`)
+    return call(url, by, 'POST', '/v1/conversations', { kind: 'group', members })
+  }
+  expect(await startGroup('ann', 20)).toMatchObject({ status: 201 })
+  expect(await startGroup('bob', 1000)).toMatchObject({ status: 429, body: { code: 'rate_limited' } })
+})
+
 /** The status of an upgrade that says it comes from this address. */
 async function upgrade(forwardedFor: string): Promise<number> {
   const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/ws?device=${Math.random()}`, 'triptick.v1', {
