@@ -1,9 +1,10 @@
 /** Errors on their way out of HTTP: RFC 9457 `application/problem+json` with a code of the catalogue. */
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts'
+import { isTooLong } from '../protocol/fields.ts'
 
 /** Thrown by routes and hooks; `message` is shown to the caller and never holds a body or a secret. */
 export class ApiProblem extends Error {
@@ -68,12 +69,21 @@ const UNREADABLE: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'send JSON, and say so: content-type: application/json',
 }
 
+/** What is wrong with a request is told of so many places in it. */
+const MOST_PLACES = 5
+
+const placeOf = ({ instancePath, message }: FastifySchemaValidationError): string =>
+  `${instancePath || '/'}: ${message}`
+
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */
 export function handleError(error: FastifyError | ApiProblem, request: FastifyRequest, reply: FastifyReply) {
   if (error instanceof ApiProblem) return sendProblem(reply, error.code, error.message, error.retryAfterMs)
   if (hasZodFastifySchemaValidationErrors(error)) {
-    const places = error.validation.map(({ instancePath, message }) => `${instancePath || '/'}: ${message}`)
-    return sendProblem(reply, 'bad_frame', places.join('; '))
+    const tooLong = error.validation.find(({ params }) => isTooLong(params.params))
+    if (tooLong) return sendProblem(reply, 'too_large', placeOf(tooLong))
+    const more = error.validation.length - MOST_PLACES
+    const places = error.validation.slice(0, MOST_PLACES).map(placeOf)
+    return sendProblem(reply, 'bad_frame', [...places, ...(more > 0 ? [`and ${more} more`] : [])].join('; '))
   }
   if (error.statusCode === 413) return sendProblem(reply, 'too_large', 'the request body is too large')
   if (error.statusCode !== undefined && error.statusCode < 500) {

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { conversationId, messageId, millis, nonce, userId } from '../domain/fields.ts'
 import { body } from './body.ts'
-import { position, ref, upTo } from './fields.ts'
+import { atMost, position, ref, upTo } from './fields.ts'
+import { LIMITS } from './limits.ts'
 
 const send = z
   .object({
@@ -33,7 +34,8 @@ const typing = z.object({ t: z.literal('typing'), conversationId, ref: ref.optio
 const active = z.object({ t: z.literal('active') }).meta({
   description: 'The person is using the app: moves when they were last seen. Once a minute is enough.',
 })
-const watch = z.object({ t: z.literal('watch'), userIds: z.array(userId), ref: ref.optional() }).meta({
+const watched = atMost(LIMITS.watchedPeople, 'people are watched', z.array(userId))
+const watch = z.object({ t: z.literal('watch'), userIds: watched, ref: ref.optional() }).meta({
   description:
     'Presence of these people, from now on; replaces the list. Answered by their current `presence`.',
 })

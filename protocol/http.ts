@@ -4,7 +4,7 @@ import { conversationId, deviceId, messageId, millis, nonce, userId } from '../d
 import type { DeviceId, Seq } from '../domain/ids.ts'
 import { UNDELIVERED_SECONDS } from '../domain/retention.ts'
 import { body } from './body.ts'
-import { position, title, wellFormed } from './fields.ts'
+import { atMost, position, title, wellFormed } from './fields.ts'
 import { LIMITS } from './limits.ts'
 
 /** A number in a path or a query: digits, and not whatever else `Number` takes (`0x10`, `1e1`, a blank). */
@@ -19,9 +19,6 @@ const seqInUrl = inUrl(
     .min(0)
     .max(2 ** 31 - 1),
 ) as unknown as z.ZodType<Seq>
-
-/** How many there may be is told by the rules, which know what for. */
-const userIds = z.array(userId)
 
 export const conversationPath = z.object({ id: conversationId })
 export const userPath = z.object({ id: userId })
@@ -42,7 +39,7 @@ const retention = z.discriminatedUnion('mode', [
 
 export const startConversation = z.object({
   kind: z.enum(['direct', 'group']),
-  members: userIds,
+  members: atMost(LIMITS.groupMembers, 'people', z.array(userId)),
   title: title.optional(),
   retention: retention.optional(),
 })
@@ -54,7 +51,9 @@ export const changeConversation = z
 
 export const changeMember = z.object({ role: z.enum(['admin', 'member']) })
 
-export const addMembers = z.object({ userIds: userIds.min(1) })
+export const addMembers = z.object({
+  userIds: atMost(LIMITS.membersPerRequest, 'people a request', z.array(userId).min(1)),
+})
 
 export const sendMessage = z.object({ messageId, nonce, clientAt: millis, body, deviceId })
 

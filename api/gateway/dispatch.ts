@@ -19,7 +19,7 @@ import {
   type WatchFrame,
 } from '../../protocol/client-frames.ts'
 import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
-import { isRef } from '../../protocol/fields.ts'
+import { isRef, isTooLong } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
 import { isValid, millisOf } from '../auth/identity.ts'
@@ -117,6 +117,9 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
         return refuse(session, refOf(value), 'bad_frame', 'unknown type of frame')
       }
       const where = parsed.error.issues[0]
+      if (where?.code === 'custom' && isTooLong(where.params)) {
+        return refuse(session, refOf(value), 'too_large', where.message)
+      }
       return badFrame(session, limits, refOf(value), `${where?.path.join('.') || 'frame'}: ${where?.message}`)
     }
     deps.onFrame(parsed.data.t)
@@ -217,10 +220,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (refusal) refuse(session, ref, refusal, 'you are in no such conversation')
   }
 
-  function watch(session: Session, { userIds, ref }: WatchFrame): void {
-    if (userIds.length > LIMITS.watchedPeople) {
-      return refuse(session, ref, 'too_large', `at most ${LIMITS.watchedPeople} people are watched`)
-    }
+  function watch(session: Session, { userIds }: WatchFrame): void {
     deps.presence.watch(session, userIds)
   }
 

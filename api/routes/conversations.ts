@@ -117,9 +117,6 @@ export const conversationRoutes =
       async (request) => {
         const { sub: by } = identityOf(request)
         const { userIds } = request.body
-        if (userIds.length > LIMITS.membersPerRequest) {
-          throw new ApiProblem('too_large', `at most ${LIMITS.membersPerRequest} people a request`)
-        }
         limitPeople({ rateLimits }, by, userIds)
         const { id } = request.params
         const command = { type: 'add-members', at: now(), by, userIds, envelope: userEnvelope(by) } as const

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ERRORS } from '../../protocol/errors.ts'
+import { startConversation } from '../../protocol/http.ts'
 import { begin, type Chat, call, type Frame, join, messageIdOf, textFrame } from '../support/chat.ts'
 import { type System, startSystem, tokenFor } from '../support/system.ts'
 
@@ -211,6 +212,24 @@ describe('over HTTP', () => {
   ]
   test.each(wrong)('%s is a problem with its code', async (_name, method, path, body, status, code) => {
     expect(await call(url, 'alice', method, path, body)).toMatchObject({ status, body: { code, status } })
+  })
+
+  test('a list that is too long is too large, whatever is in it, and of many mistakes a few are told', async () => {
+    const group = (members: unknown[]) =>
+      call(url, 'alice', 'POST', '/v1/conversations', { kind: 'group', members })
+    const zeros = (length: number) => Array.from({ length }, () => 0)
+    expect(
+      startConversation.safeParse({ kind: 'group', members: zeros(130_000) }).error?.issues,
+    ).toHaveLength(1)
+    const tooLong = await group(zeros(130_000))
+    expect(tooLong).toMatchObject({
+      status: 413,
+      body: { code: 'too_large', detail: '/members: at most 1024 people' },
+    })
+    const wrong = await group(zeros(1000))
+    expect(wrong).toMatchObject({ status: 400, body: { code: 'bad_frame' } })
+    expect(wrong.body.detail.match(/members/g)).toHaveLength(5)
+    expect(wrong.body.detail).toMatch(/; and 995 more$/)
   })
 
   test('others’ conversations, histories and receipts stay theirs', async () => {

@@ -6,6 +6,7 @@ import { createFrameLimits, type FrameLimits } from '../../../api/gateway/frame-
 import type { Session } from '../../../api/gateway/session.ts'
 import { createRateLimits, frameSource } from '../../../api/rate-limits/rate-limits.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import { clientFrame } from '../../../protocol/client-frames.ts'
 import { isRef, ref } from '../../../protocol/fields.ts'
 import { LIMITS } from '../../../protocol/limits.ts'
 
@@ -30,12 +31,14 @@ function device(): Device {
   return { session: session as unknown as Session, errors, closedWith }
 }
 
-/** With nothing left in the bucket. */
-function spent(): FrameLimits {
+function unlimited(): FrameLimits {
   const shared = createRateLimits({ rateDevice: 0, ratePerson: 0, rateAddress: 0, rateConnections: 0 })
   const source = frameSource('ann' as UserId, 'phone' as DeviceId, undefined)
-  return { ...createFrameLimits(0, shared, source), take: () => 1 }
+  return createFrameLimits(0, shared, source)
 }
+
+/** With nothing left in the bucket. */
+const spent = (): FrameLimits => ({ ...unlimited(), take: () => 1 })
 
 const { text } = createDispatch({ onFrame: () => {} } as unknown as DispatchDeps)
 
@@ -62,6 +65,20 @@ test('a socket that goes on however often it is told to wait is closed with 4400
   for (let n = 0; n < 3; n++) text(session, limits, array)
   expect(closedWith).toEqual([4400])
   expect(errors).toHaveLength(arrays)
+})
+
+test('a list that is too long is refused as such, in one issue, and is no bad frame', () => {
+  const { session, errors, closedWith } = device()
+  const watch = { t: 'watch', ref: 1, userIds: Array.from({ length: 20_000 }, () => 0) }
+  expect(clientFrame.safeParse(watch).error?.issues).toHaveLength(1)
+  const limits = unlimited()
+  for (let n = 0; n < LIMITS.badFramesPerMinute; n++) text(session, limits, JSON.stringify(watch))
+  expect(closedWith).toEqual([])
+  expect(errors.at(-1)).toMatchObject({
+    ref: 1,
+    code: 'too_large',
+    message: 'at most 500 people are watched',
+  })
 })
 
 test('a ref is told from what is none as the schema of frames tells it', () => {
