@@ -8,9 +8,10 @@ const REF_CHARACTERS = 64
 export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
 /** The client's own mark for an answer. */
 export const ref = z.union([z.number(), z.string().max(REF_CHARACTERS)])
-/** What `ref` takes, told in a tenth of its time: of a flood each frame is asked. */
+/** What `ref` takes, told without making an issue of what it does not take: of a flood each frame is asked. */
 export const isRef = (value: unknown): value is z.infer<typeof ref> =>
   typeof value === 'string' ? !longerThan(value, REF_CHARACTERS) : Number.isFinite(value)
+
 /**
  * A list of no more than so many: a longer one is `too_large`, and nothing in it is looked at. (zod looks at every element before its
  * own `.max()`: of 130,000 that were wrong, in one request, it took seconds, and made 8 MB of issues.)

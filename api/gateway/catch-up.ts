@@ -70,6 +70,8 @@ const PAUSE_MS = 1_000
 /** A reader that does not get through its backlog in this time is closed with 4408. */
 const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
+/** What happened around the messages is sent before them, and what happened to them after them: it is read in one go. */
+const WHOLE = { mostNamed: LIMITS.membersInFrame, limit: 2 ** 31 - 1 }
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const { pool, ledger, waiter, messagePages, turns, report } = deps
@@ -132,8 +134,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const conversations = await conversationsToCatchUp(pool, userId, deviceId, start)
     if (conversations.length === 0) return undefined
     const [changes, receipts] = await Promise.all([
-      missedChanges(pool, userId, deviceId, start.kept, LIMITS.membersInFrame),
-      missedReceipts(pool, userId, deviceId, start.kept),
+      missedChanges(pool, userId, deviceId, start.kept, WHOLE),
+      missedReceipts(pool, userId, deviceId, start.kept, WHOLE.limit),
     ])
     return { conversations, changes, receipts }
   }

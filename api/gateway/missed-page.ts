@@ -38,12 +38,13 @@ export async function missedPage(
   const limit = LIMITS.syncFrames
   const [messages, changes, receipts] = await Promise.all([
     missedAcrossConversations(pool, { userId, deviceId, kept, knownFrom, limit: limit + 1 }),
-    missedChanges(pool, userId, deviceId, kept, LIMITS.membersInFrame),
-    missedReceipts(pool, userId, deviceId, kept),
+    missedChanges(pool, userId, deviceId, kept, { mostNamed: LIMITS.membersInFrame, limit }),
+    missedReceipts(pool, userId, deviceId, kept, limit),
   ])
-  // Beyond the last message that was read there are others that were not.
+  // Beyond the last of a kind that was read there are others that were not.
   const surplus = messages[limit]
-  const readUpTo = surplus === undefined ? head : least(head, before(surplus.position))
+  const ends = [...Object.values(changes), receipts].map((kind) => endOf(kind, limit))
+  const readUpTo = [surplus && before(surplus.position), ...ends].reduce(earlier, head)
   const missed = [
     ...changeFrames(changes),
     ...messageFrames(messages, await openBodies(deps, messages)),
@@ -76,5 +77,10 @@ function cut(
   return { frames, position: readUpTo }
 }
 
+/** Up to where everything of a kind was read; nothing: to its end. */
+const endOf = (kind: readonly Pick<MissedFrame, 'position'>[], limit: number): Position | undefined =>
+  kind.length < limit ? undefined : kind.at(-1)?.position
+
 const before = (position: Position): Position => (position - 1n) as Position
-const least = (a: Position, b: Position): Position => (a < b ? a : b)
+const earlier = (end: Position, other: Position | undefined): Position =>
+  other !== undefined && other < end ? other : end

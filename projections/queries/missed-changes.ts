@@ -52,7 +52,7 @@ interface DeletedMessage {
   readonly position: Position
 }
 
-/** Each in the order it happened. Of somebody who came and went several times, only where they are now. */
+/** Each kind in the order it happened. Of somebody who came and went several times, only where they are now. */
 export interface MissedChanges {
   /** Their member lists are complete, so nobody in them is in `members` too. */
   readonly joined: readonly JoinedConversation[]
@@ -70,6 +70,9 @@ export interface MissedChanges {
   /** Their time to live is over. Only those that the device may have: a message that it has missed comes without its body. */
   readonly expired: readonly DeletedMessage[]
 }
+
+/** What happened at one position stays together. */
+const FIRST = 'FETCH FIRST $5 ROWS WITH TIES'
 
 /** Of the conversation and membership `me`: how long bodies were kept when this person was last in it; null: for ever. */
 const RETENTION = `(
@@ -93,7 +96,7 @@ const JOINED = `
       WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL
     ) everyone
     WHERE me.user_id = $1 AND me.joined_position > $2 AND me.left_seq IS NULL
-    ORDER BY me.joined_position`
+    ORDER BY me.joined_position ${FIRST}`
 
 /** Of conversations that this person knew before, up to their own leaving, which is told apart. */
 const MEMBERS_CHANGED = `
@@ -112,7 +115,7 @@ const MEMBERS_CHANGED = `
     WHERE me.user_id = $1 AND me.joined_position <= $2 AND changed.position > $2
       AND (o.user_id <> $1 OR me.left_position IS NULL)
       AND changed.position <= coalesce(me.left_position, changed.position)
-    ORDER BY changed.position, o.user_id`
+    ORDER BY changed.position ${FIRST}`
 
 /** Conversations left since. */
 const LEFT = `
@@ -120,7 +123,7 @@ const LEFT = `
            me.left_by AS by, me.left_at AS at, me.left_position::text AS position
     FROM read.members me
     WHERE me.user_id = $1 AND me.left_position > $2
-    ORDER BY me.left_position`
+    ORDER BY me.left_position ${FIRST}`
 
 /** Of conversations that this person knew before, up to their own leaving. */
 const changedIn = (changes: string): string => `
@@ -145,7 +148,7 @@ const changedIn = (changes: string): string => `
       ORDER BY x.position DESC LIMIT 1
     ) changed
     WHERE me.user_id = $1 AND me.joined_position <= $2
-    ORDER BY changed.position`
+    ORDER BY changed.position ${FIRST}`
 
 const DELETED = `
     SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
@@ -155,7 +158,7 @@ const DELETED = `
     JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.deleted_position > $2
     WHERE me.user_id = $1 AND me.history @> x.seq
       AND x.deleted_position <= coalesce(me.left_position, x.deleted_position)
-    ORDER BY x.deleted_position`
+    ORDER BY x.deleted_position ${FIRST}`
 
 /** Messages whose time to live ended since. */
 const EXPIRED = `
@@ -169,7 +172,7 @@ const EXPIRED = `
     WHERE me.user_id = $1 AND me.history @> x.seq AND x.temporary = 'ttl'
       AND (x.position <= $2 OR x.seq <= d.delivered_seq)
       AND x.expired_position <= coalesce(me.left_position, x.expired_position)
-    ORDER BY x.expired_position`
+    ORDER BY x.expired_position ${FIRST}`
 
 /** One statement for all: of 1,000 who come back most have nothing of it, and the eight round trips cost more than the looking. */
 const MISSED_CHANGES: Statement = {
@@ -192,18 +195,24 @@ type Raw<T> = T extends readonly (infer One)[]
   ? readonly (Omit<One, 'position'> & { readonly position: string })[] | null
   : never
 
-/** @param mostNamed of larger groups nobody is named. */
+export interface ChangesToRead {
+  /** Of larger groups nobody is named. */
+  readonly mostNamed: number
+  /** Of each kind the earliest so many, and whatever else happened where the last of them did. */
+  readonly limit: number
+}
+
 export async function missedChanges(
   db: Database,
   userId: UserId,
   deviceId: DeviceId,
   since: Position,
-  mostNamed: number,
+  { mostNamed, limit }: ChangesToRead,
 ): Promise<MissedChanges> {
   const [row] = await ask<{ readonly [Name in keyof MissedChanges]: Raw<MissedChanges[Name]> }>(
     db,
     MISSED_CHANGES,
-    [userId, since, deviceId, mostNamed],
+    [userId, since, deviceId, mostNamed, limit],
   )
   const of = <Name extends keyof MissedChanges>(name: Name): MissedChanges[Name] =>
     (row?.[name] ?? []).map((one) => ({ ...one, position: position(one.position) })) as MissedChanges[Name]

@@ -23,30 +23,35 @@ export interface MissedReceipt {
 const MISSED_RECEIPTS: Statement = {
   name: 'receipts that a device missed',
   text: `
-    SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", moved.kind, moved.up_to AS "upTo", moved.at, moved.position
-    FROM read.members me
-    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $3
-    JOIN read.members o ON o.conversation_id = me.conversation_id
-      AND (o.left_seq IS NULL OR o.left_position > me.joined_position)
-    CROSS JOIN LATERAL (VALUES
-      ('delivered', o.delivered_seq, o.delivered_at, o.delivered_position, o.delivered_device_id),
-      ('read', o.read_seq, o.read_at, o.read_position, o.read_device_id)
-    ) moved (kind, up_to, at, position, device_id)
-    WHERE me.user_id = $1 AND me.left_seq IS NULL AND moved.position > $3
-      AND CASE WHEN o.user_id = $1 THEN moved.device_id <> $2
-               ELSE (moved.kind = 'delivered' OR ${isShownReading('o.user_id', '$1')})
-                    AND me.first_sent_seq <= moved.up_to AND me.last_sent_seq > o.joined_seq END
-    ORDER BY moved.position, o.user_id, moved.kind`,
+    SELECT * FROM (
+      SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", moved.kind, moved.up_to AS "upTo", moved.at, moved.position
+      FROM read.members me
+      JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $3
+      JOIN read.members o ON o.conversation_id = me.conversation_id
+        AND (o.left_seq IS NULL OR o.left_position > me.joined_position)
+      CROSS JOIN LATERAL (VALUES
+        ('delivered', o.delivered_seq, o.delivered_at, o.delivered_position, o.delivered_device_id),
+        ('read', o.read_seq, o.read_at, o.read_position, o.read_device_id)
+      ) moved (kind, up_to, at, position, device_id)
+      WHERE me.user_id = $1 AND me.left_seq IS NULL AND moved.position > $3
+        AND CASE WHEN o.user_id = $1 THEN moved.device_id <> $2
+                 ELSE (moved.kind = 'delivered' OR ${isShownReading('o.user_id', '$1')})
+                      AND me.first_sent_seq <= moved.up_to AND me.last_sent_seq > o.joined_seq END
+      ORDER BY moved.position FETCH FIRST $4 ROWS WITH TIES
+    ) missed
+    ORDER BY position, "userId", kind`,
 }
 
 type Row = Omit<MissedReceipt, 'at' | 'position'> & { readonly at: string; readonly position: string }
 
+/** @param limit the earliest so many, and whatever else happened where the last of them did. */
 export async function missedReceipts(
   db: Database,
   userId: UserId,
   deviceId: DeviceId,
   since: Position,
+  limit: number,
 ): Promise<readonly MissedReceipt[]> {
-  const rows = await ask<Row>(db, MISSED_RECEIPTS, [userId, deviceId, since])
+  const rows = await ask<Row>(db, MISSED_RECEIPTS, [userId, deviceId, since, limit])
   return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }))
 }

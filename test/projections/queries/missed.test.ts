@@ -1,8 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { missedPage } from '../../../api/gateway/missed-page.ts'
 import type { DeviceId, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
+import type { ContentKeys } from '../../../ledger/sealing/content-keys.ts'
 import { missedChanges } from '../../../projections/queries/missed-changes.ts'
 import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
+import { LIMITS } from '../../../protocol/limits.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { conversationNumber, createPast, type Past } from '../../support/recorded-events.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -32,8 +35,10 @@ const acknowledge = (
 const now = (past: Past): Position => past.events.at(-1)?.position ?? (0n as Position)
 const project = (past: Past) => world.project(createMemoryLedger(past.events))
 
-const changesOf = (userId: UserId, since: Position, mostNamed = 100) =>
-  missedChanges(world.pool, userId, phone, since, mostNamed)
+const changesOf = (userId: UserId, since: Position, mostNamed = 100, limit = 1000) =>
+  missedChanges(world.pool, userId, phone, since, { mostNamed, limit })
+const receiptsOf = (userId: UserId, deviceId: DeviceId, since: Position, limit = 1000) =>
+  missedReceipts(world.pool, userId, deviceId, since, limit)
 
 /** Without times and places. */
 const short = (receipts: Awaited<ReturnType<typeof missedReceipts>>) =>
@@ -51,14 +56,14 @@ test('a sender gets the watermarks of others as they stand now, once each, with 
   acknowledge(past, bob, 'delivered', 3)
   const [read] = acknowledge(past, cy, 'read', 2).slice(-1)
   await project(past)
-  const missed = await missedReceipts(world.pool, ann, phone, since)
+  const missed = await receiptsOf(ann, phone, since)
   expect(short(missed)).toEqual(['bob delivered 3', 'cy delivered 2', 'cy read 2'])
   expect(missed.at(-1)).toMatchObject({
     conversationId: group,
     at: Number(read?.metadata.recordedAt),
     position: read?.position,
   })
-  expect(await missedReceipts(world.pool, ann, phone, now(past))).toEqual([])
+  expect(await receiptsOf(ann, phone, now(past))).toEqual([])
 })
 
 test("receipts that cover none of a person's messages do not concern them", async () => {
@@ -72,10 +77,10 @@ test("receipts that cover none of a person's messages do not concern them", asyn
   past.say(group, cy, phone)
   acknowledge(past, dan, 'read', 3)
   await project(past)
-  expect(short(await missedReceipts(world.pool, ann, phone, since))).toEqual(['cy delivered 1'])
+  expect(short(await receiptsOf(ann, phone, since))).toEqual(['cy delivered 1'])
   // Nothing of bob's is at or below seq 1, and dan came after him.
-  expect(short(await missedReceipts(world.pool, bob, phone, since))).toEqual([])
-  expect(short(await missedReceipts(world.pool, cy, laptop, since))).toEqual([
+  expect(short(await receiptsOf(bob, phone, since))).toEqual([])
+  expect(short(await receiptsOf(cy, laptop, since))).toEqual([
     'cy delivered 1',
     'dan delivered 3',
     'dan read 3',
@@ -89,11 +94,8 @@ test('what another device of the same person acknowledged is news to this one, a
   const since = now(past)
   acknowledge(past, bob, 'read', 1, laptop)
   await project(past)
-  expect(short(await missedReceipts(world.pool, bob, phone, since))).toEqual([
-    'bob delivered 1',
-    'bob read 1',
-  ])
-  expect(short(await missedReceipts(world.pool, bob, laptop, since))).toEqual([])
+  expect(short(await receiptsOf(bob, phone, since))).toEqual(['bob delivered 1', 'bob read 1'])
+  expect(short(await receiptsOf(bob, laptop, since))).toEqual([])
 })
 
 test('what somebody acknowledged before they left is news, and nothing is from before that', async () => {
@@ -105,8 +107,8 @@ test('what somebody acknowledged before they left is news, and nothing is from b
   const then = now(past)
   past.converse(group, { type: 'remove-member', by: ann, userId: cy })
   await project(past)
-  expect(short(await missedReceipts(world.pool, ann, phone, since))).toEqual(['cy delivered 1', 'cy read 1'])
-  expect(await missedReceipts(world.pool, ann, phone, then)).toEqual([])
+  expect(short(await receiptsOf(ann, phone, since))).toEqual(['cy delivered 1', 'cy read 1'])
+  expect(await receiptsOf(ann, phone, then)).toEqual([])
 })
 
 test('what somebody acknowledged who left before this person came again is no news', async () => {
@@ -122,11 +124,8 @@ test('what somebody acknowledged who left before this person came again is no ne
   past.converse(group, { type: 'add-members', by: ann, userIds: [bob] })
   past.say(group, bob, phone)
   await project(past)
-  expect(short(await missedReceipts(world.pool, bob, phone, since))).toEqual([])
-  expect(short(await missedReceipts(world.pool, ann, phone, since))).toEqual([
-    'dan delivered 2',
-    'dan read 2',
-  ])
+  expect(short(await receiptsOf(bob, phone, since))).toEqual([])
+  expect(short(await receiptsOf(ann, phone, since))).toEqual(['dan delivered 2', 'dan read 2'])
 })
 
 test('a conversation that began or was joined comes with everybody in it, and they are not told of one by one', async () => {
@@ -307,4 +306,60 @@ test('deleted messages are told of to those who could read them', async () => {
     },
   ])
   expect((await changesOf(cy, since)).deleted).toEqual([])
+})
+
+test('of each kind only the earliest are read, with all that happened at one place', async () => {
+  const past = createPast()
+  startGroup(past, [bob, cy])
+  const since = now(past)
+  past.say(group, bob, phone)
+  past.converse(group, { type: 'add-members', by: ann, userIds: ['p1', 'p2', 'p3'] as unknown as UserId[] })
+  acknowledge(past, cy, 'delivered', 1)
+  acknowledge(past, ann, 'read', 1)
+  await project(past)
+  const added = async (limit: number) =>
+    (await changesOf(bob, since, 100, limit)).members.map(({ userId }) => userId)
+  expect(await added(2)).toEqual(['p1', 'p2'])
+  expect(await added(3)).toEqual(['p1', 'p2', 'p3'])
+  expect(short(await receiptsOf(bob, phone, since, 1))).toEqual(['cy delivered 1'])
+})
+
+test('pages tell everything once and in order, however much of one kind there is', async () => {
+  const past = createPast()
+  startGroup(past, [bob, cy])
+  const since = now(past)
+  const people = Array.from({ length: 700 }, (_, number) => `p${number}` as UserId)
+  past.say(group, ann, phone)
+  past.converse(group, { type: 'add-members', by: ann, userIds: people.slice(0, 500) })
+  past.converse(group, { type: 'rename', by: ann, title: 'more' })
+  past.say(group, ann, phone)
+  past.converse(group, { type: 'add-members', by: ann, userIds: people.slice(500) })
+  for (const userId of people.slice(0, 300)) {
+    past.converse(group, { type: 'remove-member', by: ann, userId })
+  }
+  await project(past)
+  // Nobody has a key: the bodies do not matter here.
+  const contentKeys = { find: async () => ({ of: () => undefined }) } as unknown as ContentKeys
+  const deps = { pool: world.pool, contentKeys }
+  const told: string[] = []
+  let kept = since
+  for (let more = true; more; ) {
+    const start = { kept, knownFrom: since }
+    const page = await missedPage(deps, { userId: bob, deviceId: laptop }, start, now(past))
+    expect(page.frames.length).toBeLessThanOrEqual(LIMITS.syncFrames)
+    expect(page.position).toBeGreaterThan(kept)
+    told.push(...page.frames)
+    kept = page.position
+    more = page.more
+  }
+  const frames = told.map((json) => JSON.parse(json))
+  const names = frames.map(({ t, seq, userId, change }) => [t, seq ?? userId, change].join(' ').trim())
+  expect(names).toEqual([
+    'message 1',
+    ...people.slice(300, 500).map((userId) => `member ${userId} added`),
+    'conversation  renamed',
+    'message 2',
+    ...people.slice(500).map((userId) => `member ${userId} added`),
+    ...people.slice(0, 300).map((userId) => `member ${userId} removed`),
+  ])
 })

@@ -88,8 +88,8 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   findMessage: (db) => findMessage(db, busy, 'ab'.repeat(32) as MessageId),
   conversationsToCatchUp: (db) => conversationsToCatchUp(db, hub, phone, { kept: recent, knownFrom: recent }),
   messagesBetween: (db) => messagesBetween(db, busy, { from: 20_001 as Seq, to: 20_200 as Seq }),
-  missedReceipts: (db) => missedReceipts(db, hub, phone, recent),
-  missedChanges: (db) => missedChanges(db, hub, phone, recent, 100),
+  missedReceipts: (db) => missedReceipts(db, hub, phone, recent, 200),
+  missedChanges: (db) => missedChanges(db, hub, phone, recent, { mostNamed: 100, limit: 200 }),
   'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),
   'searchedStretches of one of them': (db) => searchedStretches(db, hub, busy, 1024),
   searchCandidates: (db) =>
