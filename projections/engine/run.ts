@@ -15,7 +15,7 @@ import { createParkedConversations } from './parking.ts'
 import { createReader } from './reader.ts'
 import { createSession, type Session } from './session.ts'
 import type { EngineSettings } from './settings.ts'
-import { pulse } from './watch.ts'
+import { isCaughtUp, pulse } from './watch.ts'
 
 export interface RunDeps {
   readonly databaseUrl: string
@@ -107,13 +107,32 @@ export async function run(
     for (const lane of all) lane.hurry()
   }
 
+  let isLedgerSilent = false
+
+  /**
+   * Whatever keeps the ledger from saying how far it is, it is no reason to stop: an EventStoreDB that is away for two seconds would
+   * end this process, and again at each restart. What the ledger refuses for good ends the subscription, and that the reader.
+   */
+  async function hasAll(): Promise<boolean> {
+    try {
+      const all = await isCaughtUp(ledger, lanes)
+      isLedgerSilent = false
+      return all
+    } catch (err) {
+      const level = isLedgerSilent ? 'debug' : 'warn'
+      log[level]({ err }, 'the ledger does not say how far it is: the projections count as behind')
+      isLedgerSilent = true
+      return false
+    }
+  }
+
   async function beat(): Promise<void> {
     let replaced = false
     for (let wait = FIRST_PULSE_MS; !replaced; wait = PULSE_MS) {
       await sleep(wait, undefined, { signal }).catch(() => {})
       if (signal.aborted) return
       try {
-        const { state, parkedConversations } = await pulse({ ledger, lanes, ownership, owner })
+        const { state, parkedConversations } = await pulse(ownership, owner, await hasAll())
         metrics?.parked(parkedConversations)
         for (const lane of all) metrics?.lag(lane, state === 'caught-up' ? 0 : secondsSince(lane.at))
         replaced = state === 'replaced'

@@ -1,6 +1,7 @@
 /**
  * The engine's pulse, once a second: tells that everything is projected, carries the checkpoints over stretches of the
- * ledger that hold nothing for them, and notices when another build of the read models took their place.
+ * ledger that hold nothing for them, and notices when another build of the read models took their place. The ledger and the
+ * read models are asked apart, because their failures mean different things (`run.ts`, `beat`).
  */
 import type { Ledger } from '../../ledger/ledger.ts'
 import { PROJECTED_PREFIXES } from '../../ledger/streams.ts'
@@ -8,21 +9,18 @@ import type { Owner } from './checkpoint.ts'
 import type { Lanes } from './lanes.ts'
 import type { Ownership } from './ownership.ts'
 
-export interface WatchDeps {
-  readonly ledger: Ledger
-  readonly lanes: Lanes
-  readonly ownership: Ownership
-  readonly owner: Owner
-}
-
 export interface Pulse {
   readonly state: 'caught-up' | 'behind' | 'replaced'
   readonly parkedConversations: number
 }
 
-export async function pulse({ ledger, lanes, ownership, owner }: WatchDeps): Promise<Pulse> {
+/** Whether everything that the ledger holds is projected. Rejects when the ledger cannot say. */
+export async function isCaughtUp(ledger: Ledger, lanes: Lanes): Promise<boolean> {
   await passOthers(ledger, lanes)
-  const caughtUp = lanes.drained && lanes.dispatched >= (await ledger.head())
+  return lanes.drained && lanes.dispatched >= (await ledger.head())
+}
+
+export async function pulse(ownership: Ownership, owner: Owner, caughtUp: boolean): Promise<Pulse> {
   const { rows } = await ownership.query<{ parked: number }>(
     `UPDATE ${owner.schema}.model SET caught_up_at = CASE WHEN $2 THEN clock_timestamp() ELSE caught_up_at END
      WHERE generation = $1

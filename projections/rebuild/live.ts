@@ -65,6 +65,7 @@ export function createThrottle(client: pg.ClientBase, ledger: Ledger): () => Pro
 }
 
 async function lagsBehind(client: pg.ClientBase, ledger: Ledger): Promise<boolean> {
-  const head = await ledger.head()
-  return (await projectionLag(client, head)).seconds > LAG_BUDGET_SECONDS
+  // A ledger that does not say how far it is gives no reason to wait, and none to give up: the subscription waits for it.
+  const head = await ledger.head().catch(() => undefined)
+  return head !== undefined && (await projectionLag(client, head)).seconds > LAG_BUDGET_SECONDS
 }
