@@ -22,8 +22,11 @@ export class EngineStopped extends Error {
 
 /** Of SQLSTATE: connection, resources, cancellation and shutdown, serialisation and deadlock, locks not had in time. */
 const TRANSIENT = /^(08|53|57|40|55P03|25P03|58030)/
-/** Data that a column does not take, and constraints. */
-const POISON = /^(22|23)/
+/** Data that a column does not take, constraints, and what is too large for a row, an index or a tsvector. */
+const POISON = /^(22|23|54000)/
+/** `pg` has no code for a connection that ended in the middle of a query, `pg-pool` none for one that it could not give in time. */
+const WITHOUT_CODE =
+  /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout expired|timeout exceeded when trying to connect)/
 const NETWORK = new Set([
   'ECONNRESET',
   'ECONNREFUSED',
@@ -40,12 +43,7 @@ export function classify(error: unknown): Failure {
   if (!(error instanceof Error)) return 'fatal'
   const code = codeOf(error)
   if (code === undefined) {
-    // `pg` has no code for a connection that ended in the middle of a query.
-    const isCut =
-      /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout expired)/.test(
-        error.message,
-      )
-    return isCut || isUnanswered(error) ? 'transient' : 'fatal'
+    return WITHOUT_CODE.test(error.message) || isUnanswered(error) ? 'transient' : 'fatal'
   }
   if (NETWORK.has(code) || TRANSIENT.test(code)) return 'transient'
   return POISON.test(code) ? 'poison' : 'fatal'

@@ -16,7 +16,7 @@ import type { Logger } from '../../runtime/logging.ts'
 import { classify } from '../engine/failures.ts'
 import { acquireOwnership, type Ownership } from '../engine/ownership.ts'
 import { createPatientWaiter } from '../queries/projection-waiter.ts'
-import { type EntryDeps, indexEntries, NO_ENTRIES, type Placed } from './index-entries.ts'
+import { type EntryDeps, indexEntries, NO_ENTRIES, type Placed, UnindexableMessage } from './index-entries.ts'
 import { takeUpIndex, writeIndex } from './write-index.ts'
 
 export interface FollowerDeps extends EntryDeps {
@@ -40,9 +40,6 @@ const GATHER_MS = 200
 const PATIENCE_MS = 1_000
 const AFTER_TROUBLE_MS = 500
 const AFTER_FAILURE_MS = 10_000
-
-/** No fault of the message that is being indexed. */
-class CannotWait extends Error {}
 
 export function startSearchFollower(deps: FollowerDeps): SearchFollower {
   const { databaseUrl, pool, ledger, log, lexemes } = deps
@@ -103,14 +100,16 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
     const began = performance.now()
     try {
       while (!signal.aborted && !(await waiter.waitFor(position, PATIENCE_MS)));
-    } catch (cause) {
-      throw new CannotWait('the read models cannot be waited for', { cause })
     } finally {
       waitedMs += performance.now() - began
     }
   }
 
-  /** What cannot be indexed for a reason of its own is left out, so that one message does not stop the search of all. */
+  /**
+   * What cannot be indexed for a reason of its own is left out, so that one message does not stop the search of all. Whatever else
+   * fails says nothing about the message (a pool that has no connection to give, a table that is not there): the follower
+   * pauses, and goes on from where the index stands.
+   */
   async function index(
     ownership: Ownership,
     events: readonly RecordedEvent[],
@@ -122,8 +121,8 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
       if (entries.mentions.length > 0) await projected(last.position, signal)
       if (!signal.aborted) await writeIndex(ownership, entries, last.position)
     } catch (err) {
-      if (err instanceof CannotWait) throw err.cause
-      if (ownership.lost.aborted || classify(err) === 'transient') throw err
+      const isOfTheMessage = err instanceof UnindexableMessage || classify(err) === 'poison'
+      if (ownership.lost.aborted || !isOfTheMessage) throw err
       if (events.length === 1) {
         log.error({ err, position: String(last.position) }, 'a message cannot be searched: it is left out')
         await writeIndex(ownership, NO_ENTRIES, last.position)

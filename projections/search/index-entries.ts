@@ -8,6 +8,11 @@ import type { ContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { CannotUnseal, unseal } from '../../ledger/sealing/seal.ts'
 import { createTurns } from '../../runtime/turns.ts'
 
+/** A message from which no entry can be made, however often it is tried. Tells no content but what the cause does. */
+export class UnindexableMessage extends Error {
+  override readonly name = 'UnindexableMessage'
+}
+
 export interface Placed {
   readonly event: DomainEvent
   readonly position: Position
@@ -37,6 +42,7 @@ const TURN_MS = 10
 
 type Sent = Placed & { readonly event: MessageSent }
 
+/** @throws UnindexableMessage; anything else is of the database. */
 export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): Promise<IndexEntries> {
   const removed = placed.flatMap(({ event }) => (event.type === 'MessageDeleted' ? [event] : []))
   const gone = new Set(removed.map(nameOf))
@@ -51,12 +57,16 @@ export async function indexEntries(deps: EntryDeps, placed: readonly Placed[]): 
     const pause = turnIsOver()
     if (pause) await pause
     const { conversationId, seq, senderId } = event
-    const body = open(event, keys.of(event))
-    if (!body) continue
-    const lexemes = deps.lexemes.document(conversationId, seq, searchableText(body) ?? '')
-    if (lexemes !== '') messages.push({ conversationId, seq, position, lexemes })
-    for (const userId of mentionsIn(body)) {
-      if (userId !== senderId) mentions.push({ conversationId, seq, position, userId })
+    try {
+      const body = open(event, keys.of(event))
+      if (!body) continue
+      const lexemes = deps.lexemes.document(conversationId, seq, searchableText(body) ?? '')
+      if (lexemes !== '') messages.push({ conversationId, seq, position, lexemes })
+      for (const userId of mentionsIn(body)) {
+        if (userId !== senderId) mentions.push({ conversationId, seq, position, userId })
+      }
+    } catch (cause) {
+      throw new UnindexableMessage(`message ${seq} of ${conversationId}`, { cause })
     }
   }
   return { messages, mentions, removed }
