@@ -83,12 +83,13 @@ const describe = ({ conversationId, events, type, position, reason }: ParkedConv
 
 async function show({ pool }: ReadModels, id: string, { json }: Flags): Promise<number> {
   const { parkedEvents } = await import('../projections/parked/list.ts')
-  const events = await parkedEvents(pool, id)
-  if (events.length === 0) throw notParked(id)
-  for (const event of events) {
+  let isParked = false
+  for await (const event of parkedEvents(pool, id)) {
+    isParked = true
     const { position, type, stream, revision, eventId } = event
     console.log(json ? toJson(event) : `${position}  ${type}  ${stream}@${revision}  ${eventId}`)
   }
+  if (!isParked) throw notParked(id)
   return 0
 }
 

@@ -11,8 +11,8 @@ export interface Claimed {
   readonly owner: Owner
   /** By lane number. */
   readonly lanes: readonly { readonly position: Position }[]
-  /** Events parked so far, by conversation. */
-  readonly parked: ReadonlyMap<string, number>
+  /** Conversations that are parked. */
+  readonly parked: ReadonlySet<string>
   /** Positions of events that a person decided to leave out. */
   readonly skipped: ReadonlySet<Position>
 }
@@ -46,8 +46,8 @@ export async function claim(databaseUrl: string, schema: ReadSchema, lanes: numb
     const together = stands !== undefined && positions.every((position) => position === stands)
     const relaned = together && positions.length !== lanes
     if (relaned) await relane(client, schema, lanes, token)
-    const parked = await client.query<{ conversation_id: string; events: number }>(
-      `SELECT conversation_id, count(*)::int AS events FROM ${schema}.parked_events GROUP BY conversation_id`,
+    const parked = await client.query<{ conversation_id: string }>(
+      `SELECT conversation_id FROM ${schema}.parked_conversations`,
     )
     const skipped = await client.query<{ position: string }>(`SELECT position FROM ${schema}.skipped_events`)
     const generation = await client.query<{ generation: string }>(`SELECT generation FROM ${schema}.model`)
@@ -57,7 +57,7 @@ export async function claim(databaseUrl: string, schema: ReadSchema, lanes: numb
       lanes: (relaned ? new Array<Position>(lanes).fill(stands) : positions).map((position) => ({
         position,
       })),
-      parked: new Map(parked.rows.map((row) => [row.conversation_id, row.events])),
+      parked: new Set(parked.rows.map((row) => row.conversation_id)),
       skipped: new Set(skipped.rows.map(({ position }) => BigInt(position) as Position)),
     }
   } finally {

@@ -160,7 +160,7 @@ export function createLane(deps: LaneDeps): Lane {
     const last = events.at(-1) as RecordedEvent
     const time = Number(last.metadata.recordedAt) || 0
     const folded = foldEvents(events, { parked, skipped, ...(refused ? { refused } : {}) })
-    parked.refuseBeyondLimits(folded.parking)
+    parked.refuseBeyondLimit(folded.parking)
     const outcome = await writeBatch(
       session,
       owner,
@@ -174,7 +174,7 @@ export function createLane(deps: LaneDeps): Lane {
     }
     settle(outcome.kind, last.position, time)
     parked.add(folded.parking)
-    parked.refuseBeyondLimits(NOTHING_PARKED)
+    parked.refuseBeyondLimit(NOTHING_PARKED)
     for (const { conversationId, position: bad, reason } of folded.parking.begun) {
       deps.onParked(conversationId, bad, reason)
     }

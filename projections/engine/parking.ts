@@ -9,9 +9,11 @@ import type { ReadSchema } from '../schema.ts'
 import { EngineStopped } from './failures.ts'
 import type { Session } from './session.ts'
 
-/** Beyond either, something is wrong with more than a few events: better to stop than to fall silent bit by bit. */
+/**
+ * Beyond this something is wrong with more than a few events: better to stop than to fall silent bit by bit. How many events one
+ * of them parks says nothing of the kind: it is as many as its people go on to write, and must not stop everybody else.
+ */
 export const MAX_PARKED_CONVERSATIONS = 100
-const MAX_PARKED_EVENTS = 1_000
 
 /** What a batch adds to the parked. */
 export interface Parking {
@@ -85,39 +87,25 @@ export interface ParkedConversations {
   add(parking: Parking): void
   free(conversationIds: readonly string[]): void
   /** @throws EngineStopped */
-  refuseBeyondLimits(parking: Parking): void
+  refuseBeyondLimit(parking: Parking): void
 }
 
-export function createParkedConversations(stored: ReadonlyMap<string, number>): ParkedConversations {
-  const events = new Map(stored)
+export function createParkedConversations(stored: Iterable<string>): ParkedConversations {
+  const conversations = new Set(stored)
   return {
-    has: (conversationId) => events.has(conversationId),
+    has: (conversationId) => conversations.has(conversationId),
     add(parking) {
-      for (const { conversationId } of parking.events) {
-        events.set(conversationId, (events.get(conversationId) ?? 0) + 1)
-      }
+      for (const { conversationId } of parking.begun) conversations.add(conversationId)
     },
     free(conversationIds) {
-      for (const conversationId of conversationIds) events.delete(conversationId)
+      for (const conversationId of conversationIds) conversations.delete(conversationId)
     },
-    refuseBeyondLimits(parking) {
-      if (events.size + parking.begun.length > MAX_PARKED_CONVERSATIONS) {
-        throw tooManyParked(`more than ${MAX_PARKED_CONVERSATIONS} conversations`)
-      }
-      const added = new Map<string, number>()
-      for (const { conversationId } of parking.events) {
-        const count = (added.get(conversationId) ?? events.get(conversationId) ?? 0) + 1
-        added.set(conversationId, count)
-        if (count > MAX_PARKED_EVENTS) {
-          throw tooManyParked(`more than ${MAX_PARKED_EVENTS} events of conversation ${conversationId}`)
-        }
-      }
+    refuseBeyondLimit(parking) {
+      if (conversations.size + parking.begun.length <= MAX_PARKED_CONVERSATIONS) return
+      throw new EngineStopped(
+        'too-many-parked',
+        `more than ${MAX_PARKED_CONVERSATIONS} conversations would be parked: see \`npx triptick parked list\`, then retry or skip, and start again`,
+      )
     },
   }
 }
-
-const tooManyParked = (what: string): EngineStopped =>
-  new EngineStopped(
-    'too-many-parked',
-    `${what} would be parked: see \`npx triptick parked list\`, then retry or skip, and start again`,
-  )

@@ -1,5 +1,5 @@
 /** What is parked, and why. Reads only. */
-import type { Position, Revision, StreamName } from '../../ledger/ledger.ts'
+import { BEGINNING, type Position, type Revision, type StreamName } from '../../ledger/ledger.ts'
 import { position } from '../queries/columns.ts'
 import { ask, type Database, type Statement } from '../queries/statement.ts'
 
@@ -38,8 +38,11 @@ const PARKED_EVENTS: Statement = {
   name: 'parked events of a conversation',
   text: `
     SELECT position, stream, revision, event_id AS "eventId", type
-    FROM read.parked_events WHERE conversation_id = $1 ORDER BY position`,
+    FROM read.parked_events WHERE conversation_id = $1 AND position > $2 ORDER BY position LIMIT $3`,
 }
+
+/** Of a conversation that is parked and goes on, there is no end. */
+const PAGE = 1_000
 
 type Raw<T> = Omit<T, 'position'> & { readonly position: string }
 
@@ -49,8 +52,14 @@ export async function parkedConversations(db: Database): Promise<readonly Parked
   return rows.map((row) => ({ ...row, position: position(row.position) }))
 }
 
-/** In ledger order; empty when the conversation is not parked. */
-export async function parkedEvents(db: Database, conversationId: string): Promise<readonly ParkedEvent[]> {
-  const rows = await ask<Raw<ParkedEvent>>(db, PARKED_EVENTS, [conversationId])
-  return rows.map((row) => ({ ...row, position: position(row.position) }))
+/** In ledger order, read in pages; none when the conversation is not parked. */
+export async function* parkedEvents(db: Database, conversationId: string): AsyncGenerator<ParkedEvent> {
+  for (let after = BEGINNING; ; ) {
+    const rows = await ask<Raw<ParkedEvent>>(db, PARKED_EVENTS, [conversationId, after, PAGE])
+    for (const row of rows) {
+      after = position(row.position)
+      yield { ...row, position: after }
+    }
+    if (rows.length < PAGE) return
+  }
 }

@@ -1,7 +1,8 @@
 /**
- * Takes a parked conversation up again: applies its events in order, in one transaction. A running engine may go on
- * parking events of it meanwhile; the row lock on `parked_conversations` puts the two one after the other, and an engine that
- * comes second finds the conversation freed and applies the event (`../engine/parking.ts`).
+ * Takes a parked conversation up again: applies its events in order, a page in each transaction, however many have come since. A
+ * running engine may go on parking events of it meanwhile; the row lock on `parked_conversations` puts the two one after the
+ * other, and an engine that comes second finds the conversation freed and applies the event (`../engine/parking.ts`). Killed
+ * between two pages, it leaves the conversation parked for the next event, and is simply run again.
  */
 import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
 import { classify, describePoison } from '../engine/failures.ts'
@@ -31,13 +32,15 @@ const LOCK = {
   name: 'lock parked conversation',
   text: 'SELECT 1 FROM read.parked_conversations WHERE conversation_id = $1 FOR UPDATE',
 }
+/** One more than a page, which is where the next one begins. */
 const EVENTS = {
   name: 'parked events to retry',
   text: `
     SELECT position, stream, revision, event_id AS "eventId", type
-    FROM read.parked_events WHERE conversation_id = $1 ORDER BY position`,
+    FROM read.parked_events WHERE conversation_id = $1 ORDER BY position LIMIT $2`,
 }
 const SAVEPOINT = { name: 'savepoint of a retry', text: 'SAVEPOINT retry' }
+const RELEASE_SAVEPOINT = { name: 'release the savepoint of a retry', text: 'RELEASE SAVEPOINT retry' }
 const BACK_TO_SAVEPOINT = { name: 'back to the savepoint of a retry', text: 'ROLLBACK TO SAVEPOINT retry' }
 const UNPARK_EVENT = {
   name: 'unpark event',
@@ -52,12 +55,36 @@ const STAY_PARKED = {
   text: 'UPDATE read.parked_conversations SET position = $2, reason = $3 WHERE conversation_id = $1',
 }
 
+/** Events of one transaction: bounds what it holds in memory, and for how long an engine that parks more waits for it. */
+const PAGE = 500
+
 export async function retryParked(
   session: Session,
   ledger: Ledger,
   conversationId: string,
 ): Promise<RetryOutcome> {
-  let outcome: RetryOutcome = { kind: 'not-parked' }
+  for (let applied = 0; ; ) {
+    const page = await retryPage(session, ledger, conversationId)
+    switch (page.kind) {
+      case 'more':
+        applied += page.applied
+        break
+      case 'not-parked':
+        // Freed by somebody else, between two pages of this one.
+        return applied === 0 ? page : { kind: 'freed', applied }
+      case 'freed':
+      case 'stopped':
+        return { ...page, applied: applied + page.applied }
+      default:
+        return page satisfies never
+    }
+  }
+}
+
+type PageOutcome = RetryOutcome | { readonly kind: 'more'; readonly applied: number }
+
+async function retryPage(session: Session, ledger: Ledger, conversationId: string): Promise<PageOutcome> {
+  let outcome: PageOutcome = { kind: 'not-parked' }
   await session.transaction(async () => {
     await session.query(HOLD_OFF_SWAP)
     const { rowCount } = await session.query(LOCK, [conversationId])
@@ -68,13 +95,22 @@ export async function retryParked(
   return outcome
 }
 
-async function drain(session: Session, ledger: Ledger, conversationId: string): Promise<RetryOutcome> {
+async function drain(session: Session, ledger: Ledger, conversationId: string): Promise<PageOutcome> {
   const { rows } = await session.query<Omit<ParkedEvent, 'position'> & { position: string }>(EVENTS, [
     conversationId,
+    PAGE + 1,
   ])
   let applied = 0
   for (const row of rows) {
     const parked = { ...row, position: BigInt(row.position) as ParkedEvent['position'] }
+    if (applied === PAGE) {
+      await session.query(STAY_PARKED, [
+        conversationId,
+        parked.position,
+        'not tried yet: a retry was under way',
+      ])
+      return { kind: 'more', applied }
+    }
     await session.query(SAVEPOINT)
     try {
       await apply(session, await find(ledger, parked))
@@ -85,6 +121,7 @@ async function drain(session: Session, ledger: Ledger, conversationId: string): 
       await session.query(STAY_PARKED, [conversationId, parked.position, reason])
       return { kind: 'stopped', applied, at: parked, reason }
     }
+    await session.query(RELEASE_SAVEPOINT)
     await session.query(UNPARK_EVENT, [conversationId, parked.position])
     applied++
   }

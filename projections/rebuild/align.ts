@@ -26,8 +26,8 @@ const COPY_CHECKPOINTS = {
 }
 
 const PARKED = {
-  name: 'read_next: parked events',
-  text: 'SELECT conversation_id, count(*)::int AS events FROM read_next.parked_events GROUP BY conversation_id',
+  name: 'read_next: parked conversations',
+  text: 'SELECT conversation_id FROM read_next.parked_conversations',
 }
 
 const SKIPPED = { name: 'read_next: skipped events', text: 'SELECT position FROM read_next.skipped_events' }
@@ -42,12 +42,7 @@ export async function align(session: Session, ledger: Ledger): Promise<void> {
     const next = await positions(session, 'read_next')
     const rules = {
       parked: createParkedConversations(
-        new Map(
-          (await rowsOf<{ conversation_id: string; events: number }>(session, PARKED)).map((row) => [
-            row.conversation_id,
-            row.events,
-          ]),
-        ),
+        (await rowsOf<{ conversation_id: string }>(session, PARKED)).map((row) => row.conversation_id),
       ),
       skipped: new Set(
         (await rowsOf<{ position: string }>(session, SKIPPED)).map(

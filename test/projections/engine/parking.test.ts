@@ -4,7 +4,7 @@ import { conversationOf } from '../../../ledger/streams.ts'
 import { EngineStopped } from '../../../projections/engine/failures.ts'
 import { MAX_PARKED_CONVERSATIONS } from '../../../projections/engine/parking.ts'
 import { createSession, type Session } from '../../../projections/engine/session.ts'
-import { parkedConversations, parkedEvents } from '../../../projections/parked/list.ts'
+import { type ParkedEvent, parkedConversations, parkedEvents } from '../../../projections/parked/list.ts'
 import { retryParked } from '../../../projections/parked/retry.ts'
 import { skipParked } from '../../../projections/parked/skip.ts'
 import { rebuild } from '../../../projections/rebuild/rebuild.ts'
@@ -66,6 +66,12 @@ function spoil(events: readonly RecordedEvent[], index: number, how: string): Re
   return spoilt
 }
 
+async function eventsOf(id: string): Promise<ParkedEvent[]> {
+  const events: ParkedEvent[] = []
+  for await (const event of parkedEvents(world.pool, id)) events.push(event)
+  return events
+}
+
 const without = (events: readonly RecordedEvent[], id: string) =>
   events.filter(({ stream }) => conversationOf(stream) !== id)
 
@@ -85,7 +91,7 @@ test.each(Object.keys(bad))(
         position: events[index]?.position,
         events: later.length,
       })
-      expect((await parkedEvents(world.pool, sick)).map(({ position }) => position)).toEqual(
+      expect((await eventsOf(sick)).map(({ position }) => position)).toEqual(
         later.map(({ position }) => position),
       )
       const stands = await dump(world.pool)
@@ -114,10 +120,10 @@ test('a parked conversation stays parked over a restart, and its new events join
   const events = spoil(someTalk(), messageOf(someTalk(), 2), 'of a type that nobody knows')
   const ledger = createMemoryLedger(events.slice(0, 20))
   await world.project(ledger)
-  const before = (await parkedEvents(world.pool, sick)).length
+  const before = (await eventsOf(sick)).length
   ledger.add(events.slice(20))
   await world.project(ledger)
-  expect((await parkedEvents(world.pool, sick)).length).toBeGreaterThan(before)
+  expect((await eventsOf(sick)).length).toBeGreaterThan(before)
 })
 
 test('a retry applies the parked events in order, and the rows are those of a history without the mishap', async () => {
@@ -199,6 +205,23 @@ test('a rebuild that cannot understand what is in use is not swapped in', async 
   const tried = rebuild({ databaseUrl: world.url, ledger, log: quiet, signal: new AbortController().signal })
   await expect(tried).rejects.toThrow('1 conversations could not be rebuilt')
   expect((await parkedConversations(world.pool)).length).toBe(0)
+})
+
+test('a parked conversation that talks on for thousands of events stops nobody, and a retry applies them all', async () => {
+  // Two of each turn are the sick one's: more than a page of `parked show`, and some pages of a retry.
+  const events = talk({ conversations: 2, turns: 1_300 })
+  const spoilt = createMemoryLedger(spoil(events, messageOf(events, 2), 'of a type that nobody knows'))
+  await world.project(spoilt)
+  const parked = await eventsOf(sick)
+  expect(parked.length).toBeGreaterThan(1_200)
+  expect(new Set(parked.map(({ position }) => position)).size).toBe(parked.length)
+
+  const understood = createMemoryLedger(events)
+  expect(await retryParked(session, understood, sick)).toEqual({ kind: 'freed', applied: parked.length })
+  const retried = await dump(world.pool)
+  await world.clear()
+  await world.project(understood)
+  expect(retried).toEqual(await dump(world.pool))
 })
 
 test('beyond the limit of parked conversations the engine stops instead of falling silent bit by bit', async () => {
