@@ -1,4 +1,4 @@
-/** Who waits for messages that are on none of their devices. For the delivery worker and its reconciler. */
+/** Who waits for messages that are on none of their devices, as far as is known. For the delivery worker and its reconciler. */
 import type { ConversationId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -13,8 +13,14 @@ export interface UndeliveredPerson {
   readonly conversations: readonly UndeliveredRange[]
 }
 
-/** Beyond the delivered watermark there are messages that are not this person's own. Counters only, no row of `messages`. */
-const WAITING = 'm.left_seq IS NULL AND c.last_seq - m.delivered_seq - m.own_after_delivered > 0'
+/**
+ * Beyond the delivered watermark there are messages that are not this person's own. Counters only, no row of `messages`. Of a parked
+ * conversation nobody knows: its watermarks stand still, and what has long been acknowledged would be tried, and recorded as
+ * tried, for ever.
+ */
+const WAITING = `
+  m.left_seq IS NULL AND c.last_seq - m.delivered_seq - m.own_after_delivered > 0
+  AND NOT EXISTS (SELECT FROM read.parked_conversations p WHERE p.conversation_id = m.conversation_id::text)`
 
 /** The oldest of those messages; behind the watermark, where it is followed by own messages only: behind those. */
 const OLDEST_WAITING = `

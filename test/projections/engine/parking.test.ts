@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Millis } from '../../../domain/ids.ts'
 import type { RecordedEvent } from '../../../ledger/ledger.ts'
 import { conversationOf } from '../../../ledger/streams.ts'
 import { EngineStopped } from '../../../projections/engine/failures.ts'
@@ -7,6 +8,7 @@ import { createSession, type Session } from '../../../projections/engine/session
 import { type ParkedEvent, parkedConversations, parkedEvents } from '../../../projections/parked/list.ts'
 import { retryParked } from '../../../projections/parked/retry.ts'
 import { skipParked } from '../../../projections/parked/skip.ts'
+import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
 import { rebuild } from '../../../projections/rebuild/rebuild.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { conversationNumber, createPast } from '../../support/recorded-events.ts'
@@ -39,6 +41,14 @@ const messageOf = (events: readonly RecordedEvent[], nth: number): number =>
           .length === nth
       : false,
   )
+
+/** The first receipt of its n-th message. */
+const receiptOf = (events: readonly RecordedEvent[], nth: number): number => {
+  const sent = messageOf(events, nth)
+  return events.findIndex(
+    ({ type, stream }, i) => i > sent && type === 'MessageDelivered' && conversationOf(stream) === sick,
+  )
+}
 
 /** Ways in which an event can be bad: undecodable, contradicting its stream, refused by Postgres. */
 const bad: Readonly<Record<string, (event: RecordedEvent) => RecordedEvent>> = {
@@ -124,6 +134,20 @@ test('a parked conversation stays parked over a restart, and its new events join
   ledger.add(events.slice(20))
   await world.project(ledger)
   expect((await eventsOf(sick)).length).toBeGreaterThan(before)
+})
+
+test('nobody counts as waiting in a parked conversation, whose watermarks stand still', async () => {
+  const events = someTalk()
+  await world.project(createMemoryLedger(spoil(events, receiptOf(events, 2), 'of a type that nobody knows')))
+  const now = Number.MAX_SAFE_INTEGER as Millis
+  expect(await undeliveredOf(world.pool, BOB)).toEqual([])
+  expect(await undeliveredPeople(world.pool, { olderThan: now, limit: 10 })).toEqual([])
+  expect(await undeliveredIn(world.pool, [sick], now)).toEqual([])
+  // They would: the message is there, and its receipt is what cannot be applied.
+  await world.pool.query('DELETE FROM read.parked_conversations')
+  expect(await undeliveredOf(world.pool, BOB)).toMatchObject([{ conversationId: sick }])
+  expect(await undeliveredPeople(world.pool, { olderThan: now, limit: 10 })).toMatchObject([{ userId: BOB }])
+  expect(await undeliveredIn(world.pool, [sick], now)).toMatchObject([{ userId: BOB }])
 })
 
 test('a retry applies the parked events in order, and the rows are those of a history without the mishap', async () => {
