@@ -34,7 +34,7 @@ export function registerParked(program: Command): void {
   parked
     .command('skip')
     .description('leave the first parked event of a conversation out of the read models; the ledger keeps it')
-    .argument('<conversationId>')
+    .argument('<conversationId>', 'parked, or named by a rebuild that could not apply an event of it')
     .requiredOption('--reason <text>', 'why; it is kept beside the event')
     .option('--json', 'print the result as JSON')
     .action((id: string, flags: Flags & { reason: string }) =>
@@ -129,7 +129,8 @@ async function skip(
   if (json) console.log(toJson(outcome))
   else {
     console.log(`left out ${outcome.type} at position ${outcome.position}`)
-    if (outcome.waiting) console.log(`the later events still wait: npx triptick parked retry ${id}`)
+    if (outcome.build === 'read_next') console.log('rebuilds leave it out from now on: npx triptick rebuild')
+    else if (outcome.waiting) console.log(`the later events still wait: npx triptick parked retry ${id}`)
   }
   return 0
 }

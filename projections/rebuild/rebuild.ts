@@ -25,7 +25,7 @@ import { findReadModel, READ_MODEL_VERSION, READ_TABLES } from '../schema.ts'
 import { align } from './align.ts'
 import { compareBuilds, type TableComparison } from './compare.ts'
 import { createThrottle, liveRuns, waitForLive } from './live.ts'
-import { dropNext, prepareNext } from './prepare.ts'
+import { dropNext, parkedByRebuild, prepareNext } from './prepare.ts'
 import { connect, holdLive, putFirst, putInPlace } from './swap.ts'
 
 export interface RebuildOptions {
@@ -64,7 +64,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   let live: Engine | undefined
   try {
     // 2. prepare
-    const resumed = await prepareNext(client, fresh)
+    const resumed = await prepareNext(client, fresh, options.log)
     // 3. build
     const built = await build(options, client)
     // 4. live
@@ -184,19 +184,19 @@ async function alignWithLive(
   }
 }
 
+const MAX_NAMED = 10
+
 /** What the program that is in place understood, this one must understand too. */
 async function refuseMoreParked(client: pg.Client, besideRead: boolean): Promise<void> {
-  const before = besideRead
-    ? 'WHERE conversation_id NOT IN (SELECT conversation_id FROM read.parked_conversations)'
-    : ''
-  const { rows } = await client.query<{ conversation_id: string; reason: string }>(
-    `SELECT conversation_id, reason FROM read_next.parked_conversations ${before} ORDER BY position`,
-  )
-  const [first] = rows
-  if (!first) return
+  const parked = await parkedByRebuild(client, besideRead)
+  if (parked.length === 0) return
+  const named = parked
+    .slice(0, MAX_NAMED)
+    .map(({ conversationId, reason }) => `\n  ${conversationId}: ${reason}`)
+  const more = parked.length > named.length ? `\n  and ${parked.length - named.length} more` : ''
   throw startProblem(
-    `${rows.length} conversations could not be rebuilt, though they are in use now; the first: ${first.conversation_id}: ${first.reason}`,
-    'Nothing was swapped. Correct the program, or leave the event out with `npx triptick parked skip`, and run this again.',
+    `${parked.length} conversations could not be rebuilt, though they are in use now:${named.join('')}${more}`,
+    'Nothing was swapped. Correct the program, or leave an event out with `npx triptick parked skip <conversationId>`, and run this again.',
   )
 }
 

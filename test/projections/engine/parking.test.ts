@@ -10,7 +10,7 @@ import { retryParked } from '../../../projections/parked/retry.ts'
 import { skipParked } from '../../../projections/parked/skip.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
 import { rebuild } from '../../../projections/rebuild/rebuild.ts'
-import { createMemoryLedger } from '../../support/memory-ledger.ts'
+import { createMemoryLedger, type MemoryLedger } from '../../support/memory-ledger.ts'
 import { conversationNumber, createPast } from '../../support/recorded-events.ts'
 import { dump } from '../support/dump.ts'
 import { ANN, BOB, someTalk as talk } from '../support/talk.ts'
@@ -222,14 +222,55 @@ test('a skipped event is left out, with its reason, by rebuilds too; the later o
   expect(await dump(world.pool)).toEqual(stands)
 })
 
-test('a rebuild that cannot understand what is in use is not swapped in', async () => {
+const rebuildFrom = (ledger: MemoryLedger) =>
+  rebuild({ databaseUrl: world.url, ledger, log: quiet, signal: new AbortController().signal })
+
+test('a rebuild that cannot understand what is in use is not swapped in; run again by a program that can, it begins afresh', async () => {
   const events = someTalk()
   await world.project(createMemoryLedger(events))
+  const inUse = await dump(world.pool)
   const ledger = createMemoryLedger(spoil(events, messageOf(events, 2), 'of a type that nobody knows'))
-  const tried = rebuild({ databaseUrl: world.url, ledger, log: quiet, signal: new AbortController().signal })
-  await expect(tried).rejects.toThrow('1 conversations could not be rebuilt')
-  expect((await parkedConversations(world.pool)).length).toBe(0)
+  for (let tries = 0; tries < 2; tries++) {
+    await expect(rebuildFrom(ledger)).rejects.toThrow(
+      `could not be rebuilt, though they are in use now:\n  ${sick}: `,
+    )
+  }
+  expect(await parkedConversations(world.pool)).toEqual([])
+
+  expect(await rebuildFrom(createMemoryLedger(events))).toMatchObject({ swapped: true, resumed: false })
+  expect(await parkedConversations(world.pool)).toEqual([])
+  expect(await dump(world.pool)).toEqual(inUse)
 })
+
+test.each([
+  ['is followed by others', true],
+  ['is the last of its conversation', false],
+])(
+  'an event that only a rebuild cannot apply, and that %s, can be skipped, and rebuilds leave it out from then on',
+  async (_, waiting) => {
+    const past = someTalk()
+    // Up to a message that nobody has acknowledged: what follows does not depend on it, or nothing follows.
+    const last = past.findLastIndex(
+      ({ type, stream }) => type === 'MessageSent' && conversationOf(stream) === sick,
+    )
+    const events = waiting ? past : past.slice(0, last + 1)
+    const index = waiting ? messageOf(events, 2) : last
+    await world.project(createMemoryLedger(events))
+    const ledger = createMemoryLedger(spoil(events, index, 'with data that its schema does not take'))
+    await expect(rebuildFrom(ledger)).rejects.toThrow('could not be rebuilt')
+
+    const position = events[index]?.position
+    const skipped = await skipParked(world.pool, sick, 'see INC-12')
+    expect(skipped).toMatchObject({ kind: 'skipped', build: 'read_next', position, waiting })
+    expect(await rebuildFrom(ledger)).toMatchObject({ swapped: true })
+    expect(await rebuildFrom(ledger)).toMatchObject({ swapped: true })
+    expect(await parkedConversations(world.pool)).toEqual([])
+    expect((await world.pool.query('SELECT position, reason FROM read.skipped_events')).rows).toEqual([
+      { position: String(position), reason: 'see INC-12' },
+    ])
+    expect(await skipParked(world.pool, sick, 'again')).toEqual({ kind: 'not-parked' })
+  },
+)
 
 test('a parked conversation that talks on for thousands of events stops nobody, and a retry applies them all', async () => {
   // Two of each turn are the sick one's: more than a page of `parked show`, and some pages of a retry.
