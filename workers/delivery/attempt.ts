@@ -16,8 +16,12 @@
  *                                 └──a message waits, and the person is back──▶ waiting
  *
  * A try is recorded even if its acknowledgement overtakes step 3: it is why the acknowledgement came.
+ *
+ * Where it cannot be recorded (a conversation with an event that this program does not understand, say), that conversation goes on
+ * waiting, and the others are decided without it: a job that failed for it would try for ever, with a fact in each of the
+ * others at every try.
  */
-import type { UserId } from '../../domain/ids.ts'
+import type { ConversationId, UserId } from '../../domain/ids.ts'
 import type { Channel, Push } from './channel.ts'
 import type { Recorder } from './recorder.ts'
 import { backoffMs, type DeliverySettings } from './settings.ts'
@@ -34,16 +38,19 @@ export interface AttemptDeps {
   readonly recorder: Recorder
   readonly settings: Pick<DeliverySettings, 'backoff' | 'maxAttempts'>
   onPush(channel: Channel['name'], outcome: Push['outcome']): void
+  /** In this one; in others the same try could be. */
+  onUnrecorded(conversationId: ConversationId, error: unknown): void
 }
 
 /** A person may wait in a thousand groups; the ledger takes this many appends of one job at once. */
 const RECORDED_AT_ONCE = 20
 
 interface Waiting extends WaitingRange {
-  readonly attempt: number
+  /** Absent: this try could not be recorded. */
+  readonly attempt?: number
 }
 
-/** Rejects when the read models or the ledger do not answer; trying again is harmless. */
+/** Rejects when the read models do not answer, or no try could be recorded anywhere; trying again is harmless. */
 export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promise<AttemptResult> {
   const { undelivered, channels, recorder, settings } = deps
 
@@ -51,7 +58,8 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
   const looked = await undelivered.of(userId)
   if (looked.length === 0) return { kind: 'delivered' }
 
-  let waiting: readonly Waiting[] = looked.map((range) => ({ ...range, attempt: 0 }))
+  let waiting: readonly Waiting[] = looked
+  let isRecorded = false
   let last: Push = { outcome: 'offline' }
   for (const channel of channels) {
     // 2. Push.
@@ -60,18 +68,32 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
 
     // 3. Record.
     const tried = { userId, channel: channel.name, ...last }
-    waiting = await inTurns(waiting, async ({ conversationId, fromSeq, toSeq }) => {
-      const { attempt, pending } = await recorder.attempt(conversationId, { ...tried, fromSeq, toSeq })
-      return pending ? [{ conversationId, ...pending, attempt }] : []
+    const failures: { conversationId: ConversationId; error: unknown }[] = []
+    waiting = await inTurns<Waiting, Waiting>(waiting, async ({ conversationId, fromSeq, toSeq }) => {
+      const range = { conversationId, fromSeq, toSeq }
+      try {
+        const { attempt, pending } = await recorder.attempt(conversationId, { ...tried, fromSeq, toSeq })
+        isRecorded = true
+        return pending ? [{ conversationId, ...pending, attempt }] : []
+      } catch (error) {
+        failures.push({ conversationId, error })
+        return [range]
+      }
     })
+    if (!isRecorded) throw failures[0]?.error
+    for (const { conversationId, error } of failures) deps.onUnrecorded(conversationId, error)
     if (last.outcome === 'pushed' || waiting.length === 0) break
   }
 
-  // 4. Decide. The conversation that waits for the shortest time sets the pace.
+  // 4. Decide. The conversation that waits for the shortest time sets the pace, of those that are known.
   if (waiting.length === 0) return (await somethingNew(looked, userId, deps)) ?? { kind: 'delivered' }
-  const attempt = Math.min(...waiting.map((one) => one.attempt))
+  const known = waiting.filter((one) => one.attempt !== undefined)
+  if (known.length === 0) {
+    return { kind: 'again', inMs: backoffMs(settings.backoff, 1), why: 'the attempt could not be recorded' }
+  }
+  const attempt = Math.min(...known.map((one) => one.attempt ?? 0))
   if (attempt >= settings.maxAttempts) {
-    await inTurns(waiting, async ({ conversationId }) => {
+    await inTurns(known, async ({ conversationId }) => {
       await recorder.exhausted(conversationId, userId)
       return []
     })

@@ -42,7 +42,18 @@ export function startDelivery(deps: DeliveryDeps): { stop(): Promise<void> } {
     metrics,
     log,
     attempt: (userId) =>
-      attemptDelivery(userId, { undelivered, channels, recorder, settings, onPush: metrics.pushed }),
+      attemptDelivery(userId, {
+        undelivered,
+        channels,
+        recorder,
+        settings,
+        onPush: metrics.pushed,
+        onUnrecorded: (conversationId, err) =>
+          log.warn(
+            { err, conversationId, userId },
+            'a delivery attempt could not be recorded in a conversation',
+          ),
+      }),
   })
   const reactor = startReactor({ ...deps, queue })
   const reconciler = startReconciler({ ...deps, queue })

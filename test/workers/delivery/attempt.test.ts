@@ -33,6 +33,7 @@ function given(changed: Partial<AttemptDeps> = {}): { deps: AttemptDeps; done: s
     },
     settings: DEFAULT_DELIVERY,
     onPush: () => {},
+    onUnrecorded: (conversationId) => done.push(`unrecorded ${conversationId}`),
     ...changed,
   }
   return { deps, done }
@@ -100,6 +101,29 @@ test('a ledger that does not answer fails the attempt, so that BullMQ makes it a
     recorder: { attempt: () => Promise.reject(new Error('unavailable')), exhausted: async () => {} },
   })
   await expect(attemptDelivery(bob, deps)).rejects.toThrow('unavailable')
+})
+
+test('a conversation in which no try can be recorded neither keeps the job of the others alive nor ends it before theirs', async () => {
+  const attempts = new Map([['c', 11]])
+  const { deps, done } = given()
+  const recorder: AttemptDeps['recorder'] = {
+    ...deps.recorder,
+    attempt: async (conversationId) => {
+      if (conversationId === 'broken') throw new Error('cannot be decoded')
+      const attempt = attempts.get(conversationId)
+      return attempt === undefined ? { attempt: 0 } : { attempt, pending }
+    },
+  }
+  const undelivered = { of: async () => ['broken', 'c'].map(conversation) }
+  const attempt = () => attemptDelivery(bob, { ...deps, undelivered, recorder })
+  expect(await attempt()).toMatchObject({ kind: 'again', why: 'pushed, attempt 11 of 12' })
+  attempts.set('c', 12)
+  expect(await attempt()).toEqual({ kind: 'exhausted', attempts: 12 })
+  expect(done.filter((what) => what.startsWith('exhausted'))).toEqual(['exhausted c'])
+  // What was acknowledged meanwhile waits no more; the broken one does, and has a first pause.
+  attempts.clear()
+  expect(await attempt()).toMatchObject({ kind: 'again', why: 'the attempt could not be recorded' })
+  expect(done.filter((what) => what.startsWith('unrecorded'))).toHaveLength(6)
 })
 
 test('pauses double from 5 seconds to an hour, half of each at random', () => {
