@@ -13,6 +13,8 @@ export interface Snapshot<T> {
 export interface Snapshots {
   load<T>(stream: StreamName, stateVersion: number): Promise<Snapshot<T> | undefined>
   save(stream: StreamName, stateVersion: number, snapshot: Snapshot<unknown>): Promise<void>
+  /** Of a stream that does not hold what the snapshot was made of: nothing would ever be saved over it. */
+  drop(stream: StreamName): Promise<void>
 }
 
 const LOAD =
@@ -23,6 +25,8 @@ const SAVE = `INSERT INTO ledger.snapshots (stream, revision, state_version, sta
   ON CONFLICT (stream) DO UPDATE
     SET revision = excluded.revision, state_version = excluded.state_version, state = excluded.state
     WHERE snapshots.revision < excluded.revision OR snapshots.state_version <> excluded.state_version`
+
+const DROP = 'DELETE FROM ledger.snapshots WHERE stream = $1'
 
 export function createSnapshots(pool: pg.Pool): Snapshots {
   return {
@@ -38,6 +42,9 @@ export function createSnapshots(pool: pg.Pool): Snapshots {
     save: async (stream, stateVersion, { revision, state }) => {
       const values = [stream, revision, stateVersion, JSON.stringify(state, replaceMap)]
       await pool.query({ name: 'snapshot-save', text: SAVE, values })
+    },
+    drop: async (stream) => {
+      await pool.query({ name: 'snapshot-drop', text: DROP, values: [stream] })
     },
   }
 }

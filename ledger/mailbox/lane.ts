@@ -5,7 +5,8 @@
  *   idle ──submit──▶ running: take → load → decide → seal → append ──written──▶ answer ──queue empty──▶ idle
  *                                    ▲      │           │
  *                                    │◀─────┘ some of those that were merged have to be refused: each by itself
- *                                    └─read the tail──conflict (for at most CONFLICT_PATIENCE_MS)
+ *                                    └─read the tail──conflict (for at most CONFLICT_PATIENCE_MS); where the stream ends
+ *                                                     before what was loaded of it: load, from the beginning if need be
  *
  * Of several nodes that write into one stream, the one that has just won could go on winning: it knows the state, the others
  * have to read it first. So a lane that met another writer of late leaves a gap after each append, in which another gets its
@@ -218,7 +219,9 @@ export function createLane<State, Event, Unsealed, Command, Result>(
             if (now > deadline) throw new Error(`${conflicts} conflicts in a row`)
             await sleep(Math.random() * Math.min(MAX_CONFLICT_PAUSE_MS, CONFLICT_PAUSE_MS * conflicts))
           }
-          await refresh()
+          // A stream that ends before what is remembered of it was put back to an earlier state: nothing of it can be added to.
+          if (outcome.actual < durable.revision) folded = undefined
+          else await refresh()
           continue
         }
         if (outcome.kind !== 'written') throw outcome.cause

@@ -50,14 +50,15 @@ export async function loadFold<State, Event>(
   fold: Fold<State, Event>,
 ): Promise<{ readonly folded: Folded<State>; readonly snapshotAt: Revision }> {
   const snapshot = await snapshots.load<SnapshotContent<State>>(stream, fold.stateVersion)
-  const start: Folded<State> = snapshot
-    ? {
-        ...snapshot.state,
-        revision: snapshot.revision,
-        position: BigInt(snapshot.state.position) as Position,
-      }
-    : { state: fold.initial(), revision: NO_STREAM, hash: GENESIS_HASH, position: BEGINNING }
-  return { folded: await readTail(ledger, stream, fold, start), snapshotAt: start.revision }
+  if (snapshot) {
+    const { state, revision } = snapshot
+    const start = { ...state, revision, position: BigInt(state.position) as Position }
+    const folded = await readOn(ledger, stream, fold, start, revision)
+    if (folded) return { folded, snapshotAt: revision }
+    await snapshots.drop(stream)
+  }
+  const start = { state: fold.initial(), revision: NO_STREAM, hash: GENESIS_HASH, position: BEGINNING }
+  return { folded: await readTail(ledger, stream, fold, start), snapshotAt: NO_STREAM }
 }
 
 /** Folds what came after `folded`; returns `folded` itself when nothing did. */
@@ -67,9 +68,30 @@ export async function readTail<State, Event>(
   fold: Fold<State, Event>,
   folded: Folded<State>,
 ): Promise<Folded<State>> {
-  let current = folded
-  for await (const recorded of ledger.readStream(stream, { from: (folded.revision + 1) as Revision })) {
-    const state = current === folded ? fold.draft(folded.state) : current.state
+  return (await readOn(ledger, stream, fold, folded, (folded.revision + 1) as Revision)) as Folded<State>
+}
+
+/**
+ * Folds what came after `start`. Begun with the event that `start` stands for, it is `undefined` where the stream holds another in
+ * its place, or none: the ledger was put back to an earlier state than the snapshot's, which knows of events that are no more.
+ * That costs one event more to read, and no question more.
+ */
+async function readOn<State, Event>(
+  ledger: Ledger,
+  stream: StreamName,
+  fold: Fold<State, Event>,
+  start: Folded<State>,
+  from: Revision,
+): Promise<Folded<State> | undefined> {
+  let current = start
+  let isConfirmed = from > start.revision
+  for await (const recorded of ledger.readStream(stream, { from })) {
+    if (!isConfirmed) {
+      if (recorded.revision !== start.revision || recorded.metadata.hash !== start.hash) return undefined
+      isConfirmed = true
+      continue
+    }
+    const state = current === start ? fold.draft(start.state) : current.state
     current = {
       state: fold.evolve(state, decodeAny(recorded) as Event),
       revision: recorded.revision,
@@ -77,7 +99,7 @@ export async function readTail<State, Event>(
       position: recorded.position,
     }
   }
-  return current
+  return isConfirmed ? current : undefined
 }
 
 export const snapshotOf = <State>({ state, revision, hash, position }: Folded<State>) => ({

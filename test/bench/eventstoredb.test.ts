@@ -27,7 +27,7 @@ async function talked() {
   }
   const handler = createCommandHandler({
     ledger: { ...ledger, append },
-    snapshots: { load: async () => undefined, save: async () => {} },
+    snapshots: { load: async () => undefined, save: async () => {}, drop: async () => {} },
     contentKeys: { cached: () => KEY, ensure: async () => KEY, find: unused },
     temporaryBodies: { keep: unused, takeBack: unused, destroy: unused } as never,
     node: 'test',

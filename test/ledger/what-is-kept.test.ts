@@ -84,6 +84,42 @@ describe('snapshots', () => {
     expect(await send(fresh, id, 'next')).toMatchObject({ result: { seq: 601 } })
   })
 
+  test.each([
+    ['ends before them', 0],
+    ['has gone on differently since', 400],
+  ])('of a stream that was put back to an earlier state, and %s, are given up', async (_, sentSince) => {
+    const id = newId()
+    const stream = conversationStream(id)
+    const before = node()
+    await start(before, id)
+    await Promise.all(Array.from({ length: 600 }, (_, i) => send(before, id, `lost ${i}`)))
+    const stored = async () =>
+      (await pool.query('SELECT revision FROM ledger.snapshots WHERE stream = $1', [stream])).rows[0]
+        ?.revision
+    await expect.poll(stored).toBeGreaterThan(500)
+    // As a backup that is older than the snapshots, which are kept elsewhere.
+    await pool.query('DELETE FROM ledger.events WHERE stream = $1 AND revision > 300', [stream])
+    await pool.query('UPDATE ledger.snapshots SET stream = $2 WHERE stream = $1', [stream, 'put aside'])
+    const after = node()
+    await Promise.all(Array.from({ length: sentSince }, (_, i) => send(after, id, `since ${i}`)))
+    if (sentSince > 0) await expect.poll(stored).toBeGreaterThan(500)
+    await pool.query('DELETE FROM ledger.snapshots WHERE stream = $1', [stream])
+    await pool.query('UPDATE ledger.snapshots SET stream = $1 WHERE stream = $2', [stream, 'put aside'])
+
+    const seq = 300 + sentSince
+    expect((await node().conversation(id)).lastSeq).toBe(seq)
+    expect(await send(node(), id, 'next')).toMatchObject({ result: { seq: seq + 1 } })
+  })
+
+  test('and what is in memory of a stream that was put back meanwhile do not keep anybody from sending', async () => {
+    const id = newId()
+    const handler = node()
+    await start(handler, id)
+    for (const name of ['kept', 'lost', 'lost too']) await send(handler, id, name)
+    await pool.query('DELETE FROM ledger.events WHERE stream = $1 AND revision > 1', [conversationStream(id)])
+    expect(await send(handler, id, 'next')).toMatchObject({ kind: 'done', result: { seq: 2 } })
+  })
+
   test('are made of a long stream that is only read, so that whoever asks next reads no long tail again', async () => {
     const id = newId()
     const handler = node()
