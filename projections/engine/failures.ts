@@ -12,7 +12,7 @@ export type Failure = 'transient' | 'poison' | 'fatal'
 /** The engine cannot go on, and says why to a person. */
 export class EngineStopped extends Error {
   override readonly name = 'EngineStopped'
-  readonly reason: 'fenced' | 'mismatch' | 'missing' | 'too-many-parked' | 'other-version'
+  readonly reason: 'fenced' | 'mismatch' | 'missing' | 'too-many-parked' | 'other-version' | 'beyond-ledger'
 
   constructor(reason: EngineStopped['reason'], message: string) {
     super(message)

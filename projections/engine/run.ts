@@ -7,7 +7,7 @@ import { WANTED } from '../queries/projection-waiter.ts'
 import type { Claimed } from './claim.ts'
 import type { EngineMetrics } from './engine-metrics.ts'
 import type { FailPoint } from './fail-point.ts'
-import { classify } from './failures.ts'
+import { classify, EngineStopped } from './failures.ts'
 import { createLane, type Lane, SchemaReplaced } from './lane.ts'
 import { createLanes } from './lanes.ts'
 import type { Ownership } from './ownership.ts'
@@ -15,7 +15,7 @@ import { createParkedConversations } from './parking.ts'
 import { createReader } from './reader.ts'
 import { createSession, type Session } from './session.ts'
 import type { EngineSettings } from './settings.ts'
-import { isCaughtUp, pulse } from './watch.ts'
+import { pulse, type Reach, reachOf } from './watch.ts'
 
 export interface RunDeps {
   readonly databaseUrl: string
@@ -44,6 +44,8 @@ export type RunEnd = 'stopped' | 'replaced' | 'lost'
 /** The first one soon: `/readyz` waits for it. */
 const FIRST_PULSE_MS = 100
 const PULSE_MS = 1_000
+/** In a row. Of a cluster, the node that is followed may be a moment ahead of the one that is asked for the end. */
+const MAX_LOOKS_BEYOND = 3
 
 export async function run(
   deps: RunDeps,
@@ -113,17 +115,30 @@ export async function run(
    * Whatever keeps the ledger from saying how far it is, it is no reason to stop: an EventStoreDB that is away for two seconds would
    * end this process, and again at each restart. What the ledger refuses for good ends the subscription, and that the reader.
    */
-  async function hasAll(): Promise<boolean> {
+  async function reach(): Promise<Reach> {
     try {
-      const all = await isCaughtUp(ledger, lanes)
+      const reached = await reachOf(ledger, lanes, highest(all))
       isLedgerSilent = false
-      return all
+      return reached
     } catch (err) {
       const level = isLedgerSilent ? 'debug' : 'warn'
       log[level]({ err }, 'the ledger does not say how far it is: the projections count as behind')
       isLedgerSilent = true
-      return false
+      return 'behind'
     }
+  }
+
+  let looksBeyond = 0
+
+  /** What has been projected and is in the ledger no more would be shown for ever, and what comes instead left out: better to stop. */
+  function refuseBeyond(reached: Reach): void {
+    looksBeyond = reached === 'beyond' ? looksBeyond + 1 : 0
+    if (looksBeyond < MAX_LOOKS_BEYOND) return
+    throw new EngineStopped(
+      'beyond-ledger',
+      `the read models in ${owner.schema} stand at position ${highest(all)}, and the ledger ends before that: it was put back to an earlier state, or is another one. ` +
+        'If it is the right one, stop Triptick and run `npx triptick rebuild --fresh` and `npx triptick rebuild --search`',
+    )
   }
 
   async function beat(): Promise<void> {
@@ -132,7 +147,9 @@ export async function run(
       await sleep(wait, undefined, { signal }).catch(() => {})
       if (signal.aborted) return
       try {
-        const { state, parkedConversations } = await pulse(ownership, owner, await hasAll())
+        const reached = await reach()
+        refuseBeyond(reached)
+        const { state, parkedConversations } = await pulse(ownership, owner, reached === 'caught-up')
         metrics?.parked(parkedConversations)
         for (const lane of all) metrics?.lag(lane, state === 'caught-up' ? 0 : secondsSince(lane.at))
         replaced = state === 'replaced'
@@ -168,6 +185,12 @@ function lowest(lanes: readonly Lane[]): Position {
   let low = lanes[0]?.position ?? BEGINNING
   for (const { position } of lanes) if (position < low) low = position
   return low
+}
+
+function highest(lanes: readonly Lane[]): Position {
+  let high = BEGINNING
+  for (const { position } of lanes) if (position > high) high = position
+  return high
 }
 
 const closeAll = (sessions: readonly Session[]): Promise<unknown> =>

@@ -3,7 +3,7 @@
  * ledger that hold nothing for them, and notices when another build of the read models took their place. The ledger and the
  * read models are asked apart, because their failures mean different things (`run.ts`, `beat`).
  */
-import type { Ledger } from '../../ledger/ledger.ts'
+import type { Ledger, Position } from '../../ledger/ledger.ts'
 import { PROJECTED_PREFIXES } from '../../ledger/streams.ts'
 import type { Owner } from './checkpoint.ts'
 import type { Lanes } from './lanes.ts'
@@ -14,10 +14,16 @@ export interface Pulse {
   readonly parkedConversations: number
 }
 
-/** Whether everything that the ledger holds is projected. Rejects when the ledger cannot say. */
-export async function isCaughtUp(ledger: Ledger, lanes: Lanes): Promise<boolean> {
-  await passOthers(ledger, lanes)
-  return lanes.drained && lanes.dispatched >= (await ledger.head())
+/** How far the lanes are, by what the ledger holds. `beyond`: it ends before a position that a lane has come to. */
+export type Reach = 'caught-up' | 'behind' | 'beyond'
+
+/** @param stands the highest position of a lane. Rejects when the ledger cannot say. */
+export async function reachOf(ledger: Ledger, lanes: Lanes, stands: Position): Promise<Reach> {
+  // Asked after the lanes: whatever they have folded was in the ledger before.
+  const head = await ledger.head()
+  if (stands > head) return 'beyond'
+  await passOthers(ledger, lanes, head)
+  return lanes.drained && lanes.dispatched >= (await ledger.head()) ? 'caught-up' : 'behind'
 }
 
 export async function pulse(ownership: Ownership, owner: Owner, caughtUp: boolean): Promise<Pulse> {
@@ -36,9 +42,8 @@ export async function pulse(ownership: Ownership, owner: Owner, caughtUp: boolea
  * The ledger holds other streams too, and their events move its head but no lane. If after the head was asked for there is
  * nothing for us up to it, there never will be: positions only grow (`ledger.ts`, "position").
  */
-async function passOthers(ledger: Ledger, lanes: Lanes): Promise<void> {
+async function passOthers(ledger: Ledger, lanes: Lanes, head: Position): Promise<void> {
   const dispatched = lanes.dispatched
-  const head = await ledger.head()
   if (head <= dispatched) return
   for await (const _ of ledger.readAll({ after: dispatched, prefixes: PROJECTED_PREFIXES, limit: 1 })) return
   if (lanes.dispatched === dispatched) lanes.passTo(head)

@@ -20,6 +20,14 @@ export async function liveRuns(client: pg.ClientBase): Promise<boolean> {
   return rows[0]?.runs === true
 }
 
+/** Whether the ledger ends before what is in `read`: it was put back to an earlier state, and there is nothing to align with. */
+export async function isBeyond(client: pg.ClientBase, ledger: Ledger): Promise<boolean> {
+  const { rows } = await client.query<{ position: string }>(
+    'SELECT max(position) AS position FROM read.checkpoints',
+  )
+  return BigInt(rows[0]?.position ?? 0) > (await ledger.head())
+}
+
 const POLL_MS = 50
 /** A live projection that has not moved for this long is not going to. */
 const PATIENCE_MS = 30_000

@@ -24,7 +24,7 @@ import { LIVE_SETTINGS, REBUILD_SETTINGS } from '../engine/settings.ts'
 import { findReadModel, READ_MODEL_VERSION, READ_TABLES } from '../schema.ts'
 import { align } from './align.ts'
 import { compareBuilds, type TableComparison } from './compare.ts'
-import { createThrottle, liveRuns, waitForLive } from './live.ts'
+import { createThrottle, isBeyond, liveRuns, waitForLive } from './live.ts'
 import { dropNext, parkedByRebuild, prepareNext } from './prepare.ts'
 import { connect, holdLive, putFirst, putInPlace } from './swap.ts'
 
@@ -56,7 +56,7 @@ export interface RebuildResult {
 }
 
 export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
-  const { databaseUrl, compare = false, swap = true, fresh = false, signal } = options
+  const { databaseUrl, ledger, compare = false, swap = true, fresh = false, signal } = options
   // 1. lock
   const lock = await tryOwnership(databaseUrl, 'rebuild')
   if (!lock) throw startProblem('another rebuild is running', 'Wait for it to end.')
@@ -69,8 +69,10 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     const built = await build(options, client)
     // 4. live
     const read = await findReadModel(client, 'read')
-    if (read?.version === READ_MODEL_VERSION && !(await liveRuns(client))) live = startLive(options)
-    const alignable = live !== undefined || (read !== null && (await liveRuns(client)))
+    const beyond = read !== null && (await isBeyond(client, ledger))
+    if (read?.version === READ_MODEL_VERSION && !beyond && !(await liveRuns(client)))
+      live = startLive(options)
+    const alignable = !beyond && (live !== undefined || (read !== null && (await liveRuns(client))))
     // 5. compare
     const compared =
       compare && alignable && read?.version === READ_MODEL_VERSION

@@ -3,12 +3,13 @@ import type { RecordedEvent } from '../../../ledger/ledger.ts'
 import type { FailPoint } from '../../../projections/engine/fail-point.ts'
 import { type Ownership, tryOwnership } from '../../../projections/engine/ownership.ts'
 import { createSession } from '../../../projections/engine/session.ts'
+import { rebuild } from '../../../projections/rebuild/rebuild.ts'
 import { READ_MODEL_VERSION } from '../../../projections/schema.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { openSilentNetwork } from '../../support/silent-network.ts'
 import { dump } from '../support/dump.ts'
 import { someTalk } from '../support/talk.ts'
-import { createWorld, projected, type World } from '../support/world.ts'
+import { createWorld, projected, quiet, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
@@ -218,6 +219,22 @@ test('the number of lanes changes where all of them stand together, and the rows
   }
   ledger.add(events.slice(sent))
   await world.project(ledger)
+  await expected(events)
+})
+
+test('read models of events that the ledger no longer holds stop the engine, which says why; a rebuild puts them right', async () => {
+  await world.project(createMemoryLedger(events))
+  // As a backup that is older than the read models.
+  const restored = createMemoryLedger(events.slice(0, 100))
+  const engine = world.start(restored)
+  await expect(engine.finished).rejects.toThrow(
+    `stand at position ${events.at(-1)?.position}, and the ledger ends before that`,
+  )
+  const signal = new AbortController().signal
+  const rebuilt = await rebuild({ databaseUrl: world.url, ledger: restored, log: quiet, signal, fresh: true })
+  expect(rebuilt).toMatchObject({ swapped: true })
+  restored.add(events.slice(100))
+  await world.project(restored)
   await expected(events)
 })
 
