@@ -24,6 +24,7 @@ import { type EventToAppend, NO_STREAM, type Position, type Revision, type Strea
 import { appendSurely } from './append-surely.ts'
 import { type Group, inOrder, lastOf, split } from './groups.ts'
 import {
+  BrokenChain,
   type Fold,
   type FoldDeps,
   type Folded,
@@ -122,7 +123,11 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   /** Whether the tail held anything new. */
   async function refresh(): Promise<boolean> {
     const before = await load()
-    const now = await readTail(ledger, stream, fold, before)
+    const now = await readTail(ledger, stream, fold, before).catch((error: unknown) => {
+      // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
+      if (error instanceof BrokenChain && folded === before) folded = undefined
+      throw error
+    })
     // An append that finished meanwhile knows more than this read.
     if (folded === before) folded = now
     return folded !== before

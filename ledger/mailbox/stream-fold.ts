@@ -6,6 +6,7 @@ import {
   type Ledger,
   NO_STREAM,
   type Position,
+  type RecordedEvent,
   type Revision,
   type StreamName,
 } from '../ledger.ts'
@@ -36,6 +37,11 @@ interface SnapshotContent<State> {
   readonly position: string
 }
 
+/** An event of a stream is missing, or is not the one that the event before it was followed by. No reader may go on from there. */
+export class BrokenChain extends Error {
+  override readonly name = 'BrokenChain'
+}
+
 /** A longer tail than this is worth a snapshot: reading 500 events takes about 5 ms. */
 export const SNAPSHOT_EVERY = 500
 
@@ -61,7 +67,10 @@ export async function loadFold<State, Event>(
   return { folded: await readTail(ledger, stream, fold, start), snapshotAt: NO_STREAM }
 }
 
-/** Folds what came after `folded`; returns `folded` itself when nothing did. */
+/**
+ * Folds what came after `folded`; returns `folded` itself when nothing did.
+ * @throws BrokenChain, UndecodableEvent
+ */
 export async function readTail<State, Event>(
   ledger: Ledger,
   stream: StreamName,
@@ -91,15 +100,34 @@ async function readOn<State, Event>(
       isConfirmed = true
       continue
     }
+    refuseBroken(current, recorded)
     const state = current === start ? fold.draft(start.state) : current.state
     current = {
       state: fold.evolve(state, decodeAny(recorded) as Event),
       revision: recorded.revision,
-      hash: recorded.metadata.hash ?? GENESIS_HASH,
+      hash: recorded.metadata.hash as string,
       position: recorded.position,
     }
   }
   return isConfirmed ? current : undefined
+}
+
+/**
+ * Two comparisons an event. Whether its hash is that of its content is not computed here: that takes as long as decoding and folding it.
+ * @throws BrokenChain
+ */
+function refuseBroken(
+  { revision, hash }: Pick<Folded<unknown>, 'revision' | 'hash'>,
+  { stream, revision: found, position, metadata }: RecordedEvent,
+): void {
+  if (found === revision + 1 && metadata.prevHash === hash && metadata.hash !== undefined) return
+  const what =
+    found === revision + 1
+      ? 'its hashes are not those of an event that was appended there'
+      : `revision ${revision + 1} was to come`
+  throw new BrokenChain(
+    `the chain of ${stream} is broken at revision ${found} (position ${position}): ${what}`,
+  )
 }
 
 export const snapshotOf = <State>({ state, revision, hash, position }: Folded<State>) => ({

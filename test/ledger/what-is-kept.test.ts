@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decode } from '../../ledger/codec/decode.ts'
 import { GENESIS_HASH, hashOf } from '../../ledger/hash-chain.ts'
+import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
 import { createContentKeys, type KeyOwner } from '../../ledger/sealing/content-keys.ts'
 import { unseal } from '../../ledger/sealing/seal.ts'
 import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
@@ -9,6 +10,7 @@ import {
   acknowledge,
   BOB,
   idOf,
+  ledger,
   MASTER_KEY,
   newId,
   node,
@@ -17,6 +19,13 @@ import {
   start,
   streamOf,
 } from './command-kit.ts'
+
+/** Without what the event at a revision says of its place in the chain. */
+function forged(event: RecordedEvent, revision: number, field: 'hash' | 'prevHash'): RecordedEvent {
+  if (event.revision !== revision) return event
+  const { [field]: _left, ...metadata } = event.metadata
+  return { ...event, metadata }
+}
 
 describe('what is in the ledger', () => {
   test('is a hash chain from the first event on, in each stream', async () => {
@@ -35,6 +44,33 @@ describe('what is in the ledger', () => {
         expect(hashOf({ ...event, data: { ...data, forged: true } })).not.toBe(event.metadata.hash)
         prevHash = event.metadata.hash as string
       }
+    }
+  })
+
+  test('is not gone on with where an event is missing, was put in the place of another, or has lost its hash', async () => {
+    const changes: readonly ((events: RecordedEvent[]) => RecordedEvent[])[] = [
+      (events) => events.filter(({ revision }) => revision !== 2),
+      (events) => events.map((event) => forged(event, 3, 'prevHash')),
+      (events) => events.map((event) => forged(event, 3, 'hash')),
+    ]
+    for (const change of changes) {
+      const id = newId()
+      const handler = node()
+      await start(handler, id)
+      for (const name of ['a', 'b', 'c']) await send(handler, id, name)
+      const reported: unknown[] = []
+      const changed: Ledger = {
+        ...ledger,
+        async *readStream(stream) {
+          yield* change(await streamOf(id, () => stream))
+        },
+      }
+      const other = node({ ledger: changed, report: (error) => reported.push(error) })
+      expect(await send(other, id, 'd')).toMatchObject({ kind: 'unavailable' })
+      expect(reported).toMatchObject([
+        { message: expect.stringContaining(`the chain of conversation-${id} is broken at revision 3`) },
+      ])
+      expect(await streamOf(id)).toHaveLength(4)
     }
   })
 
@@ -108,6 +144,7 @@ describe('snapshots', () => {
 
     const seq = 300 + sentSince
     expect((await node().conversation(id)).lastSeq).toBe(seq)
+    expect(await node().conversation(id)).toEqual(await after.conversation(id))
     expect(await send(node(), id, 'next')).toMatchObject({ result: { seq: seq + 1 } })
   })
 
