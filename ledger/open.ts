@@ -13,7 +13,7 @@ export interface OpenLedgerOptions {
 
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const { ledgerUrl, databaseUrl, pool, log } = options
-  if (ledgerUrl === undefined) return createPostgresLedger({ databaseUrl, pool })
+  if (ledgerUrl === undefined) return createPostgresLedger({ databaseUrl, pool, log })
   // The client package loads gRPC; who stays on Postgres does not pay for it.
   const { createEventStoreLedger } = await import('./eventstoredb/ledger.ts')
   return createEventStoreLedger({ url: ledgerUrl, log })

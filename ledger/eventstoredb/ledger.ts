@@ -1,17 +1,12 @@
 /** The ledger on an EventStoreDB (KurrentDB) server, 23.10 or later. Composes; what it does stands in the files beside it. */
 
 import type { AppendOutcome, EventToAppend, Ledger, Revision, StreamName } from '../ledger.ts'
+import { type LedgerLog, SILENT } from '../ledger-log.ts'
 import { append } from './append.ts'
 import { connectForAppends, connectForReads } from './client.ts'
 import { type FollowDeps, readAll, subscribe } from './follow.ts'
 import { head, lastPosition, locate, readStream } from './read-stream.ts'
 import type { Backoff } from './retry.ts'
-
-/** As pino takes it. */
-export interface LedgerLog {
-  debug(fields: Readonly<Record<string, unknown>>, message: string): void
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void
-}
 
 export interface EventStoreLedgerOptions {
   /**
@@ -27,8 +22,6 @@ export interface EventStoreLedgerOptions {
   readonly backoff?: Backoff
   readonly log?: LedgerLog
 }
-
-const SILENT: LedgerLog = { debug() {}, warn() {} }
 
 export function createEventStoreLedger(options: EventStoreLedgerOptions): Ledger {
   const { url, appendTimeoutMs = 5_000, readTimeoutMs = 10_000, log = SILENT } = options

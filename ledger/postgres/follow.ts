@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Followed, Position, RecordedEvent } from '../ledger.ts'
+import type { LedgerLog } from '../ledger-log.ts'
 import type { Doorbell } from './doorbell.ts'
 
 interface FollowDeps {
@@ -15,11 +16,14 @@ interface FollowDeps {
   /** Between the beginnings of two reads, unless a page was full. After a longer silence the next event is read at once. */
   readonly paceMs: number
   readonly doorbell: Doorbell
+  readonly log: LedgerLog
   readonly signal: AbortSignal
 }
 
 const BACKOFF_FIRST_MS = 50
 const BACKOFF_MAX_MS = 5000
+/** A database that is away fails every read of every subscription: one line a minute of each says it. */
+const WARN_EVERY_MS = 60_000
 
 interface Reading {
   /** How often the bell had rung when it began. */
@@ -33,6 +37,7 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
   let position: Position | undefined
   let backoffMs = BACKOFF_FIRST_MS
   let caughtUp = false
+  let warnedAt = Number.NEGATIVE_INFINITY
   let ahead: Reading | undefined
 
   /** The bell is looked at before the read: an event appended in between rings past this. */
@@ -59,8 +64,14 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
         if (events.length === 0) position = end
       }
       backoffMs = BACKOFF_FIRST_MS
-    } catch {
+    } catch (err) {
       if (signal.aborted) return
+      const now = performance.now()
+      if (now - warnedAt >= WARN_EVERY_MS) {
+        warnedAt = now
+        const after = position === undefined ? undefined : String(position)
+        deps.log.warn({ err, after }, 'the ledger could not be followed, and is tried again')
+      }
       await sleep(backoffMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {})
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)
       continue

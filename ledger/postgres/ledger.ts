@@ -15,6 +15,7 @@ import {
   type Revision,
   type StreamName,
 } from '../ledger.ts'
+import { type LedgerLog, SILENT } from '../ledger-log.ts'
 import { createAppendQueue } from './append-queue.ts'
 import { createDoorbell } from './doorbell.ts'
 import { follow } from './follow.ts'
@@ -27,6 +28,7 @@ export interface PostgresLedgerOptions {
   readonly pool: pg.Pool
   /** After this long without an answer an append is `ambiguous`. */
   readonly appendTimeoutMs?: number
+  readonly log?: LedgerLog
 }
 
 /** Rows of one read. Bounds the memory of every reader: 500 events of at most 64 KiB. */
@@ -58,7 +60,7 @@ const HEAD = 'SELECT position FROM ledger.head'
 const MAX_REVISION = 2 ** 31 - 1
 
 export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
-  const { databaseUrl, pool, appendTimeoutMs = 10_000 } = options
+  const { databaseUrl, pool, appendTimeoutMs = 10_000, log = SILENT } = options
   const writer = createWriter(databaseUrl)
   const queue = createAppendQueue(writer, appendTimeoutMs)
   const doorbell = createDoorbell(databaseUrl)
@@ -142,6 +144,7 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
         pageSize: PAGE,
         paceMs,
         doorbell,
+        log,
         signal: AbortSignal.any([signal, closing.signal]),
       }),
     head,

@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Position, RecordedEvent } from '../../../ledger/ledger.ts'
+import { SILENT } from '../../../ledger/ledger-log.ts'
 import type { Doorbell } from '../../../ledger/postgres/doorbell.ts'
 import { follow } from '../../../ledger/postgres/follow.ts'
 
@@ -30,6 +31,7 @@ test('what is appended behind a page that was read ahead is not waited for', asy
     pageSize: 2,
     paceMs: 0,
     doorbell,
+    log: SILENT,
     signal: stop.signal,
   })
   for await (const step of following) {
@@ -45,4 +47,29 @@ test('what is appended behind a page that was read ahead is not waited for', asy
   }
   expect(seen).toEqual([1n, 2n, 3n, 4n])
   expect(waitedAt[0]).toBe(0)
+})
+
+test('reads that fail are told of at the first and then once a minute, however often they are tried again', async () => {
+  const stop = new AbortController()
+  const told: unknown[] = []
+  let seconds = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => seconds * 1_000)
+  onTestFinished(() => clock.mockRestore())
+  const following = follow({
+    start: async () => 7n as Position,
+    page: async () => {
+      seconds += 31
+      if (seconds > 5 * 31) stop.abort()
+      throw new Error('a page of the ledger is torn')
+    },
+    head: async () => 7n as Position,
+    pageSize: 2,
+    paceMs: 0,
+    doorbell: { rings: 0, past: async () => {}, close: async () => {} },
+    log: { debug() {}, warn: (fields) => told.push(fields) },
+    signal: stop.signal,
+  })
+  expect(await following.next()).toMatchObject({ done: true })
+  expect(told).toHaveLength(3)
+  expect(told[0]).toMatchObject({ err: { message: 'a page of the ledger is torn' }, after: '7' })
 })
