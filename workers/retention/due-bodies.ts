@@ -20,13 +20,15 @@ export interface GoneBody {
   readonly recordable: boolean
 }
 
+/** By both clocks, the worker's and Postgres': one of them being ahead destroys nothing early. */
 const OVERDUE: Statement = {
   name: 'retention: destroy what is past its time',
   text: `
     UPDATE ledger.temporary_bodies b
     SET sealed = NULL, gone = CASE WHEN b.until_delivered THEN 'undelivered' ELSE 'ttl' END
     FROM (SELECT conversation_id, message_id, body_hash FROM ledger.temporary_bodies
-          WHERE gone IS NULL AND expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
+          WHERE gone IS NULL AND expires_at <= least($1, (extract(epoch FROM now()) * 1000)::bigint)
+          ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
     WHERE (b.conversation_id, b.message_id, b.body_hash) = (due.conversation_id, due.message_id, due.body_hash)
     RETURNING b.gone`,
 }

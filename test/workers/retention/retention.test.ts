@@ -3,9 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Millis } from '../../../domain/ids.ts'
 import type { CommandHandler } from '../../../ledger/handle-command.ts'
 import { createLogger } from '../../../runtime/logging.ts'
 import { createMetrics } from '../../../runtime/metrics.ts'
+import { destroyOverdue } from '../../../workers/retention/due-bodies.ts'
 import { startRetention } from '../../../workers/retention/retention.ts'
 import { DEFAULT_RETENTION } from '../../../workers/retention/settings.ts'
 import { startWorkers } from '../../../workers/role.ts'
@@ -111,6 +113,20 @@ test('interrupted between destroying and recording, and run again, it records ea
   await expect.poll(() => kept(id), SOON).toEqual([])
   expect(await expiries(id)).toEqual([1, 2, 3, 4, 5])
   await Promise.all(others.map((role) => role.stop()))
+  await a.close()
+})
+
+test('a worker whose clock is ahead destroys nothing early', async () => {
+  const [alice, bob] = people('alice', 'bob') as [string, string]
+  const id = await startTemporary(alice, bob, 3_600)
+  const a = await connect(url, alice)
+  await a.say(id, 'good for an hour')
+  const tomorrow = (Date.now() + 86_400_000) as Millis
+  expect(await destroyOverdue(pool, tomorrow, 10)).toEqual([])
+  await pool.query('UPDATE ledger.temporary_bodies SET expires_at = 1 WHERE conversation_id = $1', [id])
+  // Nor one whose clock is behind.
+  expect(await destroyOverdue(pool, 0 as Millis, 10)).toEqual([])
+  expect(await destroyOverdue(pool, tomorrow, 10)).toEqual(['ttl'])
   await a.close()
 })
 
