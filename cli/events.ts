@@ -26,7 +26,7 @@ export function registerEvents(program: Command): void {
 }
 
 const HELP = `
-Bodies are not shown, only their size and hash. It reads the ledger that the settings name: LEDGER_URL, DATABASE_URL,
+Bodies are not shown, only their size and hash. Of an event that cannot be understood stands why, and the list goes on. It reads the ledger that the settings name: LEDGER_URL, DATABASE_URL,
 else the embedded one of TRIPTICK_DATA, running or not.
 
 Examples:

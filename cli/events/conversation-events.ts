@@ -1,16 +1,20 @@
 /** The facts of one conversation in the order of the ledger: its two streams merged as they are read. Holds no stream in memory. */
 import type { DomainEvent } from '../../domain/events.ts'
 import type { ConversationId, Seq } from '../../domain/ids.ts'
-import { decode } from '../../ledger/codec/decode.ts'
+import { decode, UndecodableEvent } from '../../ledger/codec/decode.ts'
 import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
 import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
 
 export interface RecordedFact {
   readonly recorded: RecordedEvent
-  readonly event: DomainEvent
+  /** Why it cannot be understood, where it cannot. */
+  readonly event: DomainEvent | UndecodableEvent
 }
 
-/** @param message only what concerns the message whose id begins so. */
+/**
+ * @param message only what concerns the message whose id begins so, and what cannot be understood: nobody knows whether that
+ * concerns it, and whoever looks for a message that is missing wants to see it.
+ */
 export async function* conversationEvents(
   ledger: Ledger,
   id: ConversationId,
@@ -21,10 +25,23 @@ export async function* conversationEvents(
     ledger.readStream(conversationStream(id)),
     ledger.readStream(deliveryStream(id)),
   )) {
-    const event = decode(recorded)
+    const event = understood(recorded)
+    if (event instanceof UndecodableEvent) {
+      yield { recorded, event }
+      continue
+    }
     const found = message !== undefined && event.type === 'MessageSent' && event.messageId.startsWith(message)
     if (found) seq ??= event.seq
     if (message === undefined || (seq !== undefined && concerns(event, seq))) yield { recorded, event }
+  }
+}
+
+function understood(recorded: RecordedEvent): RecordedFact['event'] {
+  try {
+    return decode(recorded)
+  } catch (error) {
+    if (error instanceof UndecodableEvent) return error
+    throw error
   }
 }
 

@@ -1,6 +1,7 @@
 /** Facts as lines of a table that fits 100 columns, unless somebody's id is long. Shows of a message's body only its size and hash. */
-import type { DomainEvent, RetentionChanged } from '../../domain/events.ts'
+import type { RetentionChanged } from '../../domain/events.ts'
 import type { Seq } from '../../domain/ids.ts'
+import { UndecodableEvent } from '../../ledger/codec/decode.ts'
 import type { RecordedFact } from './conversation-events.ts'
 
 type Pad = (text: string) => string
@@ -19,9 +20,9 @@ const COLUMNS: readonly { readonly title: string; readonly pad: Pad; of(fact: Re
   // The id is the same in every line, so the kind of the stream says it all.
   { title: 'stream', pad: left(12), of: ({ recorded }) => recorded.stream.split('-', 1)[0] ?? '' },
   { title: 'rev', pad: right(4), of: ({ recorded }) => String(recorded.revision) },
-  { title: 'type', pad: left(19), of: ({ event }) => event.type },
+  { title: 'type', pad: left(19), of: ({ recorded }) => recorded.type },
   { title: 'what', pad: left(11), of: ({ event }) => what(event) },
-  { title: 'time (UTC)', pad: left(12), of: ({ event }) => new Date(event.at).toISOString().slice(11, 23) },
+  { title: 'time (UTC)', pad: left(12), of: time },
   { title: 'hash', pad: left(8), of: ({ recorded }) => recorded.metadata.hash?.slice(0, 8) ?? '' },
   // Last, because ids may be long and nobody wants half of one.
   { title: 'who · device', pad: (text) => text, of: who },
@@ -33,14 +34,23 @@ export const tableHead = (): string => line(COLUMNS.map(({ title, pad }) => pad(
 
 export const tableRow = (fact: RecordedFact): string => line(COLUMNS.map(({ pad, of }) => pad(of(fact))))
 
+/** Of what cannot be understood it may be missing, or no time at all. */
+function time({ recorded }: RecordedFact): string {
+  const at = new Date(Number(recorded.metadata.recordedAt ?? Number.NaN))
+  return Number.isNaN(at.getTime()) ? '' : at.toISOString().slice(11, 23)
+}
+
 function who({ recorded: { metadata }, event }: RecordedFact): string {
+  // Whoever meets such an event wants to know why, and only then who.
+  if (event instanceof UndecodableEvent) return event.message
   // The worker did it; whom it tried to reach is what one wants to know.
   if (event.type === 'DeliveryAttempted' || event.type === 'DeliveryExhausted') return `→ ${event.userId}`
   const { actorId = '', deviceId } = metadata
   return deviceId === undefined ? actorId : `${actorId} · ${deviceId}`
 }
 
-function what(event: DomainEvent): string {
+function what(event: RecordedFact['event']): string {
+  if (event instanceof UndecodableEvent) return event.reason
   switch (event.type) {
     case 'ConversationStarted':
       return `${event.members.length} people`
@@ -83,9 +93,13 @@ function sizeOf(base64: string | undefined): string {
   return bytes < 1000 ? `${bytes} B` : `${Math.round(bytes / 1000)} kB`
 }
 
-/** For `--json`: everything that is recorded but the body's bytes. */
+/** For `--json`: everything that is recorded but the body's bytes. Of what cannot be understood no data: any of it may be a body. */
 export function jsonOf({ recorded, event }: RecordedFact): object {
   const { position, ...rest } = recorded
+  if (event instanceof UndecodableEvent) {
+    const { data: _unknown, ...known } = rest
+    return { position: String(position), ...known, undecodable: event.reason, why: event.message }
+  }
   const { body, ...data } = recorded.data as Record<string, unknown>
   const size =
     event.type === 'MessageSent' && typeof body === 'string' ? Buffer.byteLength(body, 'base64') : undefined

@@ -8,6 +8,11 @@ import { connect } from '../../client/connection.ts'
 import { createHttpClient } from '../../client/http.ts'
 import { compose } from '../../client/message-id.ts'
 import type { ConversationId, MessageId } from '../../domain/ids.ts'
+import { UndecodableEvent } from '../../ledger/codec/decode.ts'
+import type { RecordedEvent } from '../../ledger/ledger.ts'
+import { someTalk } from '../projections/support/talk.ts'
+import { createMemoryLedger } from '../support/memory-ledger.ts'
+import { conversationNumber } from '../support/recorded-events.ts'
 import { startPlayedSystem } from './played-system.ts'
 
 const SECRET_WORDS = 'meet me at the lighthouse'
@@ -46,7 +51,7 @@ async function facts(message?: string): Promise<RecordedFact[]> {
   }
 }
 
-const typesOf = (found: readonly RecordedFact[]) => found.map(({ event }) => event.type)
+const typesOf = (found: readonly RecordedFact[]) => found.map(({ recorded }) => recorded.type)
 
 test('both streams of a conversation come in the order of the ledger', async () => {
   const found = await facts()
@@ -80,6 +85,7 @@ test('neither table nor JSON shows what was said, sealed or not', async () => {
   ].join('\n')
   expect(shown).not.toContain(SECRET_WORDS)
   for (const { event } of found) {
+    if (event instanceof UndecodableEvent) throw event
     if (event.type === 'MessageSent') expect(shown).not.toContain(event.body.bytes)
   }
   expect(shown).toMatch(/MessageSent +#1 \d+ B .* [0-9a-f]{8} ada · default$/m)
@@ -87,4 +93,26 @@ test('neither table nor JSON shows what was said, sealed or not', async () => {
     type: 'MessageSent',
     data: { seq: 1, bodyBytes: expect.any(Number) },
   })
+})
+
+test('an event that cannot be understood is listed with the reason, and what comes after it too', async () => {
+  const events = [...someTalk({ conversations: 1, turns: 2 })]
+  const [started, sent, ...others] = events as [RecordedEvent, RecordedEvent, ...RecordedEvent[]]
+  const metadata = { ...sent.metadata, recordedAt: 'never' }
+  const ledger = createMemoryLedger([started, { ...sent, type: 'MessageSung', metadata }, ...others])
+  const found: RecordedFact[] = []
+  for await (const fact of conversationEvents(ledger, conversationNumber(0))) found.push(fact)
+  expect(typesOf(found)).toEqual(['ConversationStarted', 'MessageSung', ...others.map(({ type }) => type)])
+  const shown = found.map(tableRow)
+  expect(shown[1]).toMatch(
+    /^ +2 conversation +1 MessageSung +unknown-ty… +[0-9a-f]{8} MessageSung at .*: unknown type$/,
+  )
+  expect(jsonOf(found[1] as RecordedFact)).toMatchObject({
+    position: '2',
+    revision: 1,
+    type: 'MessageSung',
+    undecodable: 'unknown-type',
+    metadata: { hash: sent.metadata.hash },
+  })
+  expect(jsonOf(found[1] as RecordedFact)).not.toHaveProperty('data')
 })
