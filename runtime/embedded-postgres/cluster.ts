@@ -1,7 +1,18 @@
 /** Creates a Postgres data directory, once. Starts no server. */
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { startProblem } from '../problem.ts'
 import type { Binaries } from './binaries.ts'
@@ -14,14 +25,24 @@ const MAJOR_VERSION = '18'
 export async function ensureCluster(home: Home, binaries: Binaries): Promise<string> {
   const passwordFile = join(home.path, 'password')
   if (!existsSync(home.cluster)) await initialise(home, binaries, passwordFile)
-  const version = readFileSync(join(home.cluster, 'PG_VERSION'), 'utf8').trim()
+  const version = contentOf(join(home.cluster, 'PG_VERSION'))
   if (version !== MAJOR_VERSION) {
     throw startProblem(
       `the database in ${home.path} was made by PostgreSQL ${version}; this Triptick brings PostgreSQL ${MAJOR_VERSION}`,
       'Upgrade it with pg_upgrade and point DATABASE_URL at it, or set TRIPTICK_DATA to another folder.',
     )
   }
-  return readFileSync(passwordFile, 'utf8').trim()
+  return contentOf(passwordFile)
+}
+
+/** Of a file without which there is no database: a power cut, a full disk or a copy made by halves may leave it out, or empty. */
+function contentOf(path: string): string {
+  const content = existsSync(path) ? readFileSync(path, 'utf8').trim() : ''
+  if (content !== '') return content
+  throw startProblem(
+    `${path}, which belongs to the database, is ${existsSync(path) ? 'empty' : 'missing'}`,
+    'Put the data folder back from a backup that is whole, or set TRIPTICK_DATA to another folder to begin with an empty database.',
+  )
 }
 
 /** Into a folder of another name, renamed when complete: a start that was killed half-way leaves nothing behind to trip over. */
@@ -47,7 +68,18 @@ async function initialise(home: Home, binaries: Binaries, passwordFile: string):
     '--no-instructions',
   ])
   if (user !== undefined) chownSync(passwordFile, 0, 0)
+  // initdb has synced its own: a power cut must not leave a database behind to which nobody has the password.
+  for (const path of [passwordFile, home.path]) sync(path)
   renameSync(unfinished, home.cluster)
+}
+
+function sync(path: string): void {
+  const file = openSync(path, 'r')
+  try {
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
 }
 
 function runInitdb(initdb: string, { path, user }: Home, flags: readonly string[]): Promise<void> {
