@@ -7,7 +7,8 @@
  *             → claiming, when another build of the read models took the schema's name
  *             → standby, when the lock's connection is lost
  *   stopped   by `stop`, from anywhere
- *   failed    fenced, too much parked, another version, a bug: `finished` rejects. Nothing more is written
+ *   failed    fenced, too much parked, another version, beyond the end of the ledger, a bug: `finished` rejects. Nothing more is
+ *             written
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ReadSchema } from '../schema.ts'

@@ -137,7 +137,7 @@ export async function run(
     throw new EngineStopped(
       'beyond-ledger',
       `the read models in ${owner.schema} stand at position ${highest(all)}, and the ledger ends before that: it was put back to an earlier state, or is another one. ` +
-        'If it is the right one, stop Triptick and run `npx triptick rebuild --fresh` and `npx triptick rebuild --search`',
+        'If it is the right one, stop Triptick and run `npx triptick rebuild` and `npx triptick rebuild --search`',
     )
   }
 

@@ -5,6 +5,7 @@ import type { Ledger, Position } from '../../ledger/ledger.ts'
 import { startProblem } from '../../runtime/problem.ts'
 import { projectedPosition } from '../queries/projected-position.ts'
 import { projectionLag } from '../queries/projection-lag.ts'
+import { findReadModel } from '../schema.ts'
 
 /** Somebody holds the lock of `read` (`engine/ownership.ts`); advisory locks show their numbers unsigned. */
 const LIVE_RUNS = `
@@ -20,10 +21,15 @@ export async function liveRuns(client: pg.ClientBase): Promise<boolean> {
   return rows[0]?.runs === true
 }
 
-/** Whether the ledger ends before what is in `read`: it was put back to an earlier state, and there is nothing to align with. */
-export async function isBeyond(client: pg.ClientBase, ledger: Ledger): Promise<boolean> {
+/** Whether the ledger ends before what is in this build: it was put back to an earlier state, and the build is of no use. */
+export async function isBeyond(
+  client: pg.ClientBase,
+  schema: 'read' | 'read_next',
+  ledger: Ledger,
+): Promise<boolean> {
+  if ((await findReadModel(client, schema)) === null) return false
   const { rows } = await client.query<{ position: string }>(
-    'SELECT max(position) AS position FROM read.checkpoints',
+    `SELECT max(position) AS position FROM ${schema}.checkpoints`,
   )
   return BigInt(rows[0]?.position ?? 0) > (await ledger.head())
 }

@@ -3,7 +3,7 @@
  * nothing; the live projection pauses for a moment. Killed anywhere, it is simply run again.
  *
  *   1. lock      one rebuild at a time
- *   2. prepare   an empty `read_next`, or the one an earlier rebuild left           (prepare.ts)
+ *   2. prepare   an empty `read_next`, or the one an earlier rebuild left, if it is any good (prepare.ts)
  *   3. build     fold the ledger into it, with checkpoints of its own               (../engine)
  *   4. live      somebody keeps `read` up to date; if nobody does, we do meanwhile  (live.ts)
  *   5. compare   both builds at the very same position, if asked to                 (align.ts, compare.ts)
@@ -64,12 +64,13 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
   let live: Engine | undefined
   try {
     // 2. prepare
-    const resumed = await prepareNext(client, fresh, options.log)
+    const isUseless = await isBeyond(client, 'read_next', ledger)
+    const resumed = await prepareNext(client, fresh || isUseless, options.log)
     // 3. build
     const built = await build(options, client)
     // 4. live
     const read = await findReadModel(client, 'read')
-    const beyond = read !== null && (await isBeyond(client, ledger))
+    const beyond = await isBeyond(client, 'read', ledger)
     if (read?.version === READ_MODEL_VERSION && !beyond && !(await liveRuns(client)))
       live = startLive(options)
     const alignable = !beyond && (live !== undefined || (read !== null && (await liveRuns(client))))
