@@ -21,7 +21,7 @@ export interface Session {
  *   fsyncs are left to the ledger's own commits.
  * - Plans: every statement joins a small array with a table by its primary key. A table that was never analysed (a
  *   rebuild's) looks small, and a plan made then would scan it for every batch from then on.
- * - A lane that is gone, or stands still in the middle of a batch, keeps its rows from whoever takes over for so long at most.
+ * - A lane that is gone, or stands still in the middle of a batch, keeps its rows from whoever takes over for a minute at most.
  */
 const SETTINGS = `
   ${NOTICE_VANISHED_CLIENT}; SET idle_in_transaction_session_timeout = 60000;

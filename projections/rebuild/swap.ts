@@ -4,6 +4,7 @@
  * another build is in place, and goes on with that one (`engine/checkpoint.ts`, "replaced").
  */
 import pg from 'pg'
+import { NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
 
 /** Engines wait, readers do not. An engine's transaction begins with its checkpoint, so none is half done now. */
 const HOLD_LIVE = 'LOCK TABLE read.checkpoints IN EXCLUSIVE MODE'
@@ -17,6 +18,8 @@ export async function connect(databaseUrl: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: 'triptick rebuild' })
   client.on('error', () => {})
   await client.connect()
+  // It may hold the checkpoints of the engine that runs.
+  await client.query(NOTICE_VANISHED_CLIENT)
   return client
 }
 
