@@ -73,6 +73,8 @@ export function createAttendanceRegister(
   const unsure = new WeakSet<Addressed<UserCommand>>()
   const elsewhere = new LRUCache<UserId, { seenAt: Millis; recordedAt: Millis }>({ max: REMEMBERED })
   let working: Promise<void> | undefined
+  /** The ledger did not take what it was last given. */
+  let isLedgerAway = false
   let closing = false
 
   function record(userId: UserId, command: Addressed<UserCommand>): void {
@@ -86,8 +88,8 @@ export function createAttendanceRegister(
     while (waiting.size > 0 && !closing) {
       // First, so that those who come together are recorded together.
       await sleep(PAUSE_MS)
-      const all = await recordSome()
-      if (!all) await sleep(RETRY_MS)
+      isLedgerAway = !(await recordSome())
+      if (isLedgerAway) await sleep(RETRY_MS)
     }
     working = undefined
   }
@@ -125,9 +127,11 @@ export function createAttendanceRegister(
 
   /**
    * Whether the beginning of this connection waited, and for sure is not recorded: then it is taken back. While the ledger is away, people
-   * come and go every few seconds; all that would wait for it, without end, and be recorded as if they had been here.
+   * come and go every few seconds; all that would wait for it, without end, and be recorded as if they had been here. Otherwise a
+   * connection is a fact, however short it was.
    */
   function takeBack(userId: UserId, connection: string): boolean {
+    if (!isLedgerAway) return false
     const before = waiting.get(userId) ?? []
     const begins = (command: Addressed<UserCommand>) =>
       command.type === 'connect' && command.connection === connection && !unsure.has(command)

@@ -186,7 +186,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
     })
 
     test('… and what was dropped because too much waited', async ({ skip }) => {
-      if (!under.cutPublisher) skip('nothing waits')
+      if (!under.cutPublisher) skip('there is no connection to cut')
       const [a, b] = [await open('a'), await open('b')]
       let gaps = 0
       b.onGap(() => gaps++)
