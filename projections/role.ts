@@ -64,16 +64,17 @@ function startFollower(
 
 async function ensureReadModels(pool: pg.Pool): Promise<void> {
   const client = await pool.connect()
-  try {
-    const { version } = await createReadSchema(client, 'read', LIVE_SETTINGS.lanes)
-    if (version === READ_MODEL_VERSION) return
-    throw startProblem(
-      `The read models are of version ${version}, this program needs version ${READ_MODEL_VERSION}.`,
-      'Run `npx triptick rebuild`: it builds the new ones from the ledger while the program of the old version goes on.',
-    )
-  } finally {
-    client.release()
-  }
+  // Closed if it fails: one that does not answer would be the next one's.
+  const { version } = await createReadSchema(client, 'read', LIVE_SETTINGS.lanes).catch((error: unknown) => {
+    client.release(true)
+    throw error
+  })
+  client.release()
+  if (version === READ_MODEL_VERSION) return
+  throw startProblem(
+    `The read models are of version ${version}, this program needs version ${READ_MODEL_VERSION}.`,
+    'Run `npx triptick rebuild`: it builds the new ones from the ledger while the program of the old version goes on.',
+  )
 }
 
 /** Thrown where nobody catches: the process ends, and its supervisor starts it again (`runtime/role.ts`). */

@@ -117,12 +117,11 @@ export function createAttendanceRegister(
 
   /**
    * With all that came after the first that was not recorded: an end that is taken before its beginning would leave it open. A
-   * connection that was recorded after all may be there twice, each with its end. Being seen is seen again soon.
+   * connection that was recorded after all may be there twice, each with its end. Of being seen the last time counts.
    */
   function recordAgain(userId: UserId, commands: readonly Addressed<UserCommand>[]): void {
-    const again = commands.filter(({ type }) => type !== 'see')
-    for (const command of again) unsure.add(command)
-    if (again.length > 0) waiting.set(userId, [...again, ...(waiting.get(userId) ?? [])])
+    for (const command of commands) unsure.add(command)
+    waiting.set(userId, seenOnce([...commands, ...(waiting.get(userId) ?? [])]))
   }
 
   /**
@@ -141,8 +140,6 @@ export function createAttendanceRegister(
     else waiting.delete(userId)
     return true
   }
-
-  const isWaitingToBeSeen = (userId: UserId) => waiting.get(userId)?.some(({ type }) => type === 'see')
 
   function connectionCommand(
     what: 'connect' | 'disconnect',
@@ -198,7 +195,8 @@ export function createAttendanceRegister(
       // Another device, or a request, may have been later.
       if (seenAt > (elsewhere.get(userId)?.seenAt ?? 0)) elsewhere.set(userId, { seenAt, recordedAt: seenAt })
       if (takeBack(userId, connection)) {
-        if (!isWaitingToBeSeen(userId)) record(userId, seen(userId, seenAt, deviceId))
+        record(userId, seen(userId, seenAt, deviceId))
+        waiting.set(userId, seenOnce(waiting.get(userId) ?? []))
         return
       }
       record(userId, {
@@ -226,4 +224,9 @@ export function createAttendanceRegister(
       while (waiting.size > 0 && performance.now() < deadline) if (!(await recordSome())) break
     },
   }
+}
+
+function seenOnce(commands: readonly Addressed<UserCommand>[]): Addressed<UserCommand>[] {
+  const last = commands.findLast(({ type }) => type === 'see')
+  return commands.filter((command) => command.type !== 'see' || command === last)
 }

@@ -67,12 +67,12 @@ export async function skipParked(
       outcome = await skipIn('read_next', client, conversationId, reason)
     }
     await client.query('COMMIT')
+    client.release()
     return outcome
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => {})
+    // Closed, and what was begun with it: one that does not answer would be the next one's.
+    client.release(true)
     throw error
-  } finally {
-    client.release()
   }
 }
 
