@@ -97,7 +97,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
       const kept = await inLine(lineOf(network, key), async () => {
         const taken: Attempt[] = [['registration', network]]
         await take(taken)
-        return await orGiveBack(taken, async () => passwords.hashOf(password))
+        return await orGiveBack(taken, () => passwords.hashOf(password))
       })
       // Not made of the name: tokens of the operator's own may name anybody, and must not be met by whoever comes first.
       const userId = randomUUID() as UserId

@@ -152,7 +152,11 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
       rows.map(({ deviceId }) => deviceId),
       rows.map(({ position }) => String(position)),
     ]
-    await pool.query({ name: 'devices-keep', text: KEEP, values }).catch(report)
+    await pool.query({ name: 'devices-keep', text: KEEP, values }).catch((error: unknown) => {
+      report(error)
+      // Written again with the next: a lost position would be one that its device repeats everything after.
+      for (const row of rows) note(row, row.position)
+    })
   }
 
   function safe(session: Session): Position {

@@ -19,7 +19,7 @@ import {
   type WatchFrame,
 } from '../../protocol/client-frames.ts'
 import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
-import { isRef, isTooLong } from '../../protocol/fields.ts'
+import { isTooLong } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
 import { isValid, millisOf } from '../auth/identity.ts'
@@ -30,6 +30,7 @@ import type { Presence } from '../presence/presence.ts'
 import type { Typing } from '../presence/typing.ts'
 import { ApiProblem } from '../problem.ts'
 import type { FrameLimits } from './frame-limits.ts'
+import { isOfKnownType, isOfUnknownType, parseJson, refOf, typeOf } from './raw-frame.ts'
 import type { Renew } from './renewal.ts'
 import type { Session } from './session.ts'
 
@@ -281,22 +282,6 @@ function refuse(
   answer(session, frame)
 }
 
-function parseJson(data: string): { readonly value: unknown } | undefined {
-  try {
-    return { value: JSON.parse(data) }
-  } catch {
-    return undefined
-  }
-}
-
-/** The client's mark, even of a frame that is wrong otherwise. */
-function refOf(value: unknown): Ref | undefined {
-  const ref = (value as { ref?: unknown } | null)?.ref
-  return isRef(ref) ? ref : undefined
-}
-
-const typeOf = (value: unknown): unknown => (value as { t?: unknown } | null)?.t
-
 const isOver = (session: Session): boolean => session.mode === 'closed'
 
 /** What a device does by itself (`delivered`, `ack`, `ping`, `watch`) says nothing of its person. */
@@ -307,21 +292,3 @@ const DONE_BY_THE_PERSON: ReadonlySet<ClientFrame['t']> = new Set([
   'typing',
   'active',
 ])
-
-const KNOWN_TYPES: ReadonlySet<unknown> = new Set([
-  'send',
-  'delivered',
-  'read',
-  'delete',
-  'typing',
-  'active',
-  'watch',
-  'ack',
-  'renew',
-  'ping',
-] satisfies ClientFrame['t'][])
-
-const isOfKnownType = (value: unknown): boolean => KNOWN_TYPES.has(typeOf(value))
-
-const isOfUnknownType = (value: unknown): boolean =>
-  typeof typeOf(value) === 'string' && !isOfKnownType(value)

@@ -29,6 +29,7 @@ export interface Losses {
 export function createLosses({ publish, gap, log }: LossesDeps): Losses {
   let dropped = 0
   let gathering: NodeJS.Timeout | undefined
+  let closed = false
   return {
     add(messages) {
       dropped += messages
@@ -46,11 +47,15 @@ export function createLosses({ publish, gap, log }: LossesDeps): Losses {
       )
     },
     heard() {
+      if (closed) return
       gathering ??= setTimeout(() => {
         gathering = undefined
         gap()
       }, GATHER_MS)
     },
-    close: () => clearTimeout(gathering),
+    close() {
+      closed = true
+      clearTimeout(gathering)
+    },
   }
 }

@@ -174,5 +174,8 @@ test('a character is compared with 30 of its marks, so that a text of nothing bu
     }
   }
   expect(unitsOf(many('a', '\u0301'))[0]?.unit).toBe('a')
+  const unitOf = (text: string) => unitsOf(text)[0]?.unit
+  expect(unitOf(`क${'\u093c'.repeat(30)}\u0951`)).toBe(unitOf(`क${'\u093c'.repeat(30)}`))
+  expect(unitOf(`क${'\u093c'.repeat(29)}\u0951`)).not.toBe(unitOf(`क${'\u093c'.repeat(29)}`))
   expect(matchText(parseQuery('a '), many('a', '\u0301', '\u0323'))?.spans).toEqual([[0, 8_001]])
 })
