@@ -157,6 +157,39 @@ test('a flood that comes between two samples fills no queue of seconds', () => {
   expect(load.state).toBe('send')
 })
 
+test('a flood that comes in calm fills no queue of seconds either, where it is known what can be answered', () => {
+  begin()
+  pass(50, 1_000)
+  expect(load.state).toBe('calm')
+  let underWay = 0
+  while (load.allows('send') && underWay < 10_000) {
+    load.began()
+    underWay++
+  }
+  expect(underWay).toBe(1_500)
+  expect(load.state).toBe('send')
+})
+
+test('as long as some have to be refused it is a flood, however soon the others are answered; then it is over', () => {
+  begin()
+  pass(50, 1_000, 1_000)
+  // Twice as many as can be answered.
+  for (let i = 0; i < 100; i++) {
+    for (let asked = 0; asked < 200; asked++) {
+      if (!load.allows('send')) continue
+      load.began()
+      waiting++
+    }
+    for (let answered = 0; answered < 100; answered++, waiting--) load.ended()
+    now += 100
+    load.sample()
+    expect(load.state).toBe('send')
+  }
+  expect(waiting).toBeLessThan(250)
+  pass(60, 500)
+  expect(load.state).toBe('calm')
+})
+
 test('new sockets are taken a few at a time while sends are refused', () => {
   begin()
   pass(5)
