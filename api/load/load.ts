@@ -54,8 +54,13 @@ const BURST_MS = 400
 /** A turn of the loop that takes this long takes no more sends; longer in calm, where it is a burst and not a flood. */
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
-/** What sends under way may need, at the rate at which they are answered, while sends are refused. */
+/**
+ * What sends under way may need, at the rate at which they are answered, while sends are refused: this, or as long as two batches of
+ * the ledger take, if that is more, and `WAIT_MS` at most. While one is written the next gathers: with less, a ledger that takes
+ * 300 ms for each was asked for a third of what it can do.
+ */
 const ANSWERED_WITHIN_MS = 250
+const BATCHES = 2
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
 /** For memory: some 10 KB each. */
@@ -81,6 +86,8 @@ export function createLoad(
   let perSecond = 0
   let rate = 0
   let learntAt = sampledAt
+  /** Between samples that have answers. */
+  let betweenMs = SAMPLE_MS
   let underWay = 0
   /** Since the last sample. */
   let answered = 0
@@ -107,7 +114,9 @@ export function createLoad(
 
   /** How many can be answered a second, from those that were since anything was before. */
   function learn(now: number): void {
-    const since = (answered * 1000) / Math.max(1, now - learntAt)
+    const passed = Math.max(1, now - learntAt)
+    const since = (answered * 1000) / passed
+    betweenMs += RATE_WEIGHT * (passed - betweenMs)
     learntAt = now
     // What is answered tells what can be only where more waits; otherwise it tells what was asked.
     if (underWay >= MIN_UNDER_WAY) perSecond += RATE_WEIGHT * (since - perSecond)
@@ -124,6 +133,9 @@ export function createLoad(
       ? Math.max(BURST, answerable(capacity(), BURST_MS))
       : answerable(capacity(), WAIT_MS)
 
+  const mostInFlood = () =>
+    answerable(perSecond, Math.min(WAIT_MS, Math.max(ANSWERED_WITHIN_MS, BATCHES * betweenMs)))
+
   function waitMs(now: number): number {
     if (underWay < MIN_UNDER_WAY) return 0
     // Where nothing is answered, it is the time since something was.
@@ -136,7 +148,7 @@ export function createLoad(
     if (underWay >= MAX_UNDER_WAY) return false
     // A flood is quicker than the samples: this is pressure 1, and everything else is left out before a send is.
     if (!shedding.sheds('send') && underWay >= mostBeforeFlood()) shedding.update(1, clock())
-    if (!shedding.sheds('send') || underWay < answerable(perSecond, ANSWERED_WITHIN_MS)) return true
+    if (!shedding.sheds('send') || underWay < mostInFlood()) return true
     isRefusing = true
     return false
   }
@@ -164,7 +176,7 @@ export function createLoad(
       return isAllowed
     },
     began: () => {
-      if (underWay++ === 0) lastAnswerAt = sampledAt
+      if (underWay++ === 0) lastAnswerAt = learntAt = sampledAt
     },
     ended: () => {
       underWay--

@@ -190,6 +190,58 @@ test('as long as some have to be refused it is a flood, however soon the others 
   expect(load.state).toBe('calm')
 })
 
+test.each([
+  { samples: 3, atLeast: 700 },
+  { samples: 5, atLeast: 400 },
+])(
+  'a ledger that takes $samples samples for a batch is asked for what it can do, but not more than can be answered in time, all through a flood',
+  ({ samples, atLeast }) => {
+    begin()
+    let [gathering, writing, answered, most] = [0, 0, 0, 0]
+    for (let i = 0; i < 600; i++) {
+      if (i === 300) answered = most = 0
+      for (let asked = 0; asked < 300; asked++) {
+        if (!load.allows('send')) continue
+        load.began()
+        gathering++
+      }
+      most = Math.max(most, gathering + writing)
+      now += 100
+      if (i % samples === samples - 1) {
+        for (; writing > 0; writing--, answered++) load.ended()
+        writing = Math.min(gathering, 100 * samples)
+        gathering -= writing
+      }
+      load.sample()
+    }
+    expect(load.state).toBe('send')
+    expect(answered / 30).toBeGreaterThan(atLeast)
+    expect(most).toBeLessThan(700)
+  },
+)
+
+test('a quiet time before a flood is not taken for a slow ledger', () => {
+  begin()
+  for (let i = 0; i < 10; i++) {
+    pass(19, 0)
+    pass(1, 10)
+  }
+  while (load.allows('send')) {
+    load.began()
+    waiting++
+  }
+  for (let i = 0; i < 5; i++) {
+    for (let j = 0; j < 100; j++, waiting--) load.ended()
+    now += 100
+    load.sample()
+  }
+  for (; waiting > 0; waiting--) load.ended()
+  let taken = 0
+  for (; load.allows('send'); taken++) load.began()
+  expect(taken).toBeGreaterThan(100)
+  expect(taken).toBeLessThan(200)
+})
+
 test('new sockets are taken a few at a time while sends are refused', () => {
   begin()
   pass(5)
