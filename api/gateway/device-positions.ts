@@ -26,7 +26,7 @@ export interface DevicePositions {
   /** Where the catching up of this device begins. `head` is the ledger's, in case the device is new. */
   start(userId: UserId, deviceId: DeviceId, head: Position): Promise<DeviceStarted>
   keep(session: Session, position: Position): void
-  /** The device comes back with a position it was answered; resolves when that is stored. */
+  /** The device comes back with a position it was answered; resolves when that is stored, or could not be and will be tried again. */
   keepAnswered(device: Device, position: Position): Promise<void>
   /** Up to where everything has been sent to this session. */
   safe(session: Session): Position
@@ -96,13 +96,15 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
   let samples: { readonly at: number; readonly position: Position }[] = []
   let kept = new Map<string, Kept>()
   let writing: Promise<void> = Promise.resolve()
+  /** Behind the one that is under way. Not one for each who asks: while the database says nothing, each would wait for its time-out. */
+  let nextWrite: Promise<void> | undefined
 
   const sampling = setInterval(() => {
     const at = performance.now()
     samples = [...samples.filter((sample) => at - sample.at < 2 * SAFE_AFTER_MS), { at, position: newest }]
   }, SAMPLE_MS)
   const writer = setInterval(() => {
-    if (kept.size > 0) writing = writing.then(write)
+    if (kept.size > 0) void writeSoon()
   }, WRITE_MS)
 
   /** A storm of connects costs two statements for hundreds of devices, and a commit only where one is new. */
@@ -143,6 +145,18 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
     if (!noted || noted.position < position) kept.set(name, { userId, deviceId, position })
   }
 
+  /** With everything that is noted until it begins. */
+  function writeSoon(): Promise<void> {
+    if (nextWrite) return nextWrite
+    const next = writing.then(() => {
+      nextWrite = undefined
+      return write()
+    })
+    nextWrite = next
+    writing = next
+    return next
+  }
+
   async function write(): Promise<void> {
     if (kept.size === 0) return
     const rows = [...kept.values()]
@@ -177,8 +191,7 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
     },
     keepAnswered: (device, position) => {
       note(device, position)
-      writing = writing.then(write)
-      return writing
+      return writeSoon()
     },
     safe,
     seen: (position) => {
@@ -187,8 +200,7 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
     close: async () => {
       clearInterval(sampling)
       clearInterval(writer)
-      await writing
-      await write()
+      await writeSoon()
     },
   }
 }

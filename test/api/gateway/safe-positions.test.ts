@@ -28,28 +28,62 @@ test('what was seen is safe after a minute, whatever the clock on the wall is se
   await positions.close()
 })
 
-test('what could not be written is written with the next', async () => {
-  const written: unknown[][] = []
-  let isAway = true
+const device = (userId: string) => ({ userId: userId as UserId, deviceId: 'phone' as DeviceId })
+
+/** A database that answers each statement when and how it is told to. */
+function slowDatabase() {
+  const asked: { readonly values: unknown[]; readonly settle: (error?: Error) => void }[] = []
   const pool = {
-    query: async ({ values }: { values: unknown[] }) => {
-      if (isAway) throw new Error('deadlock detected')
-      written.push(values)
-    },
+    query: ({ values }: { values: unknown[] }) =>
+      new Promise<void>((resolve, reject) => {
+        asked.push({ values, settle: (error) => (error ? reject(error) : resolve()) })
+      }),
   } as unknown as pg.Pool
+  return { pool, asked }
+}
+
+test('what could not be written is written with the next, and nothing newer is lost by that', async () => {
+  const { pool, asked } = slowDatabase()
   const errors: unknown[] = []
   const positions = createDevicePositions(pool, (error) => errors.push(error))
-  const device = (userId: string) => ({ userId: userId as UserId, deviceId: 'phone' as DeviceId })
-  await positions.keepAnswered(device('ann'), 7n as Position)
+  const first = positions.keepAnswered(device('ann'), 7n as Position)
+  const old = positions.keepAnswered(device('ben'), 3n as Position)
+  await vi.advanceTimersByTimeAsync(0)
+  const newer = positions.keepAnswered(device('ann'), 8n as Position)
+  asked[0]?.settle(new Error('deadlock detected'))
+  await Promise.all([first, old])
   expect(errors).toHaveLength(1)
-  isAway = false
-  await positions.keepAnswered(device('ben'), 9n as Position)
-  expect(written).toEqual([
+  await vi.advanceTimersByTimeAsync(0)
+  expect(asked.map(({ values }) => values)).toEqual([
     [
       ['ann', 'ben'],
       ['phone', 'phone'],
-      ['7', '9'],
+      ['7', '3'],
+    ],
+    [
+      ['ann', 'ben'],
+      ['phone', 'phone'],
+      ['8', '3'],
     ],
   ])
+  asked[1]?.settle()
+  await newer
   await positions.close()
+  expect(asked).toHaveLength(2)
+})
+
+test('while the database says nothing, one write waits behind the one under way, however many ask', async () => {
+  const { pool, asked } = slowDatabase()
+  const positions = createDevicePositions(pool, () => {})
+  const people = Array.from({ length: 50 }, (_, i) => positions.keepAnswered(device(`p${i}`), 5n as Position))
+  await vi.advanceTimersByTimeAsync(10_000)
+  const late = positions.keepAnswered(device('late'), 5n as Position)
+  expect(asked).toHaveLength(1)
+  const closed = positions.close()
+  for (let i = 0; i < 3; i++) {
+    asked[i]?.settle(new Error('timeout exceeded'))
+    await vi.advanceTimersByTimeAsync(0)
+  }
+  await Promise.all([...people, late, closed])
+  expect(asked).toHaveLength(2)
 })
