@@ -181,14 +181,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const { ref, conversationId, messageId } = frame
     const command = sendCommand(frame, session.userId, session.deviceId)
     if ('code' in command) return refuse(session, ref, command.code, command.message)
-    load.began()
+    const ended = load.began()
     try {
       const answered = await handler.converse(conversationId, command)
       if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
       const { seq, at } = answered.result
       answer(session, { t: 'sent', ref, conversationId, messageId, seq, at })
     } finally {
-      load.ended()
+      ended()
     }
   }
 

@@ -1,8 +1,8 @@
 /**
- * How much this node has to do, measured, and what it therefore leaves out (`shedding.ts`). Costs a send one reading of the
+ * How much this node has to do, measured, and what it therefore leaves out (`shedding.ts`). Costs a send three readings of the
  * clock; everything else happens once in `SAMPLE_MS`.
  *
- * Two things are measured, because each is blind where the other sees:
+ * Three things are measured, because each is blind where the others see:
  * - how late the event loop is. Frames that wait in the buffers of the kernel are seen by nobody; they wait as long as a
  *   turn of the loop takes.
  * - how long the sends under way have to wait, from frame to answer: their number divided by how many are answered a second
@@ -11,9 +11,9 @@
  *   over some samples in which there was something to answer: answers come in the batches of the ledger, and the few of one
  *   short sample made a busy node look like a drowning one. A moment without any answer, as when the heap is collected in the middle of
  *   a commit, tells that one has to wait, and not that fewer can be answered: it had sends refused at half of what the node could do.
- *
- * And what it does is a sign too: as long as some sends have to be refused it is a flood, however soon the others are answered.
- * Without it all were taken again as soon as the queue was short, twice a second, and `sent` took 1.1 to 1.9 s at p99.
+ * - how many sends are asked for, for each that is taken, while some have to be refused. It is a flood as long as that lasts,
+ *   however soon those that are taken are answered. Without it all were taken again as soon as the queue was short, twice a
+ *   second, and `sent` took 1.1 to 1.9 s at p99.
  */
 import type { Metrics } from '../../runtime/metrics.ts'
 import { createShedding, type LoadState, type Sheddable, STATES } from './shedding.ts'
@@ -22,9 +22,8 @@ export interface Load {
   readonly state: LoadState
   /** Whether there is room for one more of these now. For sends and sockets, ask for each one. */
   allows(what: Sheddable | 'socket'): boolean
-  /** A send is under way, until it is answered. */
-  began(): void
-  ended(): void
+  /** A send is under way; call what it returns once, when it is answered. */
+  began(): () => void
   /** When to come back, in milliseconds: later the more there is to do, and not everybody at once. */
   retryAfterMs(): number
   /** Looks at the signals; the timer's work. */
@@ -55,16 +54,19 @@ const BURST_MS = 400
 const LONG_TURN_MS = 250
 const LONG_TURN_IN_CALM_MS = 1_000
 /**
- * What sends under way may need, at the rate at which they are answered, while sends are refused: this, or as long as two batches of
- * the ledger take, if that is more, and `WAIT_MS` at most. While one is written the next gathers: with less, a ledger that takes
- * 300 ms for each was asked for a third of what it can do.
+ * What sends under way may need, at the rate at which they are answered, while sends are refused: this, or three times what a send
+ * takes where there is no queue, and `WAIT_MS` at most. While one batch of the ledger is written the next gathers, which is two times;
+ * with less than that, fewer are taken than can be answered, hence fewer are answered, and so on.
  */
 const ANSWERED_WITHIN_MS = 250
-const BATCHES = 2
+const TIMES_ALONE = 3
+const ALONE_WEIGHT = 0.2
 /** So few are no queue, however slow the machine. */
 const MIN_UNDER_WAY = 64
 /** For memory: some 10 KB each. */
 const MAX_UNDER_WAY = 5_000
+/** The most that asked for each taken may tell. */
+const MAX_ASKED = 4
 /** New sockets a second while sends are refused. */
 const SOCKETS_PER_SECOND = 50
 const RETRY_MS = 1_000
@@ -86,12 +88,15 @@ export function createLoad(
   let perSecond = 0
   let rate = 0
   let learntAt = sampledAt
-  /** Between samples that have answers. */
-  let betweenMs = SAMPLE_MS
+  /** What a send takes that comes when few are under way. */
+  let aloneMs = 0
   let underWay = 0
   /** Since the last sample. */
   let answered = 0
-  let isRefusing = false
+  let taken = 0
+  let refused = 0
+  /** Of those that came when few were under way. */
+  let quickestMs = Number.POSITIVE_INFINITY
   let lastAnswerAt = sampledAt
   let sockets = 0
 
@@ -101,11 +106,13 @@ export function createLoad(
     sampledAt = now
     rate = (answered * 1000) / passed
     if (answered > 0) learn(now)
+    if (quickestMs < Number.POSITIVE_INFINITY)
+      aloneMs += ALONE_WEIGHT * (Math.min(WAIT_MS, quickestMs) - aloneMs)
     late = smoothed(late, Math.max(0, passed - SAMPLE_MS) / LATE_MS)
     wait = smoothed(wait, waitMs(now) / WAIT_MS)
-    answered = 0
-    pressure = Math.max(late, wait, isRefusing ? 1 : 0)
-    isRefusing = false
+    pressure = Math.max(late, wait, refused > 0 ? Math.min(MAX_ASKED, 1 + refused / Math.max(1, taken)) : 0)
+    answered = taken = refused = 0
+    quickestMs = Number.POSITIVE_INFINITY
     sockets = (SOCKETS_PER_SECOND * SAMPLE_MS) / 1000
     shedding.update(pressure, now)
     pressureGauge.set(pressure)
@@ -114,9 +121,7 @@ export function createLoad(
 
   /** How many can be answered a second, from those that were since anything was before. */
   function learn(now: number): void {
-    const passed = Math.max(1, now - learntAt)
-    const since = (answered * 1000) / passed
-    betweenMs += RATE_WEIGHT * (passed - betweenMs)
+    const since = (answered * 1000) / Math.max(1, now - learntAt)
     learntAt = now
     // What is answered tells what can be only where more waits; otherwise it tells what was asked.
     if (underWay >= MIN_UNDER_WAY) perSecond += RATE_WEIGHT * (since - perSecond)
@@ -126,7 +131,7 @@ export function createLoad(
   /** Sends that can be answered a second: as lately, or as just now if that is more. */
   const capacity = () => Math.max(perSecond, rate)
   const answerable = (rateOfAnswers: number, withinMs: number) =>
-    Math.max(MIN_UNDER_WAY, (rateOfAnswers * withinMs) / 1000)
+    Math.min(MAX_UNDER_WAY, Math.max(MIN_UNDER_WAY, (rateOfAnswers * withinMs) / 1000))
 
   const mostBeforeFlood = () =>
     shedding.state === 'calm'
@@ -134,7 +139,7 @@ export function createLoad(
       : answerable(capacity(), WAIT_MS)
 
   const mostInFlood = () =>
-    answerable(perSecond, Math.min(WAIT_MS, Math.max(ANSWERED_WITHIN_MS, BATCHES * betweenMs)))
+    answerable(perSecond, Math.min(WAIT_MS, Math.max(ANSWERED_WITHIN_MS, TIMES_ALONE * aloneMs)))
 
   function waitMs(now: number): number {
     if (underWay < MIN_UNDER_WAY) return 0
@@ -145,11 +150,10 @@ export function createLoad(
   function takesSend(): boolean {
     const limit = shedding.state === 'calm' ? LONG_TURN_IN_CALM_MS : LONG_TURN_MS
     if (clock() - sampledAt - SAMPLE_MS > limit) return false
-    if (underWay >= MAX_UNDER_WAY) return false
     // A flood is quicker than the samples: this is pressure 1, and everything else is left out before a send is.
     if (!shedding.sheds('send') && underWay >= mostBeforeFlood()) shedding.update(1, clock())
     if (!shedding.sheds('send') || underWay < mostInFlood()) return true
-    isRefusing = true
+    refused++
     return false
   }
 
@@ -176,12 +180,16 @@ export function createLoad(
       return isAllowed
     },
     began: () => {
-      if (underWay++ === 0) lastAnswerAt = learntAt = sampledAt
-    },
-    ended: () => {
-      underWay--
-      answered++
-      lastAnswerAt = sampledAt
+      const beganAt = clock()
+      const isAlone = underWay < MIN_UNDER_WAY
+      if (underWay++ === 0) lastAnswerAt = sampledAt
+      taken++
+      return () => {
+        underWay--
+        answered++
+        lastAnswerAt = sampledAt
+        if (isAlone) quickestMs = Math.min(quickestMs, clock() - beganAt)
+      }
     },
     retryAfterMs: () => Math.round(RETRY_MS * (1 + Math.min(4, pressure)) * (0.5 + Math.random())),
     sample,

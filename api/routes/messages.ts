@@ -34,8 +34,8 @@ export const messageRoutes =
         presence.didWithoutSession(sub)
         const command = sendCommand({ conversationId, ...message }, sub, deviceId)
         if ('code' in command) throw new ApiProblem(command.code, command.message)
-        load.began()
-        const answer = await handler.converse(conversationId, command).finally(load.ended)
+        const ended = load.began()
+        const answer = await handler.converse(conversationId, command).finally(ended)
         const { seq, at } = resultOf(answer)
         return { conversationId, messageId: message.messageId, seq, at }
       },
