@@ -1,6 +1,6 @@
 /** `triptick bench`: measures this machine, on systems that it starts and stops itself. Its figures: `bench/`. */
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { BenchPlan } from '../bench/bench.ts'
@@ -8,6 +8,7 @@ import type { LivesPlan } from '../bench/lives/measure.ts'
 import { preloading } from '../bench/machine/preload.ts'
 import { SUITES, type Suite } from '../bench/suites.ts'
 import type { BenchContext } from '../bench/system-under-test.ts'
+import { StartProblem } from '../runtime/problem.ts'
 import { settings } from './settings.ts'
 
 interface BenchOptions {
@@ -108,6 +109,7 @@ async function runBench(names: readonly string[] = [], options: BenchOptions): P
       import('../runtime/data-folder.ts'),
     ])
   const config = settings()
+  if (options.json !== undefined && options.json !== '-') mustBeWritable(options.json)
   const signals = listenForStop()
   const endings: (() => Promise<void>)[] = []
   const context: BenchContext = {
@@ -138,6 +140,16 @@ async function runBench(names: readonly string[] = [], options: BenchOptions): P
     process.exitCode = outcome.broken.length > 0 ? 1 : 0
   } finally {
     for (const stop of endings.reverse()) await stop().catch(() => {})
+  }
+}
+
+/** Before hours of measuring, and not after them. */
+function mustBeWritable(file: string): void {
+  try {
+    closeSync(openSync(file, 'a'))
+  } catch (error) {
+    const problem = `${file} cannot be written: ${(error as Error).message}`
+    throw new StartProblem([{ problem, fix: 'Give --json a file in a folder that is there.' }], 2, error)
   }
 }
 

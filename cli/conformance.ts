@@ -98,12 +98,7 @@ function chosen(areas: readonly Area[], only: string | undefined): readonly Area
   throw new StartProblem([{ problem: `there is no check with "${only}"`, fix }], 2)
 }
 
-const collect = (url: string, before: readonly string[] = []): readonly string[] => {
-  if (!/^(ws|http)s?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new InvalidArgumentError('It must be like ws://127.0.0.1:8080.')
-  }
-  return [...before, url.replace(/^ws/, 'http').replace(/\/+$/, '')]
-}
+const collect = (url: string, before: readonly string[] = []): readonly string[] => [...before, url]
 
 function parseSeconds(text: string): number {
   if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)

@@ -1,7 +1,5 @@
 /** `triptick replay-trace`: plays real conversations through real sockets, and judges by the ledger whether all arrived. */
-import { existsSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import { StartProblem } from '../runtime/problem.ts'
 import type { System } from './system/system.ts'
 
 interface ReplayOptions {
@@ -36,17 +34,16 @@ Traces:
   unix time, sender, recipient            one direct conversation a pair
   yyyy-mm-dd, minute of day, sender, text one group of all senders
 
+No trace comes with Triptick. A public one is CollegeMsg of SNAP, with its columns (sender, recipient, time) put in this order.
+
 People come online around what they do in the trace and are offline in between. The verdict compares what their
 clients saw with what the ledger holds; exit code 1 if anything was lost, doubled, altered or out of order.
 
 Examples:
-  npm run replay-trace -- ../shared/data/private-messages.tsv.gz
-  npm run replay-trace -- ../shared/data/group-chat.tsv.gz --speed max --limit 2000`
+  npm run replay-trace -- private-messages.tsv.gz
+  npm run replay-trace -- group-chat.tsv.gz --speed max --limit 2000`
 
 async function replay(file: string, { speed, url, limit, json }: ReplayOptions): Promise<void> {
-  if (!existsSync(file)) {
-    throw new StartProblem([{ problem: `there is no file ${file}`, fix: 'Give the path of a trace.' }], 2)
-  }
   const [{ readTrace }, { findSystem }, { listenForStop }, { renderVerdict }] = await Promise.all([
     import('./replay-trace/trace.ts'),
     import('./system/find-system.ts'),

@@ -2,7 +2,7 @@
 import type { Percentiles } from '../histogram.ts'
 import type { LivesPlan, MeasuredRun } from '../lives/measure.ts'
 import type { Beside } from '../machine/beside.ts'
-import { type OverloadReport, TIMES } from '../overload/measure.ts'
+import { ANSWERED_WITHIN_MS, type OverloadReport, TIMES } from '../overload/measure.ts'
 import type { SearchReport } from '../search/measure.ts'
 import { type AppendReport, type BenchReport, type LivesReport, lagged, median } from './report.ts'
 
@@ -186,5 +186,6 @@ function overloadSections({ plan, capacity, run }: OverloadReport): string[] {
       row('read ✓✓', '', run.latencyMs.read),
     ]),
     `  everything read ${run.drainSeconds.toFixed(1)} s after the load had ended; cores: ${coresOf(run)}`,
+    `  asked of both answers at p99: ${count(ANSWERED_WITHIN_MS)} ms${plan.judgesLatency ? '' : ' (not judged in a quick look)'}`,
   ]
 }

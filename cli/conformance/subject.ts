@@ -2,6 +2,7 @@
 import { startProblem } from '../../runtime/problem.ts'
 import { findJwtSecret } from '../../runtime/secrets.ts'
 import { findSystem } from '../system/find-system.ts'
+import { addressOf, statusOf } from '../system/named-system.ts'
 
 export interface Subject {
   /** `http://host:port` of its nodes. */
@@ -12,11 +13,13 @@ export interface Subject {
   stop(): Promise<void>
 }
 
-/** Rejects with a `StartProblem`. */
+const ANSWER_LIMIT_MS = 5000
+
+/** @param named as typed. Rejects with a `StartProblem`. */
 export async function findSubject(named: readonly string[], secret: string | undefined): Promise<Subject> {
-  const [first, ...others] = named
+  const [first, ...others] = named.map(addressOf)
   if (first !== undefined) {
-    for (const url of named) await mustAnswer(url)
+    for (const url of [first, ...others]) await mustAnswer(url)
     return { urls: [first, ...others], secret, stop: async () => {} }
   }
   const system = await findSystem(undefined)
@@ -28,9 +31,6 @@ export async function findSubject(named: readonly string[], secret: string | und
 }
 
 async function mustAnswer(url: string): Promise<void> {
-  try {
-    await fetch(url, { signal: AbortSignal.timeout(5000) })
-  } catch {
-    throw startProblem(`nothing answers at ${url}`, 'Start a system there, or name another one.')
-  }
+  if ((await statusOf(new URL(url), ANSWER_LIMIT_MS)) !== undefined) return
+  throw startProblem(`nothing answers at ${url}`, 'Start a system there, or name another one.')
 }

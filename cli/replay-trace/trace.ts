@@ -31,7 +31,7 @@ const DAY = 24 * 60 * MINUTE
  * Two formats, told apart by their first column:
  * - `unix time, sender, recipient`: one direct conversation a pair, without text
  * - `yyyy-mm-dd, minute of the day, sender, text`: one group; the days are put one behind the other
- * Rejects with a `StartProblem` that names the line, if it is neither.
+ * Rejects with a `StartProblem`: it names the line, if it is neither; a file that cannot be read, or has no message, is told too.
  */
 export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY): Promise<Trace> {
   const people = new Map<string, number>()
@@ -54,7 +54,7 @@ export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY):
     if (line === '') continue
     kind ??= /^\d{4}-\d\d-\d\d\t/.test(line) ? 'group' : 'direct'
     const row = kind === 'group' ? groupRow(line, days) : directRow(line, number)
-    if (row === undefined) throw notATrace(file, number)
+    if (row === undefined) throw notPlayable(`${file}, line ${number}: not a row of a trace`)
     if (row.text === '' || longerThan(row.text, LIMITS.textCharacters)) {
       skipped++
       continue
@@ -68,19 +68,14 @@ export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY):
       text: row.text,
     })
   }
-  return { kind: kind ?? 'direct', people: [...people.keys()], messages, skipped }
+  // Nothing would be lost of nothing: an empty file, or half a download, is no replay that has passed.
+  if (kind === undefined || messages.length === 0)
+    throw notPlayable(`${file} has no message that can be sent`)
+  return { kind, people: [...people.keys()], messages, skipped }
 }
 
-const notATrace = (file: string, line: number) =>
-  new StartProblem(
-    [
-      {
-        problem: `${file}, line ${line}: not a row of a trace`,
-        fix: 'See `npx triptick replay-trace --help` for the formats.',
-      },
-    ],
-    2,
-  )
+const notPlayable = (problem: string, cause?: unknown) =>
+  new StartProblem([{ problem, fix: 'Give a trace as `npx triptick replay-trace --help` has it.' }], 2, cause)
 
 interface Row {
   readonly at: number
@@ -110,10 +105,14 @@ async function* linesOf(file: string): AsyncIterable<string> {
   source.on('error', (error) => stream.destroy(error))
   const decoder = new StringDecoder('utf8')
   let rest = ''
-  for await (const chunk of stream) {
-    const lines = (rest + decoder.write(chunk as Buffer)).split('\n')
-    rest = lines.pop() ?? ''
-    yield* lines
+  try {
+    for await (const chunk of stream) {
+      const lines = (rest + decoder.write(chunk as Buffer)).split('\n')
+      rest = lines.pop() ?? ''
+      yield* lines
+    }
+  } catch (error) {
+    throw notPlayable(`${file} cannot be read: ${(error as Error).message}`, error)
   }
   rest += decoder.end()
   if (rest !== '') yield rest

@@ -1,9 +1,10 @@
 /** Finds the Triptick that a command should play on: the named one, the one that runs here, else one of its own. */
 import type { Config } from '../../runtime/config.ts'
 import { readRunning } from '../../runtime/data-folder.ts'
-import { StartProblem, startProblem } from '../../runtime/problem.ts'
+import { startProblem } from '../../runtime/problem.ts'
 import { findJwtSecret } from '../../runtime/secrets.ts'
 import { settings } from '../settings.ts'
+import { addressOf, statusOf } from './named-system.ts'
 import { startOwnSystem } from './own-system.ts'
 import { signPlayer } from './sign-player.ts'
 import type { System } from './system.ts'
@@ -27,10 +28,8 @@ export async function findSystem(
   return await startOwnSystem(config, ownSettings)
 }
 
-async function namedSystem(url: string, config: Config): Promise<System> {
-  if (!URL.canParse(url)) {
-    throw new StartProblem([{ problem: `${url} is no URL`, fix: 'Give one like http://127.0.0.1:8080.' }], 2)
-  }
+async function namedSystem(typed: string, config: Config): Promise<System> {
+  const url = addressOf(typed)
   if (!(await isAlive(url))) {
     throw startProblem(
       `no Triptick answers at ${url}`,
@@ -68,12 +67,5 @@ function running(url: string, config: Config): System {
   }
 }
 
-async function isAlive(url: string): Promise<boolean> {
-  try {
-    const response = await fetch(new URL('/livez', url), { signal: AbortSignal.timeout(LIVE_LIMIT_MS) })
-    await response.arrayBuffer()
-    return response.ok
-  } catch {
-    return false
-  }
-}
+const isAlive = async (url: string): Promise<boolean> =>
+  (await statusOf(new URL('/livez', url), LIVE_LIMIT_MS)) === 200

@@ -16,6 +16,16 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const run = promisify(execFile)
 
+test('a file that cannot be written is named before anything is measured', async () => {
+  const main = join(packageRoot, 'dist', 'cli', 'main.js')
+  const nowhere = join(folder, 'nowhere', 'x.json')
+  const failed = run(process.execPath, [main, 'bench', 'append', '--quick', '--json', nowhere])
+  await expect(failed).rejects.toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^\S+ cannot be written: /),
+  })
+})
+
 test.each(SUITES)('%s runs, and breaks nothing', async (suite) => {
   const json = join(folder, `${suite}.json`)
   const main = join(packageRoot, 'dist', 'cli', 'main.js')

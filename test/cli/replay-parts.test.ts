@@ -1,5 +1,5 @@
 /** The parts of a replay that need no system: reading traces, attendance, what a client has seen, the progress bar. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -47,6 +47,19 @@ test('private messages have a sender and a recipient; a limit ends early; rubbis
     { at: 114_878, from: 2, to: 3 },
   ])
   await expect(readTrace(traceFile([...lines, 'rubbish']))).rejects.toThrow('line 4')
+})
+
+test('what has no message, or cannot be read to its end, is not played', async () => {
+  const unsendable = ['2004-11-15\t700\tu1\t']
+  for (const none of [traceFile([], 'empty.tsv'), traceFile(unsendable, 'unsendable.tsv')]) {
+    await expect(readTrace(none)).rejects.toThrow(`${none} has no message that can be sent`)
+  }
+  const whole = readFileSync(traceFile(['1082040961\t1\t2'], 'whole.tsv.gz'))
+  const half = join(folder, 'half.tsv.gz')
+  writeFileSync(half, whole.subarray(0, whole.length - 4))
+  for (const unreadable of [half, folder, join(folder, 'nowhere.tsv')]) {
+    await expect(readTrace(unreadable)).rejects.toThrow(`${unreadable} cannot be read: `)
+  }
 })
 
 const HOUR = 3600

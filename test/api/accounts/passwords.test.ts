@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { accountName } from '../../../api/accounts/name.ts'
 import { createPasswords } from '../../../api/accounts/passwords.ts'
 
@@ -48,10 +48,10 @@ test('of a storm some are told to come back, all others are answered, and the ev
 
 test('what is far too long is refused before its marks are put in order, which would take ten seconds', async () => {
   const normalize = vi.spyOn(String.prototype, 'normalize')
+  onTestFinished(() => normalize.mockRestore())
   const marks = `a${'\u0301'.repeat(64_000)}${'\u0323'.repeat(64_000)}`
   await expect(passwords.matches(undefined, marks)).rejects.toMatchObject({ code: 'too_large' })
   await expect(passwords.hashOf(marks)).rejects.toMatchObject({ code: 'too_large' })
   expect(() => accountName(marks)).toThrow(expect.objectContaining({ code: 'too_large' }))
   expect(normalize).not.toHaveBeenCalled()
-  normalize.mockRestore()
 })
