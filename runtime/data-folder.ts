@@ -2,8 +2,17 @@
  * The data folder: made private, held by one Triptick at a time, and where commands find the one that runs
  * (`running.json`). Knows nothing of what lies in it otherwise.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { startProblem } from './problem.ts'
 import { identify, isStill, ProcessIdentity } from './process-identity.ts'
@@ -26,12 +35,23 @@ export interface HeldDataFolder {
 export function makeDataFolder(folder: string): void {
   try {
     // Root's Postgres runs as another user, who must pass through (not read) it.
-    mkdirSync(folder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+    makeFolder(folder, process.getuid?.() === 0 ? 0o711 : 0o700)
   } catch (error) {
     throw startProblem(
       `the data folder ${folder} can't be created: ${error instanceof Error ? error.message : String(error)}`,
       'Set TRIPTICK_DATA to a folder that you may write to.',
     )
+  }
+}
+
+/** Not `recursive` of Node 20, which never returns where a folder that is there takes no other (`/proc`), and hears no signal. */
+function makeFolder(folder: string, mode: number): void {
+  const parent = dirname(folder)
+  if (!existsSync(parent)) makeFolder(parent, mode)
+  try {
+    mkdirSync(folder, { mode })
+  } catch (error) {
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }
 

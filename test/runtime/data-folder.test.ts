@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { holdDataFolder, readRunning } from '../../runtime/data-folder.ts'
+import { holdDataFolder, makeDataFolder, readRunning } from '../../runtime/data-folder.ts'
 import { identify } from '../../runtime/process-identity.ts'
 
 let folder: string
@@ -14,6 +14,18 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 const us = () => identify(process.pid) ?? { pid: 0, started: '' }
 const left = (text: object | string) =>
   writeFileSync(join(folder, 'running.json'), typeof text === 'string' ? text : JSON.stringify(text))
+
+test('a folder is made with those above it; what cannot be made is named, and waited for by nobody', () => {
+  const deep = join(folder, 'a', 'b', 'c')
+  makeDataFolder(deep)
+  makeDataFolder(deep)
+  expect(statSync(deep).isDirectory()).toBe(true)
+  writeFileSync(join(folder, 'file'), '')
+  // The last on Linux: there `recursive` of Node 20 takes a processor for ever.
+  for (const impossible of [join(folder, 'file'), join(folder, 'file', 'below'), '/proc/triptick/below']) {
+    expect(() => makeDataFolder(impossible)).toThrow(`the data folder ${impossible} can't be created`)
+  }
+})
 
 test('one Triptick at a time holds a folder; released, the next one may', () => {
   const held = holdDataFolder(folder)
