@@ -1,14 +1,17 @@
-/** Which tests run beside which. Quick ones, without processes or a whole system, are what `npm run check` runs. */
+/**
+ * Which tests run beside which. Quick ones, without processes, databases or a whole system, and without long waits, are what
+ * `npm run check` runs, in a minute.
+ */
 import { defineConfig } from 'vitest/config'
 
 const QUICK = [
   'test/*.test.ts',
   'test/{bench,client,docs,domain,ops}/**/*.test.ts',
   'test/api/accounts/{lines,name,passwords}.test.ts',
-  'test/api/{auth,gateway,load,rate-limits}/*.test.ts',
+  'test/api/{auth,gateway,load,rate-limits}/!(heartbeat).test.ts',
   'test/ledger/*.test.ts',
-  'test/runtime/*.test.ts',
-  'test/runtime/{bus,sessions}/*.test.ts',
+  'test/runtime/!(migrate|postgres).test.ts',
+  'test/runtime/{bus,sessions}/!(postgres|redis).test.ts',
   'test/runtime/embedded-postgres/server-settings.test.ts',
   'test/workers/delivery/{attempt,delivery-queue,delivery-worker,reactor}.test.ts',
 ]
