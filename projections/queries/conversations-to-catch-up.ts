@@ -1,7 +1,7 @@
 /** Where a device that comes back has something to catch up on. */
 import type { ConversationId, DeviceId, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { firstSeqBehind } from './bisection.ts'
+import { firstMessageBehind, firstSeqBehind } from './bisection.ts'
 import { position } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -21,26 +21,31 @@ export interface Stretch {
   readonly to: Seq
 }
 
-const KNOWN = `${firstSeqBehind({
-  conversation: 'me.conversation_id',
+/** Of device `w`, which has acknowledged something later: the receipts that were recorded up to position $4. */
+const ACKNOWLEDGED_THEN = `${firstSeqBehind({
+  rows: `read.receipts x WHERE x.conversation_id = w.conversation_id AND x.user_id = w.user_id AND x.device_id = w.device_id
+         AND x.kind = 'delivered'`,
+  seq: 'to_seq',
   position: '$4',
   low: '1',
-  // A watermark that stands where they joined says nothing of their devices, which may have got something before.
-  high: `CASE WHEN me.joined_seq = 0 OR me.delivered_seq > me.joined_seq THEN me.delivered_seq + 1 ELSE (
-     SELECT coalesce(max(w.delivered_seq), 0) + 1 FROM read.device_watermarks w
-     WHERE w.conversation_id = me.conversation_id AND w.user_id = me.user_id
-   ) END`,
+  high: 'w.delivered_seq',
 })} - 1`
 
+const KNOWN = `(
+  SELECT coalesce(max(CASE WHEN w.delivered_position <= $4 THEN w.delivered_seq ELSE ${ACKNOWLEDGED_THEN} END), 0)
+  FROM read.device_watermarks w
+  WHERE w.conversation_id = me.conversation_id AND w.user_id = me.user_id
+)`
+
 /**
- * What device $2 has acknowledged as delivered. Where it never did: what its person has on any device, but no more than there
- * was when this device was first known, at position $4, for what came later is its to get too. Of `me` (a row of members, of
- * person $1), where the device has the watermark `d`. It may lie before the person's joining: who was there before has what was
- * said then to come too, and `history` tells what of all that is theirs.
+ * What device $2 has acknowledged as delivered. Where it never did: what its person had on any device when this one was first known,
+ * at position $4. What came later is its to get too, and what another acknowledges meanwhile changes nothing: it is the same on every page
+ * and at every return. Of `me` (a row of members, of person $1), where the device has the watermark `d`. It may lie before the person's
+ * joining: who was there before has what was said then to come too, and `history` tells what of all that is theirs.
  */
 export const START_AFTER_SEQ = `coalesce(d.delivered_seq, ${KNOWN})`
 
-const FIRST_MISSED = firstSeqBehind({
+const FIRST_MISSED = firstMessageBehind({
   conversation: 'behind.conversation_id',
   position: '$3',
   low: 'behind.after_seq + 1',

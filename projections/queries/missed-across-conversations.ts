@@ -1,7 +1,7 @@
 /** The messages that a device missed, of all its conversations, in the order in which they were recorded. */
 import type { DeviceId, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { firstSeqBehind } from './bisection.ts'
+import { firstMessageBehind } from './bisection.ts'
 import { START_AFTER_SEQ } from './conversations-to-catch-up.ts'
 import { MESSAGE_COLUMNS, type MessageRecord, type MessageRow, toMessage } from './message.ts'
 import { ask, type Database, type Statement } from './statement.ts'
@@ -17,7 +17,7 @@ export interface MissedAcrossConversations {
   readonly limit: number
 }
 
-const FIRST_MISSED = firstSeqBehind({
+const FIRST_MISSED = firstMessageBehind({
   conversation: 'behind.conversation_id',
   position: '$3',
   low: 'behind.after_seq + 1',

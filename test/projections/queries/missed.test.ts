@@ -3,6 +3,8 @@ import { missedPage } from '../../../api/gateway/missed-page.ts'
 import type { DeviceId, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 import type { ContentKeys } from '../../../ledger/sealing/content-keys.ts'
+import { conversationsToCatchUp } from '../../../projections/queries/conversations-to-catch-up.ts'
+import { missedAcrossConversations } from '../../../projections/queries/missed-across-conversations.ts'
 import { missedChanges } from '../../../projections/queries/missed-changes.ts'
 import { missedReceipts } from '../../../projections/queries/missed-receipts.ts'
 import { LIMITS } from '../../../protocol/limits.ts'
@@ -362,4 +364,29 @@ test('pages tell everything once and in order, however much of one kind there is
     ...people.slice(500).map((userId) => `member ${userId} added`),
     ...people.slice(0, 300).map((userId) => `member ${userId} removed`),
   ])
+})
+
+test('what another device acknowledges between two pages is not left out of the next', async () => {
+  const past = createPast()
+  startGroup(past)
+  for (let said = 0; said < 3; said++) past.say(group, ann, phone)
+  acknowledge(past, bob, 'delivered', 1)
+  acknowledge(past, bob, 'delivered', 3)
+  for (let said = 0; said < 3; said++) past.say(group, ann, phone)
+  const knownFrom = now(past)
+  const missedBy = async () => {
+    await project(past)
+    const of = { userId: bob, deviceId: laptop, kept: 0n as Position, knownFrom, limit: 100 }
+    const messages = await missedAcrossConversations(world.pool, of)
+    const [conversation] = await conversationsToCatchUp(world.pool, bob, laptop, of)
+    expect(conversation?.missed).toEqual([{ from: messages[0]?.seq, to: messages.at(-1)?.seq }])
+    return messages.map(({ seq }) => seq)
+  }
+  expect(await missedBy()).toEqual([4, 5, 6])
+  // His phone, and one that he had not heard of either, get further meanwhile.
+  acknowledge(past, bob, 'delivered', 5)
+  acknowledge(past, bob, 'delivered', 6)
+  acknowledge(past, bob, 'delivered', 4, 'watch' as DeviceId)
+  past.say(group, ann, phone)
+  expect(await missedBy()).toEqual([4, 5, 6, 7])
 })

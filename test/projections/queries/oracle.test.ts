@@ -188,8 +188,7 @@ test('a device that comes back gets every message since its position that it did
       const listed = await conversationsToCatchUp(world.pool, userId, deviceId, { kept: since, knownFrom })
       for (const id of oracle.conversations.filter((one) => oracle.people(one).includes(userId))) {
         const known = oracle.deviceHas(id, userId, deviceId)
-        const then = oracle.messages(id).findLast(({ position }) => position <= knownFrom)?.seq ?? 0
-        const had = known === 0 ? Math.min(oracle.deviceHas(id, userId), then) : known
+        const had = known === 0 ? oracle.hadThen(id, userId, knownFrom) : known
         const missed = oracle
           .messages(id)
           .filter(({ seq, senderId, deviceId: from, position }) => {

@@ -31,8 +31,9 @@ export interface Oracle {
   readable(userId: UserId): readonly Position[]
   watermark(conversationId: ConversationId, userId: UserId, kind: 'delivered' | 'read'): number
   /** Of one device, 0 if it never acknowledged. */
-  /** Without a device: any of the person's. */
-  deviceHas(conversationId: ConversationId, userId: UserId, deviceId?: DeviceId): number
+  deviceHas(conversationId: ConversationId, userId: UserId, deviceId: DeviceId): number
+  /** Of any of the person's devices, as far as it was recorded up to there. */
+  hadThen(conversationId: ConversationId, userId: UserId, position: Position): number
   ticks(
     conversationId: ConversationId,
     seq: number,
@@ -132,9 +133,15 @@ export function createOracle(recorded: readonly RecordedEvent[]): Oracle {
     },
     deviceHas(id, userId, deviceId) {
       const reached = of(id).flatMap((event) =>
-        event.type === 'MessageDelivered' &&
-        event.userId === userId &&
-        (deviceId === undefined || event.deviceId === deviceId)
+        event.type === 'MessageDelivered' && event.userId === userId && event.deviceId === deviceId
+          ? [event.toSeq as number]
+          : [],
+      )
+      return Math.max(0, ...reached)
+    },
+    hadThen(id, userId, upTo) {
+      const reached = of(id).flatMap((event) =>
+        event.type === 'MessageDelivered' && event.userId === userId && event.position <= upTo
           ? [event.toSeq as number]
           : [],
       )
