@@ -16,8 +16,13 @@ export interface KnownPrivacy {
   changedLately(userId: UserId): Privacy | undefined
   /** What was read or changed within minutes; `undefined` for everybody else. */
   current(userId: UserId): Privacy | undefined
-  /** Changes may have been missed. */
-  forget(): void
+  /** Changes may have been missed until then, by `performance.now()`: only what was heard later still counts. */
+  forget(missedUntil: number): void
+}
+
+interface Change {
+  readonly privacy: Privacy
+  readonly heardAt: number
 }
 
 const READ_AT_ONCE = 500
@@ -29,7 +34,7 @@ const READ_FOR_MS = 5 * 60_000
 const READ_MAX = 50_000
 
 export function createKnownPrivacy(pool: pg.Pool): KnownPrivacy {
-  const changes = new LRUCache<UserId, Privacy>({ max: CHANGED_MAX, ttl: CHANGED_FOR_MS })
+  const changes = new LRUCache<UserId, Change>({ max: CHANGED_MAX, ttl: CHANGED_FOR_MS })
   const read = new LRUCache<UserId, Privacy>({ max: READ_MAX, ttl: READ_FOR_MS })
   const reads = coalesce<UserId, ReadonlyMap<UserId, Privacy>>(READ_AT_ONCE, (userIds) =>
     privacyOf(pool, [...new Set(userIds)]),
@@ -38,11 +43,14 @@ export function createKnownPrivacy(pool: pg.Pool): KnownPrivacy {
     of: async (userId) => {
       const found = (await reads.add(userId)).get(userId) ?? EVERYTHING_SHARED
       read.set(userId, found)
-      return changes.get(userId) ?? found
+      return changes.get(userId)?.privacy ?? found
     },
-    changedLately: (userId) => changes.get(userId),
-    current: (userId) => changes.get(userId) ?? read.get(userId),
-    forget: () => read.clear(),
-    changed: (userId, privacy) => void changes.set(userId, privacy),
+    changedLately: (userId) => changes.get(userId)?.privacy,
+    current: (userId) => changes.get(userId)?.privacy ?? read.get(userId),
+    forget: (missedUntil) => {
+      for (const [userId, { heardAt }] of [...changes]) if (heardAt < missedUntil) changes.delete(userId)
+      read.clear()
+    },
+    changed: (userId, privacy) => void changes.set(userId, { privacy, heardAt: performance.now() }),
   }
 }

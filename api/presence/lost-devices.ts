@@ -34,6 +34,8 @@ const AT_ONCE = 500
 export function startLostDevices(deps: LostDevicesDeps): () => Promise<void> {
   const { pool, node, peers, register, report, everyMs = EVERY_MS, lostAfterMs = LOST_AFTER_MS } = deps
   const suspects = new Map<string, number>()
+  /** Connections whose end was handed over, until the read models have it: while the ledger is away they would be handed over at every look. */
+  let ended = new Set<string>()
 
   async function look(): Promise<void> {
     const live = [node, ...peers()]
@@ -43,12 +45,15 @@ export function startLostDevices(deps: LostDevicesDeps): () => Promise<void> {
     const now = performance.now()
     for (const name of suspects.keys())
       if (!lost.some((device) => device.node === name)) suspects.delete(name)
+    const due: ConnectedDevice[] = []
     for (const device of lost) {
       const since = suspects.get(device.node)
       if (since === undefined) suspects.set(device.node, now)
-      else if (now - since >= lostAfterMs) end(device)
+      else if (now - since >= lostAfterMs) due.push(device)
     }
-    for (const device of await connectedBefore(pool, node, register.prefix, AT_ONCE)) end(device)
+    due.push(...(await connectedBefore(pool, node, register.prefix, AT_ONCE)))
+    for (const device of due) if (!ended.has(device.connection)) end(device)
+    ended = new Set(due.map(({ connection }) => connection))
   }
 
   function end({ userId, deviceId, connection, node: lostNode }: ConnectedDevice): void {

@@ -139,15 +139,26 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
   })
 
   const offGap = bus.onGap(() => {
-    known.forget()
     watches.recheckAll()
-    for (const session of hub.all()) loadPrivacy(session).catch(report)
+    readPrivacyAgain(performance.now()).catch(report)
   })
   const offFoundAgain = directory.onFoundAgain(watches.recheckAll)
+  /** Of the last sweep: what a node did not tell before it stopped is found once more after it has gone. */
+  let hadPeers = false
   const sweeping = setInterval(() => {
-    if (directory.peers().length > 0) watches.movedAll()
+    const hasPeers = directory.peers().length > 0
+    if (hasPeers || hadPeers) watches.movedAll()
+    hadPeers = hasPeers
   }, SWEEP_MS)
   const stopLostDevices = startLostDevices({ pool, node, peers: directory.peers, register, report })
+
+  /** Changes that were not heard of are in the ledger, and are read once the read models have them. */
+  async function readPrivacyAgain(missedUntil: number): Promise<void> {
+    await waiter.waitFor(await ledger.head(), PATIENCE_MS)
+    known.forget(missedUntil)
+    await Promise.all([...hub.all()].map(loadPrivacy))
+    watches.recheckAll()
+  }
 
   async function loadPrivacy(session: Session): Promise<void> {
     const privacy = await known.of(session.userId)

@@ -104,7 +104,8 @@ export function createWatches(deps: WatchesDeps): Watches {
       looking++
       void greet(session, watch).then((done) => {
         looking--
-        if (!done) setTimeout(() => watches.has(session) && enqueue(session, watch), RETRY_MS).unref()
+        if (!done)
+          setTimeout(() => watches.get(session) === watch && enqueue(session, watch), RETRY_MS).unref()
         lookUp()
       })
     }
@@ -118,7 +119,8 @@ export function createWatches(deps: WatchesDeps): Watches {
       // Who moves while they are looked for may be found as they were before, and this watcher is not told of moves yet.
       const moves = new Map([...acquaintances].map((userId) => [userId, subjects.get(userId)?.moves]))
       const found = await find([...acquaintances])
-      if (watch.version !== version || closed) return true
+      // Or the watch has ended, and this person may watch somebody else by now.
+      if (watch.version !== version || watches.get(session) !== watch || closed) return true
       watch.acquaintances = acquaintances
       for (const userId of watch.told.keys()) if (!acquaintances.has(userId)) watch.told.delete(userId)
       for (const [userId, whereabouts] of found) {

@@ -28,7 +28,7 @@ const connected = (userId: string, connection: string, node: string, endedAt: nu
     endedAt,
   ])
 
-function look(node: string, peers: readonly string[], lostAfterMs = 50) {
+function look(node: string, peers: readonly string[], lostAfterMs = 50, isRecorded = true) {
   const ended: string[] = []
   const stop = startLostDevices({
     pool,
@@ -38,7 +38,8 @@ function look(node: string, peers: readonly string[], lostAfterMs = 50) {
       prefix: 'now.',
       record: (userId: UserId, command) => {
         // As the projection would have it, as soon as it is recorded.
-        void pool.query(`UPDATE read.devices SET disconnected_at = 2 WHERE user_id = $1`, [userId])
+        if (isRecorded)
+          void pool.query(`UPDATE read.devices SET disconnected_at = 2 WHERE user_id = $1`, [userId])
         ended.push(`${userId} ${'reason' in command ? command.reason : command.type}`)
       },
     },
@@ -77,5 +78,17 @@ test('a node that was missing for a moment has lost nothing', async () => {
   peers.push('b')
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(ended).toEqual([])
+  await stop()
+})
+
+test('while their end cannot be recorded, connections are handed over once, not at every look', async () => {
+  await pool.query('TRUNCATE read.devices')
+  await connected('ann', 'then.1', 'dead')
+  const { ended, stop } = look('a', [], 50, false)
+  await vi.waitFor(() => expect(ended).toEqual(['ann node-lost']), { timeout: 20_000 })
+  await connected('bob', 'then.2', 'dead')
+  await vi.waitFor(() => expect(ended).toContain('bob node-lost'), { timeout: 20_000 })
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  expect(ended).toEqual(['ann node-lost', 'bob node-lost'])
   await stop()
 })

@@ -176,3 +176,23 @@ test('who is gone, or watches others now, is told nothing more', async () => {
   expect(gone.frames).toHaveLength(1)
   expect(other.frames.map(({ userId }) => userId)).toEqual(['bob', 'carl', 'carl'])
 })
+
+test('who watches nobody any more while being greeted is told nothing', async () => {
+  const { watches, find } = given({ paceMs: 10 })
+  const [one, other] = [watcher('one'), watcher('other')]
+  let answer = () => {}
+  find.mockImplementationOnce(async (userIds) => {
+    await new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    return new Map(userIds.map((id) => [id, { online: false, lastSeen: 1 as Millis, hidesLastSeen: false }]))
+  })
+  watches.watch(one, [BOB])
+  await until(() => expect(find).toHaveBeenCalledOnce())
+  watches.watch(other, [BOB])
+  watches.watch(one, [])
+  answer()
+  await until(() => expect(other.frames).toHaveLength(1))
+  await sleep(50)
+  expect(one.frames).toEqual([])
+})
