@@ -226,7 +226,7 @@ export const SETTINGS = {
     schema: urlOf('https:', 'http:'),
     expected: 'an http(s) URL',
     absent: { means: 'the Triptick of the data folder, else one of their own' },
-    meaning: 'The running Triptick that `demo` and `replay-trace` play on.',
+    meaning: 'The running Triptick that `demo` and `replay-trace` play on, without a path.',
   }),
   deliveryGraceMs: setting({
     env: 'TRIPTICK_DELIVERY_GRACE_MS',

@@ -30,7 +30,7 @@ import type { Presence } from '../presence/presence.ts'
 import type { Typing } from '../presence/typing.ts'
 import { ApiProblem } from '../problem.ts'
 import type { FrameLimits } from './frame-limits.ts'
-import { isOfKnownType, isOfUnknownType, parseJson, refOf, typeOf } from './raw-frame.ts'
+import { isOfKnownType, isOfUnknownType, parseJson, refOf, TYPES_OF_CLIENTS, typeOf } from './raw-frame.ts'
 import type { Renew } from './renewal.ts'
 import type { Session } from './session.ts'
 
@@ -115,7 +115,12 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       if (isOfUnknownType(value)) {
         // Of a newer protocol, perhaps: an error, but no reason to end the connection.
         deps.onFrame('bad')
-        return refuse(session, refOf(value), 'bad_frame', 'unknown type of frame')
+        return refuse(
+          session,
+          refOf(value),
+          'bad_frame',
+          `unknown type of frame: there are ${TYPES_OF_CLIENTS}`,
+        )
       }
       const where = parsed.error.issues[0]
       if (where?.code === 'custom' && isTooLong(where.params)) {

@@ -32,6 +32,8 @@ const KNOWN_TYPES: ReadonlySet<unknown> = new Set([
   'ping',
 ] satisfies ClientFrame['t'][])
 
+export const TYPES_OF_CLIENTS: string = [...KNOWN_TYPES].join(', ')
+
 export const isOfKnownType = (value: unknown): boolean => KNOWN_TYPES.has(typeOf(value))
 
 export const isOfUnknownType = (value: unknown): boolean =>
