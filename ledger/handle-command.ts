@@ -39,6 +39,8 @@ export interface CommandHandler {
   conversation(conversationId: ConversationId, fresh?: boolean): Promise<ConversationState>
   /** Something was appended by another process: brings the conversation up to date if it is in memory. */
   refresh(conversationId: ConversationId): Promise<void>
+  /** Other processes may have appended to any conversation without a word: each is brought up to date before it is looked at again. */
+  outdate(): void
   /** Resolves when every command that is under way now has been answered, however many come meanwhile. */
   drained(): Promise<void>
 }
@@ -49,7 +51,7 @@ const USERS_IN_MEMORY = 2_000
 const MAX_LOOK_UPS = 5
 
 export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
-  const { mailbox, mailboxInMemory } = createMailboxes(deps)
+  const { mailbox, mailboxInMemory, outdate } = createMailboxes(deps)
   const users = new LRUCache<UserId, UserLane>({ max: USERS_IN_MEMORY })
   /** Of the commands since `drained` was last called. */
   let batch = newBatch()
@@ -114,6 +116,7 @@ export function createCommandHandler(deps: CommandHandlerDeps): CommandHandler {
     refresh: async (conversationId) => {
       await mailboxInMemory(conversationId)?.conversation.current(true)
     },
+    outdate,
     drained: drain,
   }
 }

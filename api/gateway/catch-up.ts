@@ -126,6 +126,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const missed = await turns(() => whatMoved(session, start))
     if (missed && !(await sendAll(session, missed))) return undefined
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
+    // What it was asked for again may be later than what was read.
+    if (askedAgain.has(session)) session.doubted = true
     return head
   }
 

@@ -2,7 +2,8 @@
  * How far each device has kept what it was sent. Writes are batched and lazy: a lost one costs repetition, nothing else.
  *
  * A position is "safe" once nothing at or below it can still be on its way from another node: then the device has been sent
- * everything up to it, and its acknowledgement of it may be believed.
+ * everything up to it, and its acknowledgement of it may be believed. While this node is cut off from others, or one of them from it, that
+ * is not known of anything that comes.
  */
 import type pg from 'pg'
 import type { DeviceId, UserId } from '../../domain/ids.ts'
@@ -90,7 +91,12 @@ interface DeviceRow {
 const nameOf = ({ userId, deviceId }: Device): string => `${userId} ${deviceId}`
 const nameOfRow = (row: DeviceRow): string => `${row.user_id} ${row.device_id}`
 
-export function createDevicePositions(pool: pg.Pool, report: (error: unknown) => void): DevicePositions {
+/** @param hearsAll whether this node gets what other nodes push, as far as it knows. */
+export function createDevicePositions(
+  pool: pg.Pool,
+  report: (error: unknown) => void,
+  hearsAll: () => boolean,
+): DevicePositions {
   let newest = BEGINNING
   /** By a clock that nobody sets: an hour forward would make safe what is still on its way. */
   let samples: { readonly at: number; readonly position: Position }[] = []
@@ -101,7 +107,8 @@ export function createDevicePositions(pool: pg.Pool, report: (error: unknown) =>
 
   const sampling = setInterval(() => {
     const at = performance.now()
-    samples = [...samples.filter((sample) => at - sample.at < 2 * SAFE_AFTER_MS), { at, position: newest }]
+    const recent = samples.filter((sample) => at - sample.at < 2 * SAFE_AFTER_MS)
+    samples = hearsAll() ? [...recent, { at, position: newest }] : []
   }, SAMPLE_MS)
   const writer = setInterval(() => {
     if (kept.size > 0) void writeSoon()

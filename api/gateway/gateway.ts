@@ -77,7 +77,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     beforeReading: (userId) => presence.beforeReading(userId),
   })
   const presence = await createPresence({ ...deps, hub, allows: () => load.allows('presence'), report })
-  const positions = createDevicePositions(deps.pool, report)
+  const positions = createDevicePositions(deps.pool, report, () => bus.isWhole && !directory.missesPeers)
   const turns = createTurns()
   const messagePages = createMessagePages({ ...deps, turns })
   const catchUp = createCatchUp({ ...deps, messagePages, turns, report })
@@ -154,8 +154,9 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       }
     }
   })
-  // Pushes may have been lost: everybody here looks for themselves.
+  // Pushes may have been lost: everybody here looks for themselves, and so does who knows the members of a conversation.
   const resyncAll = () => {
+    deps.handler.outdate()
     const all = [...hub.all()]
     for (const session of all) session.resync()
     void claims.tell(all)

@@ -83,7 +83,10 @@ export function createPush({
         // Nobody knows where these people are: wherever they are, they should look for themselves.
         const facts = announcements.filter(({ delivery }) => delivery.typing === undefined)
         const people = [...new Set(facts.flatMap(({ recipients }) => recipients))]
-        for (const node of directory.peers()) ringDoorbell(node, people)
+        for (const node of directory.peers()) {
+          for (const { delivery } of facts) tellOfMembers(node, delivery)
+          ringDoorbell(node, people)
+        }
       }
     }
     sending = undefined
@@ -91,31 +94,41 @@ export function createPush({
 
   async function sendToPeers(announcements: readonly Announcement[]): Promise<void> {
     const people = [...new Set(announcements.flatMap(({ recipients }) => recipients))]
-    for (const [node, userIds] of await directory.nodesOf(people)) {
+    const found = await directory.nodesOf(people)
+    for (const [node, userIds] of found) {
       const there = new Set(userIds)
-      const pushes = announcements
-        .map(({ recipients, delivery }) => ({
-          userIds: recipients.filter((userId) => there.has(userId)),
-          delivery: toRemote(delivery),
-        }))
-        .filter((push) => push.userIds.length > 0)
-      for (const push of pushes) {
-        // Postgres keeps the queue of its notifications in files, and nobody clears them in time.
-        if (push.delivery.goneAt !== undefined && bus.kind === 'postgres') ringDoorbell(node, push.userIds)
-        else publish(node, push)
+      for (const { recipients, delivery } of announcements) {
+        const present = recipients.filter((userId) => there.has(userId))
+        if (present.length > 0) send(node, { userIds: present, delivery: toRemote(delivery) })
+        else tellOfMembers(node, delivery)
       }
+    }
+    for (const node of directory.peers()) {
+      if (!found.has(node)) for (const { delivery } of announcements) tellOfMembers(node, delivery)
     }
   }
 
+  /** A node that none of them is connected to may know the conversation, and goes by its members. */
+  function tellOfMembers(node: string, delivery: Delivery): void {
+    if (delivery.place?.membership) publish(node, { userIds: [], delivery: toRemote(delivery) })
+  }
+
+  function send(node: string, push: RemotePush): void {
+    // Postgres keeps the queue of its notifications in files, and nobody clears them in time.
+    if (push.delivery.goneAt !== undefined && bus.kind === 'postgres') ringDoorbell(node, push.userIds)
+    else publish(node, push)
+  }
+
+  /** As a whole, or in parts of its recipients; where what they are to get is too large by itself, they look for themselves. */
   function publish(node: string, push: RemotePush): void {
-    const payload = JSON.stringify({ kind: 'push', pushes: [push] } satisfies PushMessage)
-    if (Buffer.byteLength(payload) <= bus.maxPayload) {
-      bus.publish(nodeChannel(node), payload)
-      return
-    }
-    // Without its recipients it fits, and the node still learns who came or went.
-    if (push.delivery.place?.membership) publish(node, { ...push, userIds: [] })
-    ringDoorbell(node, push.userIds)
+    const payload = payloadOf(push)
+    if (Buffer.byteLength(payload) <= bus.maxPayload) return bus.publish(nodeChannel(node), payload)
+    const { userIds, delivery } = push
+    const bytesOfOne = Buffer.byteLength(payloadOf({ userIds: [], delivery })) + MAX_ID_BYTES
+    if (bytesOfOne > bus.maxPayload) return ringDoorbell(node, userIds)
+    const half = Math.ceil(userIds.length / 2)
+    publish(node, { userIds: userIds.slice(0, half), delivery })
+    publish(node, { userIds: userIds.slice(half), delivery })
   }
 
   function ringDoorbell(node: string, people: readonly UserId[]): void {
@@ -180,6 +193,12 @@ export function createPush({
     },
   }
 }
+
+/** As JSON, with its comma. */
+const MAX_ID_BYTES = 128 + 3
+
+const payloadOf = (push: RemotePush): string =>
+  JSON.stringify({ kind: 'push', pushes: [push] } satisfies PushMessage)
 
 function toRemote({ place, ...delivery }: Delivery): RemotePush['delivery'] {
   if (!place) return delivery

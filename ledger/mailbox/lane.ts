@@ -73,6 +73,8 @@ export interface Lane<State, Command, Result> {
   current(fresh: boolean): Promise<Folded<State>>
   /** The same, as far as it is in memory. */
   readonly durable: State | undefined
+  /** What other processes appended may not have been told: the next `current` reads the tail. */
+  outdate(): void
 }
 
 interface Waiting<Command, Result> {
@@ -104,6 +106,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   let queue: Waiting<Command, Result>[] = []
   let queuedBytes = 0
   let running = false
+  let outdated = false
   let contendedUntil = 0
 
   async function load(): Promise<Folded<State>> {
@@ -123,7 +126,9 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   /** Whether the tail held anything new. */
   async function refresh(): Promise<boolean> {
     const before = await load()
+    outdated = false
     const now = await readTail(ledger, stream, fold, before).catch((error: unknown) => {
+      outdated = true
       // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
       if (error instanceof BrokenChain && folded === before) folded = undefined
       throw error
@@ -277,8 +282,11 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         run()
       }),
     current: async (fresh) => {
-      if (fresh) await refresh()
+      if (fresh || outdated) await refresh()
       return load()
+    },
+    outdate: () => {
+      outdated = true
     },
     get durable() {
       return folded?.state

@@ -24,6 +24,8 @@ export interface Mailboxes {
   mailbox(conversationId: ConversationId): Mailbox
   /** Nothing where it is not in memory; does not count as use. */
   mailboxInMemory(conversationId: ConversationId): Mailbox | undefined
+  /** What other processes appended to any of them may not have been told. */
+  outdate(): void
 }
 
 interface Kept extends Mailbox {
@@ -76,6 +78,7 @@ export function createMailboxes(deps: CommandHandlerDeps, room = ROOM): Mailboxe
         get durable() {
           return lane.durable
         },
+        outdate: lane.outdate,
       }
     }
 
@@ -92,5 +95,9 @@ export function createMailboxes(deps: CommandHandlerDeps, room = ROOM): Mailboxe
       make(conversationId),
     mailboxInMemory: (conversationId) =>
       known.peek(conversationId) ?? unknown.peek(conversationId) ?? pushedOutAtWork.get(conversationId),
+    outdate: () => {
+      for (const kept of [known, unknown, pushedOutAtWork])
+        for (const { conversation } of kept.values()) conversation.outdate()
+    },
   }
 }

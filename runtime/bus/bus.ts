@@ -15,6 +15,8 @@ export interface Bus {
   readonly kind: 'memory' | 'postgres' | 'redis'
   /** Longest payload in bytes of UTF-8. Whoever has more to say sends a doorbell. */
   readonly maxPayload: number
+  /** As far as this process knows, what it publishes arrives, it hears what others publish, and nothing is dropped of which they were not told. */
+  readonly isWhole: boolean
   /**
    * At most once, and never waits. What one process publishes to one channel arrives in that order, at the publisher's own
    * subscriptions too; it is dropped while there is no connection. Throws a RangeError for a payload over `maxPayload`.

@@ -18,6 +18,8 @@ export interface LossesDeps {
 }
 
 export interface Losses {
+  /** Something is gone of which nobody was told yet. */
+  readonly any: boolean
   add(messages: number): void
   /** To be called when sending works again, and now and then, because messages are dropped without a cut where too many wait. */
   tell(): void
@@ -31,6 +33,9 @@ export function createLosses({ publish, gap, log }: LossesDeps): Losses {
   let gathering: NodeJS.Timeout | undefined
   let closed = false
   return {
+    get any() {
+      return dropped > 0
+    },
     add(messages) {
       dropped += messages
     },

@@ -17,6 +17,7 @@ export function createMemoryBus({ log, hub = createMemoryHub() }: { log: Logger;
   return {
     kind: 'memory',
     maxPayload: MAX_PAYLOAD,
+    isWhole: true,
     publish(channel, payload) {
       refuseOversized(payload, MAX_PAYLOAD)
       if (closed) return

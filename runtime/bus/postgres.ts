@@ -106,6 +106,9 @@ export async function createPostgresBus(options: PostgresBusOptions): Promise<Bu
   return {
     kind: 'postgres',
     maxPayload: MAX_PAYLOAD,
+    get isWhole() {
+      return connection.isUp && !losses.any
+    },
     publish(channel, payload) {
       refuseOversized(payload, MAX_PAYLOAD)
       if (closed) return

@@ -79,6 +79,9 @@ export async function createRedisBus({ url, node, log, checkMs = 10_000 }: Redis
   return {
     kind: 'redis',
     maxPayload: MAX_PAYLOAD,
+    get isWhole() {
+      return publisher.status === 'ready' && listener.status === 'ready' && !losses.any
+    },
     publish(channel, payload) {
       refuseOversized(payload, MAX_PAYLOAD)
       if (closed) return

@@ -115,6 +115,9 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       return found
     },
     peers: peers.names,
+    get missesPeers() {
+      return peers.areMissed
+    },
     onFoundAgain(handler) {
       foundAgain.add(handler)
       return () => foundAgain.delete(handler)

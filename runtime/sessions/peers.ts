@@ -13,6 +13,8 @@ interface Announcement {
 
 export interface Peers {
   names(): readonly NodeName[]
+  /** One went without a word within the hour, and may be there still: cut off from us, but not from its people. */
+  readonly areMissed: boolean
   announce(change: 'starts' | Announcement['change']): void
   /** What the store says now. */
   seen(live: readonly NodeName[]): void
@@ -29,13 +31,19 @@ export interface PeersDeps {
   readonly onDied: () => void
 }
 
+/** Far longer than anybody goes on with a node that reaches no other. */
+const MISSED_FOR_MS = 60 * 60_000
+
 export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): Promise<Peers> {
   let names: readonly NodeName[] = []
+  /** Since when. */
+  const missed = new Map<NodeName, number>()
   const announced = new Map<NodeName, { readonly change: Announcement['change']; readonly at: number }>()
 
   const unsubscribe = await bus.subscribe(CHANNEL, (payload) => {
     const { node, change, starts } = JSON.parse(payload) as Announcement
     if (node === self) return
+    missed.delete(node)
     const died = starts && names.includes(node)
     announced.set(node, { change, at: performance.now() })
     names = names.filter((name) => name !== node)
@@ -45,6 +53,10 @@ export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): P
 
   return {
     names: () => names,
+    get areMissed() {
+      for (const [node, since] of missed) if (performance.now() - since > MISSED_FOR_MS) missed.delete(node)
+      return missed.size > 0
+    },
     announce(change) {
       if (self === undefined) return
       const announcement: Announcement =
@@ -59,6 +71,8 @@ export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): P
         else now.delete(node)
       }
       if (self !== undefined) now.delete(self)
+      for (const node of now) missed.delete(node)
+      for (const node of names) if (!now.has(node)) missed.set(node, performance.now())
       names = [...now]
     },
     close: unsubscribe,

@@ -7,12 +7,12 @@ import { conversationStream } from '../../ledger/streams.ts'
 import { acknowledge, depsOf, ledger, newId, send, start } from './command-kit.ts'
 
 function withRoomFor(room: Room, overrides: Partial<CommandHandlerDeps> = {}) {
-  const { mailbox, mailboxInMemory } = createMailboxes(depsOf(overrides), room)
+  const { mailbox, mailboxInMemory, outdate } = createMailboxes(depsOf(overrides), room)
   const handler = {
     converse: (id, command) => mailbox(id).conversation.submit(command),
     deliver: (id, command) => mailbox(id).delivery.submit(command),
   } as Pick<CommandHandler, 'converse' | 'deliver'> as CommandHandler
-  return { mailbox, mailboxInMemory, handler }
+  return { mailbox, mailboxInMemory, outdate, handler }
 }
 
 test('ids of no conversation push out no conversation, however many are named', async () => {
@@ -70,4 +70,18 @@ test('one that is pushed out at work stays the only one of its conversation unti
   expect(mailboxInMemory(busy)).toBe(before)
   await start(handler, newId())
   expect(mailboxInMemory(busy)).toBeUndefined()
+})
+
+test('what others appended without a word is known at the next look after it was said that there may be something', async () => {
+  const room = { known: 2, unknown: 1 }
+  const [here, elsewhere] = [withRoomFor(room), withRoomFor(room)]
+  const id = newId()
+  await start(here.handler, id)
+  await send(elsewhere.handler, id, 'unheard')
+  const seen = async () => (await here.mailbox(id).conversation.current(false)).state.lastSeq
+  expect(await seen()).toBe(0)
+  here.outdate()
+  expect(await seen()).toBe(1)
+  await send(elsewhere.handler, id, 'unheard again')
+  expect(await seen()).toBe(1)
 })

@@ -33,7 +33,11 @@ test('of a person’s devices a thousand are remembered: those that came, or kep
     )
   }
   const errors: unknown[] = []
-  const positions = createDevicePositions(pool, (error) => errors.push(error))
+  const positions = createDevicePositions(
+    pool,
+    (error) => errors.push(error),
+    () => true,
+  )
   const start = (userId: string, deviceId: string, head: bigint) =>
     positions.start(userId as UserId, deviceId as DeviceId, head as Position)
   await start('ann', 'new', 4000n)

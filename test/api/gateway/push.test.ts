@@ -90,10 +90,35 @@ test('when nobody knows where people are, every node is told to look for itself'
   for (const { message } of said) expect(message.userIds?.toSorted()).toEqual([ALICE, BOB, CARL].toSorted())
 })
 
+const crowd = Array.from({ length: 100 }, (_, n) => `person-${n}-${'x'.repeat(110)}` as UserId)
+
+/** Of the messages to a node; each fits. */
+const recipientsOf = (said: readonly Said[]) =>
+  said.flatMap(({ message }) => {
+    expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThanOrEqual(8000)
+    return (message.pushes as { userIds: string[] }[]).flatMap(({ userIds }) => userIds)
+  })
+
+test('to too many people for one push it goes in parts, to each of them once', async () => {
+  const { push, said } = pushWith(async () => new Map([['north', crowd]]), 8000)
+  push.committed(committed(given(startGroup(ALICE, ...crowd)), send(ALICE, 'a')))
+  await push.drained()
+  expect(new Set(said.map(({ message }) => message.kind))).toEqual(new Set(['push']))
+  expect(recipientsOf(said).toSorted()).toEqual(crowd.toSorted())
+})
+
+test('who types to too many people for one push makes nobody look for themselves', async () => {
+  const { push, said } = pushWith(async () => new Map([['north', crowd]]), 8000)
+  push.tell([{ recipients: crowd, delivery: { json: '{"t":"typing"}', typing: 'alice' } }])
+  await push.drained()
+  expect(new Set(said.map(({ message }) => message.kind))).toEqual(new Set(['push']))
+  expect(recipientsOf(said).toSorted()).toEqual(crowd.toSorted())
+})
+
 test('what is too large for the bus rings the doorbells of those concerned, without a word of it', async () => {
-  const people = Array.from({ length: 100 }, (_, n) => `person-${n}-${'x'.repeat(110)}` as UserId)
+  const people = crowd
   const { push, said } = pushWith(async () => new Map([['north', people]]), 8000)
-  push.committed(committed(given(startGroup(ALICE, ...people)), send(ALICE, 'a')))
+  push.committed(committed(given(startGroup(ALICE, ...people)), send(ALICE, 'a'.repeat(7900))))
   await push.drained()
   expect(new Set(said.map(({ message }) => message.kind))).toEqual(new Set(['resync']))
   expect(said.flatMap(({ message }) => message.userIds ?? []).toSorted()).toEqual(people.toSorted())
@@ -102,9 +127,11 @@ test('what is too large for the bus rings the doorbells of those concerned, with
 
 const remove = (userId: UserId) => ({ type: 'remove-member', at: at(2), by: ALICE, userId }) as const
 
-/** As another node would hear it. */
-const over = ({ said }: ReturnType<typeof pushWith>) =>
-  said.map(({ message }) => message as unknown as Parameters<ReturnType<typeof createPush>['received']>[0])
+/** As this node would hear it. */
+const over = ({ said }: ReturnType<typeof pushWith>, node: string) =>
+  said
+    .filter(({ channel }) => channel === `node.${node}`)
+    .map(({ message }) => message as unknown as Parameters<ReturnType<typeof createPush>['received']>[0])
 
 test('the leaving is the last that the leaver hears, also from nodes that do not know of it yet', async () => {
   const people: [string, UserId[]][] = [['south', [ALICE, BOB, CARL]]]
@@ -117,7 +144,7 @@ test('the leaving is the last that the leaver hears, also from nodes that do not
   const stale = given(startGroup(ALICE, BOB, CARL), send(BOB, 'b'))
   north.push.committed(committed(world, remove(BOB)))
   await north.push.drained()
-  for (const message of over(north)) south.push.received(message)
+  for (const message of over(north, 'south')) south.push.received(message)
   expect(south.refreshed).toEqual([CONVERSATION])
   expect(heard.filter((line) => line.startsWith(BOB))).toEqual([`${BOB} member`])
 
@@ -128,16 +155,25 @@ test('the leaving is the last that the leaver hears, also from nodes that do not
   expect(heard).toContain(`${CARL} receipt`)
 })
 
-test('a node whose people are too many for one push still learns who left', async () => {
-  const people = Array.from({ length: 100 }, (_, n) => `person-${n}-${'x'.repeat(110)}` as UserId)
-  const { push, said } = pushWith(async () => new Map([['north', people]]), 8000)
-  push.committed(committed(given(startGroup(ALICE, BOB, ...people)), remove(BOB)))
+const bobLeft = { delivery: { place: { membership: { userId: BOB, change: 'left' } } } }
+
+test('every node learns who left, also one that none of the people is connected to', async () => {
+  const { push, said } = pushWith(async () => new Map([['north', [ALICE]]]))
+  push.committed(committed(given(startGroup(ALICE, BOB)), remove(BOB)))
   await push.drained()
-  expect(said[0]?.message).toMatchObject({
-    kind: 'push',
-    pushes: [{ userIds: [], delivery: { place: { membership: { userId: BOB, change: 'left' } } } }],
-  })
-  expect(new Set(said.slice(1).map(({ message }) => message.kind))).toEqual(new Set(['resync']))
+  expect(said).toMatchObject([
+    { channel: 'node.north', message: { kind: 'push', pushes: [{ userIds: [ALICE], ...bobLeft }] } },
+    { channel: 'node.south', message: { kind: 'push', pushes: [{ userIds: [], ...bobLeft }] } },
+  ])
+})
+
+test('… and also where nobody knows where people are', async () => {
+  const { push, said } = pushWith(() => Promise.reject(new Error('the session store does not answer')))
+  push.committed(committed(given(startGroup(ALICE, BOB)), remove(BOB)))
+  await push.drained()
+  const learnt = said.filter(({ message }) => message.kind === 'push')
+  expect(learnt.map(({ channel }) => channel)).toEqual(['node.north', 'node.south'])
+  for (const { message } of learnt) expect(message.pushes).toMatchObject([{ userIds: [], ...bobLeft }])
 })
 
 /** Carl has read; then Alice writes. What was told, to whom. */

@@ -15,7 +15,11 @@ afterEach(() => {
 const live = { mode: 'live', doubted: false, position: 3n } as unknown as Session
 
 test('what was seen is safe after a minute, whatever the clock on the wall is set to', async () => {
-  const positions = createDevicePositions({} as pg.Pool, () => {})
+  const positions = createDevicePositions(
+    {} as pg.Pool,
+    () => {},
+    () => true,
+  )
   positions.seen(100n as Position)
   await vi.advanceTimersByTimeAsync(10_000)
   vi.setSystemTime(Date.now() + 3_600_000)
@@ -25,6 +29,28 @@ test('what was seen is safe after a minute, whatever the clock on the wall is se
   vi.setSystemTime(Date.now() - 7_200_000)
   await vi.advanceTimersByTimeAsync(60_000)
   expect(positions.safe(live)).toBe(100n)
+  await positions.close()
+})
+
+test('while this node may not hear all, nothing becomes safe, and for a minute after that', async () => {
+  let hearsAll = true
+  const positions = createDevicePositions(
+    {} as pg.Pool,
+    () => {},
+    () => hearsAll,
+  )
+  positions.seen(100n as Position)
+  await vi.advanceTimersByTimeAsync(10_000)
+  hearsAll = false
+  // Something of 150 was not heard; what this node saw itself since says nothing of it.
+  positions.seen(200n as Position)
+  await vi.advanceTimersByTimeAsync(600_000)
+  expect(positions.safe(live)).toBe(3n)
+  hearsAll = true
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(positions.safe(live)).toBe(3n)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(positions.safe(live)).toBe(200n)
   await positions.close()
 })
 
@@ -45,7 +71,11 @@ function slowDatabase() {
 test('what could not be written is written with the next, and nothing newer is lost by that', async () => {
   const { pool, asked } = slowDatabase()
   const errors: unknown[] = []
-  const positions = createDevicePositions(pool, (error) => errors.push(error))
+  const positions = createDevicePositions(
+    pool,
+    (error) => errors.push(error),
+    () => true,
+  )
   const first = positions.keepAnswered(device('ann'), 7n as Position)
   const old = positions.keepAnswered(device('ben'), 3n as Position)
   await vi.advanceTimersByTimeAsync(0)
@@ -74,7 +104,11 @@ test('what could not be written is written with the next, and nothing newer is l
 
 test('while the database says nothing, one write waits behind the one under way, however many ask', async () => {
   const { pool, asked } = slowDatabase()
-  const positions = createDevicePositions(pool, () => {})
+  const positions = createDevicePositions(
+    pool,
+    () => {},
+    () => true,
+  )
   const people = Array.from({ length: 50 }, (_, i) => positions.keepAnswered(device(`p${i}`), 5n as Position))
   await vi.advanceTimersByTimeAsync(10_000)
   const late = positions.keepAnswered(device('late'), 5n as Position)

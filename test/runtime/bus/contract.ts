@@ -176,13 +176,20 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
     }) => {
       if (!under.cutPublisher) skip('there is no connection to cut')
       const [a, b] = [await open('a'), await open('b')]
+      expect([a.isWhole, b.isWhole]).toEqual([true, true])
+      let wasCut = false
       const gaps = { a: 0, b: 0 }
       a.onGap(() => gaps.a++)
       b.onGap(() => gaps.b++)
-      const publishing = setInterval(() => a.publish('c', 'perhaps'), 1)
+      const publishing = setInterval(() => {
+        a.publish('c', 'perhaps')
+        wasCut ||= !a.isWhole
+      }, 1)
       await under.cutPublisher?.('a')
       await vi.waitFor(() => expect(Math.min(gaps.a, gaps.b)).toBeGreaterThanOrEqual(1), { timeout: 10_000 })
       clearInterval(publishing)
+      expect(wasCut).toBe(true)
+      await vi.waitFor(() => expect([a.isWhole, b.isWhole]).toEqual([true, true]), { timeout: 10_000 })
     })
 
     test('… and what was dropped because too much waited', async ({ skip }) => {

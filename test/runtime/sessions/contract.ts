@@ -162,6 +162,18 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       off()
     })
 
+    test('a peer that went without a word is missed until it is back, one that said so is not', async () => {
+      const [a, b, c] = [await open('a'), await open('b'), await open('c')]
+      await a.close()
+      await vi.waitFor(() => expect(b.peers()).toEqual(['c']))
+      expect(b.missesPeers).toBe(false)
+      await under.kill(c)
+      await vi.waitFor(() => expect(b.missesPeers).toBe(true), { timeout: 20 * QUICK.deadAfterMs })
+      expect(b.peers()).toEqual([])
+      await open('c')
+      await vi.waitFor(() => expect(b.missesPeers).toBe(false))
+    })
+
     test('… also one that is back under its name before it was missed', async () => {
       const [a, b] = [await open('a'), await open('b')]
       let looked = 0
