@@ -14,7 +14,7 @@ import { networkOf } from '../rate-limits/network-of.ts'
 import { type Attempt, createAttempts } from './attempts.ts'
 import { createLines } from './lines.ts'
 import { createLogins, type LiveLogin, type Login, loginName } from './logins.ts'
-import { accountName } from './name.ts'
+import { accountName, newAccountName } from './name.ts'
 import { createPasswords } from './passwords.ts'
 
 export interface Credentials {
@@ -92,7 +92,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
 
   return {
     register: async ({ name, password }, address) => {
-      const { shown, key } = accountName(name)
+      const { shown, key } = newAccountName(name)
       const network = networkOf(address)
       const kept = await inLine(lineOf(network, key), async () => {
         const taken: Attempt[] = [['registration', network]]

@@ -50,9 +50,17 @@ const EXCHANGE = `UPDATE accounts.logins l
   WHERE l.login_id = $1 AND l.token_hash = $2 AND l.expires_at > now() AND p.user_id = l.user_id
   RETURNING l.user_id AS "userId", p.name`
 
+const STANDING = `SELECT l.user_id AS "userId", p.name FROM accounts.logins l JOIN accounts.people p USING (user_id)
+  WHERE l.login_id = $1 AND l.token_hash = $2`
+
 const END = `DELETE FROM accounts.logins WHERE login_id = $1 RETURNING user_id AS "userId"`
 
 const SWEEP = 'DELETE FROM accounts.logins WHERE expires_at <= now()'
+
+interface Person {
+  readonly userId: UserId
+  readonly name: string
+}
 
 interface Token {
   readonly loginId: string
@@ -76,6 +84,20 @@ export function createLogins(pool: pg.Pool): Logins {
     return rows[0] && { loginId, userId: rows[0].userId }
   }
 
+  /**
+   * If the answer was lost it is looked up whether it happened: whoever is told to try again although it did would come with the old token, as a
+   * thief would.
+   */
+  async function exchangeSurely(loginId: string, before: Buffer, next: Buffer): Promise<Person | undefined> {
+    try {
+      return (await pool.query<Person>(EXCHANGE, [loginId, before, next])).rows[0]
+    } catch (error) {
+      const { rows } = await pool.query<Person>(STANDING, [loginId, next]).catch(() => ({ rows: [] }))
+      if (rows[0]) return rows[0]
+      throw error
+    }
+  }
+
   return {
     begin: async (userId) => {
       const loginId = randomUUID()
@@ -89,12 +111,8 @@ export function createLogins(pool: pg.Pool): Logins {
       if (!token) return { kind: 'unknown' }
       const { loginId, secret } = token
       const next = newSecret()
-      const { rows } = await pool.query<{ userId: UserId; name: string }>(EXCHANGE, [
-        loginId,
-        hashOf(secret),
-        hashOf(next),
-      ])
-      if (rows[0]) return { kind: 'exchanged', loginId, ...rows[0], refreshToken: `${loginId}.${next}` }
+      const person = await exchangeSurely(loginId, hashOf(secret), hashOf(next))
+      if (person) return { kind: 'exchanged', loginId, ...person, refreshToken: `${loginId}.${next}` }
       const ended = await endLogin(loginId)
       return ended ? { kind: 'reused', ...ended } : { kind: 'unknown' }
     },

@@ -24,8 +24,11 @@ const NOBODYS =
 /** NIST SP 800-63B; no other rule makes passwords better. */
 const MIN_CHARACTERS = 8
 
-/** Each takes about 30 ms of a processor: half of them at most are busy with it, and nobody waits much more than 3 s. */
-const AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2))
+/**
+ * Each takes about 30 ms of a processor: half of them at most are busy with it, and nobody waits much more than 3 s. Of Node's four threads one is
+ * left for whatever else waits for them, as the signatures of tokens do.
+ */
+const AT_ONCE = Math.min(3, Math.max(1, Math.floor(availableParallelism() / 2)))
 const MAX_WAITING = 100 * AT_ONCE
 const RETRY_MS = 3_000
 

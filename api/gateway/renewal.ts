@@ -12,16 +12,24 @@ export type Renewal =
 /** From now on the session lives as long as this token. @throws ApiProblem `unavailable`, as `VerifyToken` does. */
 export type Renew = (session: Session, token: string) => Promise<Renewal>
 
-export const createRenew =
-  (verifyToken: VerifyToken, expiry: Pick<Expiry, 'expect'>): Renew =>
-  async (session, token) => {
+export function createRenew(verifyToken: VerifyToken, expiry: Pick<Expiry, 'expect'>): Renew {
+  let asked = 0
+  /** Of each session, which renewal counts: to verify one may take seconds longer than one that came after it. */
+  const newest = new WeakMap<Session, number>()
+
+  return async (session, token) => {
+    const number = ++asked
     const identity = await verifyToken(token)
     if (!identity) return refused('unauthorized', 'the token is not valid, or no longer')
     if (identity.sub !== session.userId) return refused('forbidden', 'the token is of somebody else')
-    session.expiresAt = identity.exp
-    session.loginId = identity[LOGIN_CLAIM]
-    expiry.expect(identity.exp)
+    if (number > (newest.get(session) ?? 0)) {
+      newest.set(session, number)
+      session.expiresAt = identity.exp
+      session.loginId = identity[LOGIN_CLAIM]
+      expiry.expect(identity.exp)
+    }
     return { kind: 'renewed', identity }
   }
+}
 
 const refused = (code: ErrorCode, message: string): Renewal => ({ kind: 'refused', code, message })

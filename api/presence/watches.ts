@@ -154,10 +154,13 @@ export function createWatches(deps: WatchesDeps): Watches {
     const now = performance.now()
     const people: UserId[] = []
     for (const userId of due) {
+      if (people.length === FOUND_AT_ONCE) {
+        waitMs = 0
+        break
+      }
       const subject = subjects.get(userId)
       const left = subject ? subject.toldAt + paceMs - now : 0
       if (left > 0) waitMs = Math.min(waitMs, left)
-      else if (people.length === FOUND_AT_ONCE) waitMs = 0
       else {
         // What moves from here on is found by the next look-up.
         due.delete(userId)
@@ -216,7 +219,13 @@ export function createWatches(deps: WatchesDeps): Watches {
     const subject = subjects.get(userId)
     if (!subject) return
     subject.moves++
-    due.add(userId)
+    if (isShown(userId, subject)) due.add(userId)
+  }
+
+  /** To anybody who watches: of strangers, and of names that somebody made up, nothing is looked up. */
+  function isShown(userId: UserId, { watchers }: Subject): boolean {
+    for (const session of watchers) if (watches.get(session)?.acquaintances.has(userId)) return true
+    return false
   }
 
   function unwatch(session: Session, userId: UserId): void {

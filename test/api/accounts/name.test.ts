@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { accountName } from '../../../api/accounts/name.ts'
+import { accountName, newAccountName } from '../../../api/accounts/name.ts'
 
 test.each([
   ['Alice', 'alice'],
@@ -34,4 +34,20 @@ test.each([
 test('64 characters are enough, also of those that take two places', () => {
   expect(accountName('𝒳'.repeat(64)).shown).toHaveLength(64)
   expect(accountName('🦊'.repeat(64)).shown).toHaveLength(128)
+})
+
+test.each([
+  ['a variation selector', 'alice\uFE0F'],
+  ['a selector of another plane', 'alice\u{E0100}'],
+  ['a Mongolian selector', 'al\u180Bice'],
+  ['a joiner', 'al\u034Fice'],
+  ['a Hangul filler', 'alice\u3164'],
+  ['the blank of Braille', 'alice\u2800'],
+])('a new name with %s is refused, though who has it may log in', (_what, name) => {
+  expect(() => newAccountName(name)).toThrow(expect.objectContaining({ code: 'bad_frame' }))
+  expect(accountName(name).shown).not.toBe('alice')
+})
+
+test('a new name may have an emoji, as keyboards write it', () => {
+  expect(newAccountName('Ann \u2764\uFE0F').shown).toBe('Ann \u2764\uFE0F')
 })

@@ -196,3 +196,34 @@ test('who watches nobody any more while being greeted is told nothing', async ()
   await sleep(50)
   expect(one.frames).toEqual([])
 })
+
+test('who moves and is watched by strangers only is not looked up', async () => {
+  const { watches, find } = given({ paceMs: 10, acquaintances: async () => new Set() })
+  const one = watcher('one')
+  watches.watch(one, [BOB, CARL])
+  await until(() => expect(find).toHaveBeenCalledOnce())
+  watches.movedAll()
+  watches.moved([BOB])
+  await sleep(50)
+  expect(find).toHaveBeenCalledOnce()
+  expect(one.frames).toEqual([])
+})
+
+test('of very many who move at once all are told, so many at a time', async () => {
+  const { watches, is, find } = given({ paceMs: 10 })
+  const people = Array.from({ length: 1_200 }, (_, n) => `p${n}` as UserId)
+  for (const userId of people) is(userId, false)
+  const watchers = [people.slice(0, 500), people.slice(500, 1_000), people.slice(1_000)].map((list, n) => {
+    const one = watcher(`w${n}`)
+    watches.watch(one, list)
+    return { one, list }
+  })
+  await until(() => expect(watchers.every(({ one, list }) => one.frames.length === list.length)).toBe(true))
+  find.mockClear()
+  for (const userId of people) is(userId, true)
+  watches.movedAll()
+  await until(() =>
+    expect(watchers.every(({ one, list }) => one.frames.length === 2 * list.length)).toBe(true),
+  )
+  expect(find.mock.calls.map(([asked]) => asked.length)).toEqual([500, 500, 200])
+})
