@@ -8,9 +8,9 @@ export interface MessageReceipt {
   readonly userId: UserId
   /** False when this person has left since. */
   readonly member: boolean
-  /** On the first device that had it. */
+  /** On the first device, of those that are named, that had it. */
   readonly deliveredAt: Millis | null
-  /** Every device that has it, earliest first. */
+  /** The devices that have it, earliest first: of very many those that acknowledged something last. */
   readonly devices: readonly { readonly deviceId: DeviceId; readonly deliveredAt: Millis }[]
   readonly readAt: Millis | null
   readonly readDeviceId: DeviceId | null
@@ -25,14 +25,20 @@ const receiptHolding = (kind: 'delivered' | 'read'): string => `
     ORDER BY r.to_seq LIMIT 1
   ) ${kind}_range ON ${kind}_range.from_seq <= $2`
 
+/** Of one person: a client may call itself by a new name each time, and make the answer for a whole group as long as it likes. */
+const MOST_DEVICES = 100
+
 const MESSAGE_RECEIPTS: Statement = {
   name: 'receipts of a message',
   text: `
     SELECT o.user_id AS "userId", o.left_seq IS NULL AS member, d.device_id AS "deviceId",
            delivered_range.at AS delivered_at, read_range.at AS read_at
     FROM read.members o
-    LEFT JOIN read.device_watermarks d
-      ON d.conversation_id = $1 AND d.user_id = o.user_id AND d.delivered_seq >= $2
+    LEFT JOIN LATERAL (
+      SELECT device_id FROM read.device_watermarks w
+      WHERE w.conversation_id = $1 AND w.user_id = o.user_id AND w.delivered_seq >= $2
+      ORDER BY w.delivered_position DESC LIMIT ${MOST_DEVICES}
+    ) d ON true
     ${receiptHolding('delivered')}
     ${receiptHolding('read')} AND ${isShownReading('o.user_id', '$3')}
     WHERE o.conversation_id = $1 AND o.history @> $2::int

@@ -10,6 +10,8 @@ export interface UndeliveredRange {
 
 export interface UndeliveredPerson {
   readonly userId: UserId
+  /** Ever, with any device. Anybody may write to a name that nobody has. */
+  readonly hasConnected: boolean
   readonly conversations: readonly UndeliveredRange[]
 }
 
@@ -22,13 +24,24 @@ const WAITING = `
   m.left_seq IS NULL AND c.last_seq - m.delivered_seq - m.own_after_delivered > 0
   AND NOT EXISTS (SELECT FROM read.parked_conversations p WHERE p.conversation_id = m.conversation_id::text)`
 
-/** The oldest of those messages; behind the watermark, where it is followed by own messages only: behind those. */
+/** Nobody acknowledges their own: who sends all day and acknowledges nothing has any number of them before the first of somebody else. */
+const MOST_OWN = 1_000
+
+/**
+ * When the oldest of those messages was sent; behind the watermark, where it is followed by own messages only: behind those. Where very many
+ * own ones come first: when the last of those that are looked at was, which is older.
+ */
 const OLDEST_WAITING = `
-  (SELECT x.at FROM read.messages x
-   WHERE x.conversation_id = m.conversation_id AND x.sender_id <> m.user_id
-     AND x.seq > CASE WHEN m.own_after_delivered = m.last_sent_seq - m.delivered_seq
-                      THEN m.last_sent_seq ELSE m.delivered_seq END
-   ORDER BY x.seq LIMIT 1)`
+  (WITH stretch AS (
+     SELECT x.seq, x.at, x.sender_id FROM read.messages x
+     WHERE x.conversation_id = m.conversation_id
+       AND x.seq > CASE WHEN m.own_after_delivered = m.last_sent_seq - m.delivered_seq
+                        THEN m.last_sent_seq ELSE m.delivered_seq END
+     ORDER BY x.seq LIMIT ${MOST_OWN}
+   )
+   SELECT coalesce(
+     (SELECT at FROM stretch WHERE sender_id <> m.user_id ORDER BY seq LIMIT 1),
+     (SELECT at FROM stretch ORDER BY seq DESC LIMIT 1)))`
 
 const RANGES = `
   json_agg(json_build_object('conversationId', m.conversation_id, 'fromSeq', m.delivered_seq + 1, 'toSeq', c.last_seq)
@@ -37,7 +50,7 @@ const RANGES = `
 const UNDELIVERED_PEOPLE: Statement = {
   name: 'people with undelivered messages',
   text: `
-    SELECT m.user_id AS "userId", ${RANGES}
+    SELECT m.user_id AS "userId", EXISTS (SELECT FROM read.devices d WHERE d.user_id = m.user_id) AS "hasConnected", ${RANGES}
     FROM read.members m JOIN read.conversations c USING (conversation_id)
     WHERE m.user_id > $1 AND ${WAITING} AND ${OLDEST_WAITING} < $2
     GROUP BY m.user_id ORDER BY m.user_id LIMIT $3`,
@@ -46,7 +59,7 @@ const UNDELIVERED_PEOPLE: Statement = {
 const UNDELIVERED_IN: Statement = {
   name: 'people with undelivered messages in some conversations',
   text: `
-    SELECT m.user_id AS "userId", ${RANGES}
+    SELECT m.user_id AS "userId", EXISTS (SELECT FROM read.devices d WHERE d.user_id = m.user_id) AS "hasConnected", ${RANGES}
     FROM read.members m JOIN read.conversations c USING (conversation_id)
     WHERE m.conversation_id = ANY ($1::uuid[]) AND ${WAITING} AND ${OLDEST_WAITING} < $2
     GROUP BY m.user_id ORDER BY m.user_id`,

@@ -10,6 +10,7 @@
  * - one is delayed between two tries: it stays so while the person cannot be reached. If they can be now, it begins now where the
  *   last try reached no device, and otherwise once they have had their rest.
  * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
+ * Who never connected, and cannot be reached, is not woken: their tries go on after everybody else's, and once they are used up they are.
  */
 import type { Job } from 'bullmq'
 import type { UserId } from '../../domain/ids.ts'
@@ -17,6 +18,7 @@ import type { JobQueue, JobStore } from '../job-store.ts'
 import { reachedDevice } from './attempt.ts'
 import type { Channel } from './channel.ts'
 import type { DeliverySettings } from './settings.ts'
+import type { WaitingPerson } from './undelivered.ts'
 
 export const DELIVERY_QUEUE = 'delivery'
 
@@ -26,9 +28,9 @@ export interface DeliveryJob {
 
 export interface DeliveryQueue {
   /** These people have just been found waiting. */
-  wanted(userIds: readonly UserId[]): Promise<void>
+  wanted(people: readonly WaitingPerson[]): Promise<void>
   /** These people wait, who knows for how long: only those without a job get one, soon. */
-  ensured(userIds: readonly UserId[]): Promise<void>
+  ensured(people: readonly WaitingPerson[]): Promise<void>
   counts(): Promise<Readonly<Record<string, number>>>
 }
 
@@ -42,6 +44,12 @@ export interface DeliveryQueueDeps {
 const NO_LIMIT = 1_000_000
 /** Jobs that gave up keep the reconciler from starting over; a week of them, and no more than Redis can bear. */
 const KEEP_EXHAUSTED = { age: 7 * 86_400, count: 100_000 }
+
+/**
+ * Of who never connected. Groups of names that nobody has can be made by the hundred; without this their tries, 30 a second where jobs are in
+ * Postgres, come before everybody's who was there and went.
+ */
+const AFTER_ALL_OTHERS = { priority: 1 }
 
 const ADDED_AT_ONCE = 1_000
 const WOKEN_AT_ONCE = 10
@@ -58,12 +66,12 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     },
   })
 
-  async function add(userIds: readonly UserId[], delay: () => number): Promise<void> {
+  async function add(people: readonly WaitingPerson[], delay: () => number): Promise<void> {
     // In one order everywhere, so that two processes that add the same people do not wait for each other.
-    const jobs = userIds.toSorted().map((userId) => ({
+    const jobs = people.toSorted(byUserId).map(({ userId, hasConnected }) => ({
       name: 'deliver',
       data: { userId },
-      opts: { jobId: jobIdOf(userId), delay: delay() },
+      opts: { jobId: jobIdOf(userId), delay: delay(), ...(hasConnected ? {} : AFTER_ALL_OTHERS) },
     }))
     for (let i = 0; i < jobs.length; i += ADDED_AT_ONCE) await queue.addBulk(jobs.slice(i, i + ADDED_AT_ONCE))
   }
@@ -96,26 +104,30 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
   /** A hint, as all of this: whoever stops meanwhile leaves the person to the pause of their job. */
   function lookAgain(userId: UserId): void {
     const look = async () => {
-      if (!(await wake(userId, true))) await add([userId], () => 0)
+      if (!(await wake(userId, true))) await add([{ userId, hasConnected: true }], () => 0)
     }
     setTimeout(() => look().catch(() => {}), LOOKED_AT_AGAIN_MS).unref()
   }
 
   return {
-    async wanted(userIds) {
-      await add(userIds, () => 0)
+    async wanted(people) {
+      await add(people, () => 0)
+      const userIds = people.map(({ userId }) => userId)
       const known = await Promise.all(channels.map((channel) => channel.reachable(userIds).catch(() => [])))
       const reachable = new Set(known.flat())
-      for (let i = 0; i < userIds.length; i += WOKEN_AT_ONCE) {
-        const some = userIds.slice(i, i + WOKEN_AT_ONCE)
+      const woken = people.filter(({ userId, hasConnected }) => hasConnected || reachable.has(userId))
+      for (let i = 0; i < woken.length; i += WOKEN_AT_ONCE) {
+        const some = woken.slice(i, i + WOKEN_AT_ONCE)
         // A job may have run, or been taken up by another worker, in between: then it needs no waking.
-        await Promise.allSettled(some.map((userId) => wake(userId, reachable.has(userId))))
+        await Promise.allSettled(some.map(({ userId }) => wake(userId, reachable.has(userId))))
       }
     },
-    ensured: (userIds) => add(userIds, () => Math.floor(Math.random() * settings.spreadMs)),
-    counts: () => queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+    ensured: (people) => add(people, () => Math.floor(Math.random() * settings.spreadMs)),
+    counts: () => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'),
   }
 }
+
+const byUserId = (a: WaitingPerson, b: WaitingPerson): number => (a.userId < b.userId ? -1 : 1)
 
 /** BullMQ refuses ids with a colon and ids that look like a number; a user's may be both. */
 export const jobIdOf = (userId: UserId): string => `to-${Buffer.from(userId).toString('base64url')}`

@@ -90,8 +90,7 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
     if (!(await undelivered.waitFor(position, PROJECTION_PATIENCE_MS)))
       throw new Error('the read models are behind')
     const olderThan = (Math.max(...sent.map(({ at }) => at)) + 1) as Millis
-    const people = await undelivered.in([...due.keys()], olderThan)
-    await queue.wanted(people.map(({ userId }) => userId))
+    await queue.wanted(await undelivered.in([...due.keys()], olderThan))
   }
 
   /** Back to the front, so that the order of times holds. */

@@ -48,7 +48,7 @@ export function startReconciler({ ledger, undelivered, queue, settings, log }: R
         limit: PAGE,
         ...(afterUserId === undefined ? {} : { afterUserId }),
       })
-      await queue.ensured(page.map(({ userId }) => userId))
+      await queue.ensured(page)
       people += page.length
       afterUserId = page.length < PAGE ? undefined : page.at(-1)?.userId
     } while (afterUserId !== undefined && !stopped)

@@ -8,18 +8,21 @@ export interface WaitingRange {
   readonly toSeq: Seq
 }
 
+export interface WaitingPerson {
+  readonly userId: UserId
+  /** Ever, with any device. Anybody may write to a name that nobody has. */
+  readonly hasConnected: boolean
+}
+
 export interface Undelivered {
   /** A page of the people for whom a message from before `olderThan` waits, by user id. */
   people(page: {
     readonly olderThan: Millis
     readonly limit: number
     readonly afterUserId?: UserId
-  }): Promise<readonly { readonly userId: UserId }[]>
+  }): Promise<readonly WaitingPerson[]>
   /** The same in these conversations only, everybody at once. */
-  in(
-    conversationIds: readonly ConversationId[],
-    olderThan: Millis,
-  ): Promise<readonly { readonly userId: UserId }[]>
+  in(conversationIds: readonly ConversationId[], olderThan: Millis): Promise<readonly WaitingPerson[]>
   /** What waits for this person, however young. */
   of(userId: UserId): Promise<readonly WaitingRange[]>
   /** Whether everything up to this position is in the read models, or is so within the time. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../../domain/ids.ts'
 import type { RecordedEvent } from '../../../ledger/ledger.ts'
+import { userStream } from '../../../ledger/streams.ts'
 import { conversationOf } from '../../../projections/queries/conversation.ts'
 import { conversationsToCatchUp } from '../../../projections/queries/conversations-to-catch-up.ts'
 import { findMessage } from '../../../projections/queries/find-message.ts'
@@ -235,7 +236,13 @@ test('people with undelivered messages are found, all of them, page by page, and
         }))
     const expected = [...PEOPLE]
       .sort()
-      .map((userId) => ({ userId, conversations: rangesOf(userId, olderThan) }))
+      .map((userId) => ({
+        userId,
+        hasConnected: events.some(
+          ({ type, stream }) => type === 'DeviceConnected' && stream === userStream(userId),
+        ),
+        conversations: rangesOf(userId, olderThan),
+      }))
       .filter(({ conversations }) => conversations.length > 0)
 
     const found = []

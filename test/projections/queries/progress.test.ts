@@ -70,6 +70,8 @@ test('any number of waiters cost one poll at a time, and none when nobody waits'
   let atOnce = 0
   const counting = {
     async query(...args: Parameters<typeof world.pool.query>) {
+      // The hint to the engine is nobody's answer, and is not waited for.
+      if ((args[0] as unknown as { name: string }).name === 'hurry the projection') return { rows: [] }
       asked++
       expect(++atOnce).toBe(1)
       const result = await world.pool.query(...args)

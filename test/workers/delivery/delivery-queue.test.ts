@@ -37,7 +37,7 @@ function queueOf(states: string[], isReachable: boolean) {
 
 test('a message that finds the job of somebody who can be reached running is tried when that try has reached nobody', async () => {
   const { queue, promoted } = queueOf(['active', 'active', 'delayed'], true)
-  await queue.wanted([BOB])
+  await queue.wanted([{ userId: BOB, hasConnected: true }])
   await vi.advanceTimersByTimeAsync(1_500)
   expect(promoted).not.toHaveBeenCalled()
   await vi.advanceTimersByTimeAsync(1_500)
@@ -48,7 +48,7 @@ test('a message that finds the job of somebody who can be reached running is tri
 
 test('… and if that try was the last one, by a job of its own, once', async () => {
   const { queue, added } = queueOf(['active'], true)
-  await queue.wanted([BOB])
+  await queue.wanted([{ userId: BOB, hasConnected: true }])
   expect(added).toHaveBeenCalledOnce()
   await vi.advanceTimersByTimeAsync(10_000)
   expect(added).toHaveBeenCalledTimes(2)
@@ -56,7 +56,7 @@ test('… and if that try was the last one, by a job of its own, once', async ()
 
 test('of somebody who cannot be reached it is left to its pause', async () => {
   const { queue, promoted } = queueOf(['active', 'delayed'], false)
-  await queue.wanted([BOB])
+  await queue.wanted([{ userId: BOB, hasConnected: true }])
   await vi.advanceTimersByTimeAsync(10_000)
   expect(promoted).not.toHaveBeenCalled()
 })

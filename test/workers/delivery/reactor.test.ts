@@ -41,13 +41,13 @@ function given(changed: Partial<ReactorDeps> = {}) {
     undelivered: {
       in: async (conversationIds) => {
         looks.push([...conversationIds])
-        return [{ userId: 'bob' as UserId }]
+        return [{ userId: 'bob' as UserId, hasConnected: true }]
       },
       waitFor: async () => true,
     },
     queue: {
-      wanted: async (userIds) => {
-        wanted.push(...userIds)
+      wanted: async (people) => {
+        wanted.push(...people.map(({ userId }) => userId))
       },
     },
     settings: { graceMs: 100 },

@@ -111,6 +111,28 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       )
     })
 
+    test('people who never connected are tried after everybody else, however many they are', async () => {
+      const strangers = Array.from({ length: 60 }, (_, n) => `nobody${n}`)
+      const crowd = await world.startConversation('eve', ...strangers)
+      await world.send(crowd, 'eve')
+      const conversationId = await world.startConversation('ann', 'bob')
+      await world.send(conversationId, 'ann')
+      await pause(2 * QUICK.graceMs)
+      // All of them wait when the worker comes; it takes one at a time.
+      await world.startWorkers({
+        concurrency: 1,
+        spreadMs: 0,
+        backoff: { baseMs: 60_000, factor: 1, capMs: 60_000 },
+      })
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
+      const triedBefore = async () => {
+        const each = await Promise.all(strangers.map((name) => world.attempts(crowd, name)))
+        return each.filter((attempts) => attempts.length > 0).length
+      }
+      expect(await triedBefore()).toBeLessThan(strangers.length / 2)
+      await until(async () => expect(await triedBefore()).toBe(strangers.length))
+    })
+
     test('a person who acknowledges between two tries is left alone, and the job ends', async () => {
       await world.startWorkers({ backoff: { baseMs: 400, factor: 1, capMs: 400 } })
       const conversationId = await world.startConversation('ann', 'bob')

@@ -1,4 +1,7 @@
-/** What the read models would say about who waits, folded from the whole ledger at every question: slow, and never behind. */
+/**
+ * What the read models would say about who waits, folded from the whole ledger at every question: slow, and never behind. Whoever
+ * is called `nobody…` never connected.
+ */
 import { recentBetween } from '../../../domain/conversation/recent-messages.ts'
 import { evolveConversation, initialConversation } from '../../../domain/conversation/state.ts'
 import { evolveDelivery, initialDelivery, watermarksOf } from '../../../domain/delivery/state.ts'
@@ -16,7 +19,9 @@ interface Waits extends WaitingRange {
 
 export function undeliveredFromLedger(ledger: Pick<Ledger, 'readAll'>): Undelivered {
   const people = (waits: readonly Waits[]) =>
-    [...new Set(waits.map(({ userId }) => userId))].sort().map((userId) => ({ userId }))
+    [...new Set(waits.map(({ userId }) => userId))]
+      .sort()
+      .map((userId) => ({ userId, hasConnected: !userId.startsWith('nobody') }))
   return {
     people: async ({ olderThan, limit, afterUserId = '' as UserId }) => {
       const old = (await everybodyWho(ledger)).filter(({ since }) => since < olderThan)
