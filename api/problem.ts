@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
+import { TooManyReads } from '../ledger/mailbox/stream-reads.ts'
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts'
 import { isTooLong } from '../protocol/fields.ts'
 
@@ -18,6 +19,11 @@ export class ApiProblem extends Error {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+export const TOO_MUCH_WAITS = 'too much waits to be recorded or read just now'
+
+export const tooMuchWaits = (): ApiProblem =>
+  new ApiProblem('overloaded', TOO_MUCH_WAITS, Math.round(500 + Math.random() * 1000))
 
 export function sendProblem(
   reply: FastifyReply,
@@ -76,7 +82,12 @@ const placeOf = ({ instancePath, message }: FastifySchemaValidationError): strin
   `${instancePath || '/'}: ${message}`
 
 /** The last stop of every error of a request. What is not foreseen is logged and told without its text. */
-export function handleError(error: FastifyError | ApiProblem, request: FastifyRequest, reply: FastifyReply) {
+export function handleError(
+  thrown: FastifyError | ApiProblem | TooManyReads,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) {
+  const error = thrown instanceof TooManyReads ? tooMuchWaits() : thrown
   if (error instanceof ApiProblem) return sendProblem(reply, error.code, error.message, error.retryAfterMs)
   if (hasZodFastifySchemaValidationErrors(error)) {
     const tooLong = error.validation.find(({ params }) => isTooLong(params.params))

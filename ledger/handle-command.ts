@@ -35,7 +35,10 @@ export interface CommandHandler {
     userId: UserId,
     command: Addressed<C>,
   ): Promise<Answer<UserResults[C['type']]>>
-  /** The conversation as it is durable; `fresh` asks the ledger, otherwise it may lag behind other processes. */
+  /**
+   * The conversation as it is durable; `fresh` asks the ledger, otherwise it may lag behind other processes.
+   * @throws TooManyReads when it is not in memory and too many wait to be read
+   */
   conversation(conversationId: ConversationId, fresh?: boolean): Promise<ConversationState>
   /** Something was appended by another process: brings the conversation up to date if it is in memory. */
   refresh(conversationId: ConversationId): Promise<void>

@@ -6,6 +6,7 @@
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { Answer } from '../../ledger/mailbox/contract.ts'
+import { TooManyReads } from '../../ledger/mailbox/stream-reads.ts'
 import {
   type AckFrame,
   type AcknowledgeFrame,
@@ -28,7 +29,7 @@ import type { Load } from '../load/load.ts'
 import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/commands.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { Typing } from '../presence/typing.ts'
-import { ApiProblem } from '../problem.ts'
+import { ApiProblem, TOO_MUCH_WAITS } from '../problem.ts'
 import type { FrameLimits } from './frame-limits.ts'
 import { isOfKnownType, isOfUnknownType, parseJson, refOf, TYPES_OF_CLIENTS, typeOf } from './raw-frame.ts'
 import type { Renew } from './renewal.ts'
@@ -134,6 +135,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       if (error instanceof ApiProblem) {
         return refuse(session, refOf(value), error.code, error.message, error.retryAfterMs)
       }
+      if (error instanceof TooManyReads) return refuseForNow(session, refOf(value))
       deps.report(error)
       refuse(session, refOf(value), 'unavailable', 'something broke on our side', RETRY_UNAVAILABLE_MS)
     })
@@ -252,11 +254,12 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     answered: Exclude<Answer<never>, { kind: 'done' }>,
   ) {
     if (answered.kind === 'rejected') return refuse(session, ref, answered.code, answered.message)
-    if (answered.kind === 'overloaded') {
-      return refuse(session, ref, 'overloaded', 'too much waits in this conversation', load.retryAfterMs())
-    }
+    if (answered.kind === 'overloaded') return refuseForNow(session, ref)
     refuse(session, ref, 'unavailable', 'not known to be recorded; send it again', RETRY_UNAVAILABLE_MS)
   }
+
+  const refuseForNow = (session: Session, ref: Ref | undefined): void =>
+    refuse(session, ref, 'overloaded', TOO_MUCH_WAITS, load.retryAfterMs())
 
   function badFrame(session: Session, limits: FrameLimits, ref: Ref | undefined, message: string): void {
     deps.onFrame('bad')

@@ -26,11 +26,13 @@ export function createTyping({ handler, tell, allows }: TypingDeps): Typing {
 
   return {
     typed: async (userId, conversationId) => {
+      // Before the conversation is read, which may have to be loaded.
+      if (!allows()) return undefined
       const { kind, members } = await handler.conversation(conversationId)
       if (kind === undefined) return 'not_found'
       if (!members.has(userId)) return 'not_member'
       const key = `${userId} ${conversationId}`
-      if (!allows() || !admits(key)) return undefined
+      if (!admits(key)) return undefined
       const json = JSON.stringify({ t: 'typing', conversationId, userId } satisfies TypingFrame)
       const recipients = [...members.keys()].filter((member) => member !== userId)
       tell({ recipients, delivery: { json, typing: key } })

@@ -125,7 +125,7 @@ export const SERVER_FRAMES: { readonly [T in ServerFrame['t']]: (world: World) =
     t: 'error',
     ref: 1,
     code: 'overloaded',
-    message: 'too much waits in this conversation',
+    message: 'too much waits to be recorded or read just now',
     retryable: true,
     retryAfterMs: 1000,
   }),

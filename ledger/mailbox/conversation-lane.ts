@@ -23,12 +23,14 @@ import { conversationStream } from '../streams.ts'
 import type { TemporaryBody } from '../temporary-bodies.ts'
 import type { Addressed, CommandHandlerDeps } from './contract.ts'
 import { createLane, type Lane } from './lane.ts'
+import type { StreamReads } from './stream-reads.ts'
 
 export type ConversationLane = Lane<ConversationState, Addressed<ConversationCommand>, ConversationResult>
 
 export function createConversationLane(
   deps: CommandHandlerDeps,
   conversationId: ConversationId,
+  reads: StreamReads,
 ): ConversationLane {
   const { contentKeys, temporaryBodies, node } = deps
   const stream = conversationStream(conversationId)
@@ -81,6 +83,7 @@ export function createConversationLane(
   return createLane({
     ledger: deps.ledger,
     snapshots: deps.snapshots,
+    reads,
     stream,
     fold: {
       stateVersion: CONVERSATION_STATE_VERSION,

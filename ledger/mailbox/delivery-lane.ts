@@ -18,6 +18,7 @@ import type { ConversationLane } from './conversation-lane.ts'
 import type { Group } from './groups.ts'
 import { createLane, type Lane } from './lane.ts'
 import type { Folded } from './stream-fold.ts'
+import type { StreamReads } from './stream-reads.ts'
 
 export type DeliveryLane = Lane<DeliveryState, Addressed<DeliveryCommand>, DeliveryResult>
 
@@ -28,13 +29,17 @@ export function createDeliveryLane(
   deps: CommandHandlerDeps,
   conversationId: ConversationId,
   conversationLane: ConversationLane,
+  reads: StreamReads,
 ): DeliveryLane {
   const stream = deliveryStream(conversationId)
   let conversation: Folded<ConversationState>
+  /** Loaded at the first look of this batch: its commands have nothing to learn of the tail. */
+  let isReadNow = false
 
   return createLane({
     ledger: deps.ledger,
     snapshots: deps.snapshots,
+    reads,
     stream,
     fold: {
       stateVersion: DELIVERY_STATE_VERSION,
@@ -43,11 +48,15 @@ export function createDeliveryLane(
       evolve: (state: DeliveryState, event: DeliveryEvent) => evolveDelivery(state, event),
     },
     prepare: async (fresh) => {
-      conversation = await conversationLane.current(fresh)
+      if (!fresh) isReadNow = conversationLane.durable === undefined
+      // Asked for as fresh, because a load may be under way that began before this batch.
+      if (!fresh || !isReadNow) conversation = await conversationLane.current(fresh || isReadNow)
       const { state } = conversation
       return (command: Addressed<DeliveryCommand>, draft: DeliveryState) =>
         decideDelivery(command, draft, state)
     },
+    // Nobody has received or tried anything of what was never begun. Anybody may say so of any id: it costs one stream, not two.
+    isEmpty: () => conversation.state.kind === undefined,
     merge: mergeAcknowledgements,
     weigh: () => RECEIPT_BYTES,
     encode: (event, command, index) => encode(event, stream, command.envelope, index, deps.node),

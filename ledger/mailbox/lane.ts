@@ -14,7 +14,8 @@
  * 1 in 80 sends met more than 5 conflicts in a row, with it none more than 8.)
  *
  * The state in memory changes only when the append is durable. A rejection may come of a state that another process has
- * left behind, so the tail is read once before anybody is refused.
+ * left behind, so the tail is read once before anybody is refused, unless the state was loaded for this very batch. A batch
+ * whose state would have to be loaded where too many wait for that (`stream-reads.ts`) is answered `overloaded`.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Decision, NeedsMessage, Rejected } from '../../domain/decision.ts'
@@ -29,16 +30,18 @@ import {
   type FoldDeps,
   type Folded,
   loadFold,
+  nothingYet,
   readTail,
   SNAPSHOT_EVERY,
   snapshotOf,
 } from './stream-fold.ts'
+import { type StreamReads, TooManyReads } from './stream-reads.ts'
 
 export type Handled<Result> =
   | { readonly kind: 'done'; readonly result: Result }
   | Rejected
   | { readonly kind: 'needs-message'; readonly upTo: Position; readonly asked: NeedsMessage }
-  /** So much waits in this lane that more is not taken; sending it again later is safe. */
+  /** So much waits in this lane, or to be read, that more is not taken; sending it again later is safe. */
   | { readonly kind: 'overloaded' }
   /** Nobody knows yet whether it was written, or it could not be; sending it again is safe. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }
@@ -46,8 +49,12 @@ export type Handled<Result> =
 export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldDeps {
   readonly stream: StreamName
   readonly fold: Fold<State, Event>
+  /** Shared by all lanes that anybody may name. */
+  readonly reads?: StreamReads
   /** Decides on the draft state of this lane; `fresh` asks it to bring whatever else it looks at up to date. */
   prepare(fresh: boolean): Promise<(command: Command, draft: State) => Decision<Unsealed, Result>>
+  /** Whether by what `prepare` looked at nothing can be in this stream: then it is not read. */
+  isEmpty?(): boolean
   /**
    * Commands that one event answers are merged before they are decided, in the place of the last of them. In a group each reaches at least
    * as far as the one before it: what a state refuses of it are its first or its last.
@@ -99,7 +106,7 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 export function createLane<State, Event, Unsealed, Command, Result>(
   deps: LaneDeps<State, Event, Unsealed, Command, Result>,
 ): Lane<State, Command, Result> {
-  const { ledger, snapshots, stream, fold, snapshotEvery = SNAPSHOT_EVERY } = deps
+  const { ledger, snapshots, stream, fold, reads = UNCOUNTED, snapshotEvery = SNAPSHOT_EVERY } = deps
   let folded: Folded<State> | undefined
   let loading: ReturnType<typeof loadFold<State, Event>> | undefined
   let snapshotAt = NO_STREAM
@@ -109,11 +116,16 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   let outdated = false
   let contendedUntil = 0
 
+  /** Then a load begins with the next look, and reads what is there by then. */
+  const isUnread = () => folded === undefined && loading === undefined
+
   async function load(): Promise<Folded<State>> {
     if (folded) return folded
-    loading ??= loadFold(deps, stream, fold).finally(() => {
-      loading = undefined
-    })
+    loading ??= reads
+      .load(() => loadFold(deps, stream, fold))
+      .finally(() => {
+        loading = undefined
+      })
     const loaded = await loading
     if (folded) return folded
     folded = loaded.folded
@@ -123,19 +135,24 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     return folded
   }
 
-  /** Whether the tail held anything new. */
-  async function refresh(): Promise<boolean> {
+  async function refresh(): Promise<void> {
+    if (isUnread()) {
+      outdated = false
+      await load()
+      return
+    }
     const before = await load()
     outdated = false
-    const now = await readTail(ledger, stream, fold, before).catch((error: unknown) => {
+    try {
+      const now = await reads.refresh(() => readTail(ledger, stream, fold, before))
+      // An append that finished meanwhile knows more than this read.
+      if (folded === before) folded = now
+    } catch (error) {
       outdated = true
       // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
       if (error instanceof BrokenChain && folded === before) folded = undefined
       throw error
-    })
-    // An append that finished meanwhile knows more than this read.
-    if (folded === before) folded = now
-    return folded !== before
+    }
   }
 
   async function run(): Promise<void> {
@@ -149,12 +166,19 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         const took = performance.now() - began
         if (began + took < contendedUntil) await sleep(Math.min(took * 2, MAX_GAP_MS) * Math.random())
       } catch (cause) {
-        deps.report(cause)
-        folded = undefined
-        for (const { answer } of batch) answer({ kind: 'unavailable', cause })
+        const handled = failed(cause)
+        for (const { answer } of batch) answer(handled)
       }
     }
     running = false
+  }
+
+  function failed(cause: unknown): Handled<Result> {
+    // What was not read was not decided by, so nothing of it was written.
+    if (cause instanceof TooManyReads) return { kind: 'overloaded' }
+    deps.report(cause)
+    folded = undefined
+    return { kind: 'unavailable', cause }
   }
 
   function take(): Waiting<Command, Result>[] {
@@ -175,14 +199,18 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     let groups = deps.merge(batch.map(({ command }) => command))
     const deadline = performance.now() + CONFLICT_PATIENCE_MS
     let refreshed = false
+    /** Loaded since these commands came: they have nothing to learn of the tail. */
+    let isReadNow = false
     for (let conflicts = 0; ; ) {
-      // 1. The state as it is durable, and a draft to decide on.
-      const durable = await load()
+      // 1. What else it is decided by, the state as it is durable, and a draft to decide on.
+      const decide = await deps.prepare(refreshed)
+      const isEmpty = deps.isEmpty?.() === true
+      if (!isEmpty && isUnread()) isReadNow = true
+      const durable = isEmpty ? nothingYet(fold) : await load()
       const draft = fold.draft(durable.state)
 
       // 2. Decide one after another. The last of a group stands for all: it reaches furthest. But where the first, which reaches
       // least, has to be refused by what is durable already, each is decided by itself.
-      const decide = await deps.prepare(refreshed)
       const commandAt = (index: number) => (batch[index] as Waiting<Command, Result>).command
       const isRefusedInPart = (group: Group) =>
         group.length > 1 && decide(commandAt(group[0] as number), durable.state).kind === 'rejected'
@@ -195,7 +223,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       const decided = inOrder(split(groups, isRefusedInPart)).map(decideGroup)
       if (!refreshed && decided.some(({ decision }) => needsFreshState(decision))) {
         refreshed = true
-        await refresh()
+        if (!isEmpty && !isReadNow) await refresh()
         continue
       }
       const refused = new Set(decided.filter(isRefusedTogether).map(({ group }) => group))
@@ -293,6 +321,8 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     },
   }
 }
+
+const UNCOUNTED: StreamReads = { load: (read) => read(), refresh: (read) => read() }
 
 /** Answers that another process's facts might turn round. */
 const needsFreshState = (decision: Decision<unknown, unknown>): boolean =>

@@ -14,6 +14,7 @@ import type { CommandHandlerDeps } from './contract.ts'
 import { type ConversationLane, createConversationLane } from './conversation-lane.ts'
 import { createDeliveryLane, type DeliveryLane } from './delivery-lane.ts'
 import type { Lane } from './lane.ts'
+import { createStreamReads } from './stream-reads.ts'
 
 export interface Mailbox {
   readonly conversation: ConversationLane
@@ -41,9 +42,14 @@ export interface Room {
 
 const ROOM: Room = { known: 10_000, unknown: 500 }
 
-export function createMailboxes(deps: CommandHandlerDeps, room = ROOM): Mailboxes {
+export function createMailboxes(
+  deps: CommandHandlerDeps,
+  room = ROOM,
+  reads = createStreamReads(),
+): Mailboxes {
   const known = new LRUCache<ConversationId, Kept>({ max: room.known, dispose: pushedOut })
   const unknown = new LRUCache<ConversationId, Kept>({ max: room.unknown, dispose: pushedOut })
+  /** No more than are at work: of those that are being loaded, as many as may wait for it. */
   const pushedOutAtWork = new Map<ConversationId, Kept>()
 
   function pushedOut(kept: Kept, conversationId: ConversationId, reason: LRUCache.DisposeReason): void {
@@ -51,8 +57,8 @@ export function createMailboxes(deps: CommandHandlerDeps, room = ROOM): Mailboxe
   }
 
   function make(conversationId: ConversationId): Kept {
-    const conversation = createConversationLane(deps, conversationId)
-    const delivery = createDeliveryLane(deps, conversationId, conversation)
+    const conversation = createConversationLane(deps, conversationId, reads)
+    const delivery = createDeliveryLane(deps, conversationId, conversation, reads)
     const exists = () => conversation.durable?.kind !== undefined
 
     function ended(): void {

@@ -63,9 +63,16 @@ export async function loadFold<State, Event>(
     if (folded) return { folded, snapshotAt: revision }
     await snapshots.drop(stream)
   }
-  const start = { state: fold.initial(), revision: NO_STREAM, hash: GENESIS_HASH, position: BEGINNING }
-  return { folded: await readTail(ledger, stream, fold, start), snapshotAt: NO_STREAM }
+  return { folded: await readTail(ledger, stream, fold, nothingYet(fold)), snapshotAt: NO_STREAM }
 }
+
+/** What a stream is folded to that holds nothing. */
+export const nothingYet = <State, Event>(fold: Fold<State, Event>): Folded<State> => ({
+  state: fold.initial(),
+  revision: NO_STREAM,
+  hash: GENESIS_HASH,
+  position: BEGINNING,
+})
 
 /**
  * Folds what came after `folded`; returns `folded` itself when nothing did.

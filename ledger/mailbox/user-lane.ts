@@ -24,6 +24,7 @@ const SNAPSHOT_EVERY = 40
 
 export function createUserLane(deps: CommandHandlerDeps, userId: UserId): UserLane {
   const stream = userStream(userId)
+  // Without a line for its reads: only who is this person names it, and those who come are recorded a few at a time.
   return createLane({
     ledger: deps.ledger,
     snapshots: deps.snapshots,

@@ -6,6 +6,7 @@ import { createFrameLimits, type FrameLimits } from '../../../api/gateway/frame-
 import type { Session } from '../../../api/gateway/session.ts'
 import { createRateLimits, frameSource } from '../../../api/rate-limits/rate-limits.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
+import { TooManyReads } from '../../../ledger/mailbox/stream-reads.ts'
 import { clientFrame } from '../../../protocol/client-frames.ts'
 import { isRef, ref } from '../../../protocol/fields.ts'
 import { LIMITS } from '../../../protocol/limits.ts'
@@ -79,6 +80,37 @@ test('a list that is too long is refused as such, in one issue, and is no bad fr
     code: 'too_large',
     message: 'at most 500 people are watched',
   })
+})
+
+test('what would have to be loaded where too much waits to be is answered "overloaded", with the time to come back', async () => {
+  const { session, errors } = device()
+  const reported: unknown[] = []
+  const { frames } = createDispatch({
+    handler: {
+      converse: async () => ({ kind: 'overloaded' }),
+      deliver: async () => ({ kind: 'overloaded' }),
+    },
+    typing: {
+      typed: async () => {
+        throw new TooManyReads('too many')
+      },
+    },
+    load: { allows: () => true, retryAfterMs: () => 1_500 },
+    heldReceipts: { turn: () => undefined },
+    presence: { did: () => {}, beforeReading: () => undefined },
+    onFrame: () => {},
+    report: (error: unknown) => reported.push(error),
+  } as unknown as DispatchDeps)
+  const conversationId = '0190a1b2-0000-7000-8000-000000000000'
+  const asked = [
+    { t: 'delete', ref: 0, conversationId, messageId: '0'.repeat(64) },
+    { t: 'delivered', ref: 1, conversationId, upTo: 1 },
+    { t: 'typing', ref: 2, conversationId },
+  ]
+  await frames(session, unlimited(), asked)
+  const overloaded = { code: 'overloaded', retryable: true, retryAfterMs: 1_500 }
+  expect(errors).toMatchObject(asked.map(({ ref }) => ({ ref, ...overloaded })))
+  expect(reported).toEqual([])
 })
 
 test('a ref is told from what is none as the schema of frames tells it', () => {
