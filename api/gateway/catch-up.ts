@@ -189,9 +189,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
   /** Waits for a slow reader; `false` when the session is over. */
   async function drained(session: Session): Promise<boolean> {
-    const deadline = Date.now() + SLOW_READER_MS
+    const deadline = performance.now() + SLOW_READER_MS
     while (session.mode !== 'closed' && session.backlog > MAX_BACKLOG_BYTES / 4) {
-      if (Date.now() > deadline) {
+      if (performance.now() > deadline) {
         session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
         return false
       }

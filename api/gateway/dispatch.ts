@@ -105,7 +105,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     array?: FrameArray,
   ): Promise<void> | void {
     const type = typeOf(value)
-    const waitMs = limits.take(type, Date.now())
+    const waitMs = limits.take(type, performance.now())
     if (waitMs > 0) return putOff(session, limits, value, waitMs, array)
     if (type === 'send' && !load.allows('send')) {
       // Before anything is spent on it: under load it is refusing that has to be cheap.
@@ -153,7 +153,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const isAwaited = array === undefined || ref !== undefined || isOfKnownType(value)
     if (isAwaited || !array.told) refuse(session, ref, 'rate_limited', 'too many frames', waitMs)
     if (!isAwaited) array.told = true
-    if (limits.limited(Date.now())) {
+    if (limits.limited(performance.now())) {
       session.close(CLOSE_CODES.badFrames, 'too many frames, however often told to wait')
     }
   }
@@ -264,7 +264,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   function badFrame(session: Session, limits: FrameLimits, ref: Ref | undefined, message: string): void {
     deps.onFrame('bad')
     refuse(session, ref, 'bad_frame', message)
-    if (limits.bad(Date.now())) session.close(CLOSE_CODES.badFrames, 'too many bad frames')
+    if (limits.bad(performance.now())) session.close(CLOSE_CODES.badFrames, 'too many bad frames')
   }
 
   return { text, frames }

@@ -3,6 +3,7 @@ import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { FrameSource, RateLimits } from '../rate-limits/rate-limits.ts'
 import { createTokenBucket } from '../rate-limits/token-buckets.ts'
 
+/** `now` is of a clock that nobody sets: `performance.now()`. */
 export interface FrameLimits {
   /** Takes what a frame of this type costs; 0, or after how many milliseconds it may come again. */
   take(type: unknown, now: number): number
@@ -29,7 +30,7 @@ export function createFrameLimits(perSecond: number, shared: RateLimits, source:
 /** Answers whether it is the last of so many in a minute, or one after it. */
 function counted(most: number): (now: number) => boolean {
   let count = 0
-  let since = 0
+  let since = Number.NEGATIVE_INFINITY
   return (now) => {
     if (now - since > WINDOW_MS) {
       since = now

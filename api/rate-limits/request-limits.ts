@@ -13,20 +13,20 @@ const refuse = (what: string, waitMs: number): void => {
 export const limitNetwork =
   ({ rateLimits }: Deps) =>
   async (request: FastifyRequest): Promise<void> =>
-    refuse('requests from this address', rateLimits.anonymous(request.ip, Date.now()))
+    refuse('requests from this address', rateLimits.anonymous(request.ip, performance.now()))
 
 /** Behind `requireBearer`. */
 export const limitPerson =
   ({ rateLimits }: Deps) =>
   async ({ identity }: FastifyRequest): Promise<void> => {
-    if (identity) refuse('requests of this person', rateLimits.request(identity.sub, Date.now()))
+    if (identity) refuse('requests of this person', rateLimits.request(identity.sub, performance.now()))
   }
 
 /** Once the body is known. @throws ApiProblem */
 export const limitPeople = ({ rateLimits }: Deps, by: UserId, named: readonly UserId[]): void =>
-  refuse('people in requests of this person', rateLimits.people(by, named.length, Date.now()))
+  refuse('people in requests of this person', rateLimits.people(by, named.length, performance.now()))
 
 export const limitConnections =
   ({ rateLimits }: Deps) =>
   async (request: FastifyRequest): Promise<void> =>
-    refuse('connections from this address', rateLimits.connection(request.ip, Date.now()))
+    refuse('connections from this address', rateLimits.connection(request.ip, performance.now()))

@@ -1,6 +1,7 @@
 /**
  * Token buckets by name. A bucket is one number, the time at which it is full again (GCRA, ITU-T I.371), so that it needs no
- * timer, and a full one need not be kept at all. Keeps time by what it is told.
+ * timer, and a full one need not be kept at all. Keeps time by what it is told: in milliseconds of a clock that nobody sets, as
+ * `performance.now()` is. By one that was set back an hour everybody would have to wait for an hour.
  */
 import { LRUCache } from 'lru-cache'
 
@@ -14,6 +15,8 @@ export interface TokenBuckets {
 
 /** A bucket holds what flows into it in this time. */
 export const BURST_SECONDS = 4
+/** Sums of times with fractions are off by less. Without it the last of a burst is sometimes refused, for 1e-12 ms. */
+const ROUNDING_MS = 1e-6
 /** For memory, some 10 MB. Beyond it the bucket that was used longest ago is taken to be full. */
 const MAX_BUCKETS = 50_000
 
@@ -45,6 +48,6 @@ export function createTokenBucket(perSecond: number): (cost: number, now: number
 function takeFrom(fullAt: number, cost: number, now: number, perSecond: number) {
   // What costs more than a full bucket takes the full bucket: it would never be allowed otherwise.
   const next = Math.max(fullAt, now) + Math.min((cost * 1000) / perSecond, BURST_SECONDS * 1000)
-  const waitMs = next - now - BURST_SECONDS * 1000
-  return waitMs > 0 ? { fullAt, waitMs: Math.ceil(waitMs) } : { fullAt: next, waitMs: 0 }
+  const waitMs = Math.ceil(next - now - BURST_SECONDS * 1000 - ROUNDING_MS)
+  return waitMs > 0 ? { fullAt, waitMs } : { fullAt: next, waitMs: 0 }
 }

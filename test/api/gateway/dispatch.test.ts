@@ -1,6 +1,6 @@
 /** What comes of frames that are refused, without a server. */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createDispatch, type DispatchDeps } from '../../../api/gateway/dispatch.ts'
 import { createFrameLimits, type FrameLimits } from '../../../api/gateway/frame-limits.ts'
 import type { Session } from '../../../api/gateway/session.ts'
@@ -66,6 +66,23 @@ test('a socket that goes on however often it is told to wait is closed with 4400
   for (let n = 0; n < 3; n++) text(session, limits, array)
   expect(closedWith).toEqual([4400])
   expect(errors).toHaveLength(arrays)
+})
+
+test('a clock that is set back keeps no frame waiting, and begins no new minute', () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const shared = createRateLimits({ rateDevice: 10, ratePerson: 10, rateAddress: 10, rateConnections: 0 })
+  const source = frameSource('ann' as UserId, 'phone' as DeviceId, '203.0.113.7')
+  const limits = createFrameLimits(10, shared, source)
+  const { session, errors, closedWith } = device()
+  const bad = () => text(session, limits, 'not JSON')
+  bad()
+  vi.setSystemTime(Date.now() - 3_600_000)
+  text(session, limits, '{"t":"odd"}')
+  expect(errors.map(({ code }) => code)).toEqual(['bad_frame', 'bad_frame'])
+  vi.setSystemTime(Date.now() + 7_200_000)
+  for (let n = 1; n < LIMITS.badFramesPerMinute; n++) bad()
+  expect(closedWith).toEqual([4400])
 })
 
 test('a list that is too long is refused as such, in one issue, and is no bad frame', () => {

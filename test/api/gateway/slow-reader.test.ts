@@ -20,7 +20,7 @@ beforeEach(async () => {
   await once(server, 'listening')
 })
 afterEach(() => {
-  vi.useRealTimers()
+  vi.restoreAllMocks()
   for (const socket of server.clients) socket.terminate()
   server.close()
 })
@@ -72,7 +72,8 @@ test('is pushed to no more, closed with 4408 in the end, and others get everythi
   expect(most).toBeGreaterThan(MAX_BACKLOG_BYTES / 2)
   expect(most).toBeLessThan(MAX_BACKLOG_BYTES + 2 * FRAME)
 
-  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31_000 })
+  const now = performance.now.bind(performance)
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + 31_000)
   await expect.poll(() => slow.session.mode).toBe('closed')
   const closed = once(slow.client, 'close')
   slow.client.resume()

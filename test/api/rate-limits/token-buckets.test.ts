@@ -18,6 +18,14 @@ test('a full bucket gives its burst at once, then says exactly when there is mor
   expect(buckets.take('ann', 1, NOW + 100)).toBe(100)
 })
 
+test('a burst is whole at whatever fraction of a millisecond it comes', () => {
+  for (let now = 0.1; now < 5_000; now += 7.3) {
+    const take = createTokenBucket(10)
+    for (let i = 0; i < 10 * BURST_SECONDS; i++) expect(take(1, now)).toBe(0)
+    expect(take(1, now)).toBe(100)
+  }
+})
+
 test('each name has a bucket of its own, and without a name there is no limit', () => {
   const buckets = createTokenBuckets(1)
   expect(buckets.take('ann', BURST_SECONDS, NOW)).toBe(0)
