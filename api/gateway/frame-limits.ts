@@ -1,11 +1,11 @@
 /** How much one socket may ask: its own token bucket, those it shares with others of its person, and counts of those that are refused. */
 import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { FrameSource, RateLimits } from '../rate-limits/rate-limits.ts'
-import { createTokenBucket } from '../rate-limits/token-buckets.ts'
+import { createTokenBucket, takeFromAll } from '../rate-limits/token-buckets.ts'
 
 /** `now` is of a clock that nobody sets: `performance.now()`. */
 export interface FrameLimits {
-  /** Takes what a frame of this type costs; 0, or after how many milliseconds it may come again. */
+  /** Takes what a frame of this type costs; 0, or after how many milliseconds it may come again (then nothing was taken). */
   take(type: unknown, now: number): number
   /** Counts a bad frame; `true` when there have been too many. */
   bad(now: number): boolean
@@ -16,12 +16,9 @@ export interface FrameLimits {
 const WINDOW_MS = 60_000
 
 export function createFrameLimits(perSecond: number, shared: RateLimits, source: FrameSource): FrameLimits {
-  const takeOwn = createTokenBucket(perSecond)
+  const buckets = [createTokenBucket(perSecond), ...shared.frameBuckets(source)]
   return {
-    take: (type, now) => {
-      const cost = costOf(type)
-      return takeOwn(cost, now) || shared.frame(source, cost, now)
-    },
+    take: (type, now) => takeFromAll(buckets, costOf(type), now),
     bad: counted(LIMITS.badFramesPerMinute),
     limited: counted(LIMITS.limitedFramesPerMinute),
   }

@@ -5,11 +5,12 @@
 import type { DeviceId, UserId } from '../../domain/ids.ts'
 import type { Config } from '../../runtime/config.ts'
 import { networkOf } from './network-of.ts'
-import { createTokenBuckets } from './token-buckets.ts'
+import { createTokenBuckets, type TokenBucket } from './token-buckets.ts'
 
 export interface RateLimits {
+  /** Those that a frame is paid from, beside its socket's own. */
+  frameBuckets(from: FrameSource): readonly TokenBucket[]
   /** Each answers 0, or after how many milliseconds to try again. */
-  frame(from: FrameSource, cost: number, now: number): number
   request(userId: UserId, now: number): number
   /** On top of the request in which so many people are named. */
   people(userId: UserId, count: number, now: number): number
@@ -20,7 +21,7 @@ export interface RateLimits {
 
 export interface FrameSource {
   readonly userId: UserId
-  /** The device and its person in one: a name for its bucket, which is looked up with every frame. */
+  /** The device and its person in one: a name for its bucket. */
   readonly device: string
   /** As `networkOf` tells it. */
   readonly network: string | undefined
@@ -45,9 +46,11 @@ export function createRateLimits(rates: Rates): RateLimits {
   const networks = createTokenBuckets(rates.rateAddress)
   const connections = createTokenBuckets(rates.rateConnections)
   return {
-    // From the narrowest: a flood on one device does not use up what its person has.
-    frame: ({ userId, device, network }, cost, now) =>
-      devices.take(device, cost, now) || people.take(userId, cost, now) || networks.take(network, cost, now),
+    frameBuckets: ({ userId, device, network }) => [
+      devices.of(device),
+      people.of(userId),
+      networks.of(network),
+    ],
     request: (userId, now) => people.take(userId, REQUEST_COST, now),
     people: (userId, count, now) => people.take(userId, Math.floor(count / PEOPLE_PER_TOKEN), now),
     anonymous: (address, now) => networks.take(networkOf(address), REQUEST_COST, now),

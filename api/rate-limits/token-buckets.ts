@@ -5,11 +5,17 @@
  */
 import { LRUCache } from 'lru-cache'
 
+export interface TokenBucket {
+  /** 0, or after how many milliseconds there will be so much. */
+  waitMs(cost: number, now: number): number
+  /** Takes it, whether there is so much or not. */
+  spend(cost: number, now: number): void
+}
+
 export interface TokenBuckets {
-  /**
-   * Takes so much out of the bucket of this name; 0, or after how many milliseconds there will be enough (then nothing was
-   * taken). Without a name there is no limit.
-   */
+  /** The bucket of this name, looked up each time that it is asked. Without a name there is no limit. */
+  of(name: string | undefined): TokenBucket
+  /** As `takeFromAll` does, of this one. */
   take(name: string | undefined, cost: number, now: number): number
 }
 
@@ -22,32 +28,51 @@ const MAX_BUCKETS = 50_000
 
 /** @param perSecond what flows in; 0: there is no limit. */
 export function createTokenBuckets(perSecond: number, maxBuckets = MAX_BUCKETS): TokenBuckets {
-  if (perSecond === 0) return { take: () => 0 }
   const fullAt = new LRUCache<string, number>({ max: maxBuckets })
-  return {
-    take: (name, cost, now) => {
-      if (name === undefined) return 0
-      const taken = takeFrom(fullAt.get(name) ?? 0, cost, now, perSecond)
-      if (taken.waitMs === 0) fullAt.set(name, taken.fullAt)
-      return taken.waitMs
-    },
+  const of = (name: string | undefined): TokenBucket => {
+    if (name === undefined || perSecond === 0) return BOTTOMLESS
+    return bucket(perSecond, { get: () => fullAt.get(name) ?? 0, set: (at) => fullAt.set(name, at) })
   }
+  return { of, take: (name, cost, now) => takeFromAll([of(name)], cost, now) }
 }
 
 /** One bucket of its owner's own. */
-export function createTokenBucket(perSecond: number): (cost: number, now: number) => number {
+export function createTokenBucket(perSecond: number): TokenBucket {
+  if (perSecond === 0) return BOTTOMLESS
   let fullAt = 0
-  return (cost, now) => {
-    if (perSecond === 0) return 0
-    const taken = takeFrom(fullAt, cost, now, perSecond)
-    fullAt = taken.fullAt
-    return taken.waitMs
-  }
+  return bucket(perSecond, {
+    get: () => fullAt,
+    set: (at) => {
+      fullAt = at
+    },
+  })
 }
 
-function takeFrom(fullAt: number, cost: number, now: number, perSecond: number) {
+/**
+ * Takes so much out of each of them; 0, or after how many milliseconds there will be enough in all (then nothing was taken, of
+ * none: otherwise whoever is held back by one would use up the others by asking).
+ */
+export function takeFromAll(buckets: readonly TokenBucket[], cost: number, now: number): number {
+  let longest = 0
+  for (const { waitMs } of buckets) longest = Math.max(longest, waitMs(cost, now))
+  if (longest === 0) for (const { spend } of buckets) spend(cost, now)
+  return longest
+}
+
+const BOTTOMLESS: TokenBucket = { waitMs: () => 0, spend: () => {} }
+
+interface FullAt {
+  get(): number
+  set(at: number): void
+}
+
+function bucket(perSecond: number, fullAt: FullAt): TokenBucket {
   // What costs more than a full bucket takes the full bucket: it would never be allowed otherwise.
-  const next = Math.max(fullAt, now) + Math.min((cost * 1000) / perSecond, BURST_SECONDS * 1000)
-  const waitMs = Math.ceil(next - now - BURST_SECONDS * 1000 - ROUNDING_MS)
-  return waitMs > 0 ? { fullAt, waitMs } : { fullAt: next, waitMs: 0 }
+  const after = (cost: number, now: number) =>
+    Math.max(fullAt.get(), now) + Math.min((cost * 1000) / perSecond, BURST_SECONDS * 1000)
+  return {
+    waitMs: (cost, now) =>
+      Math.max(0, Math.ceil(after(cost, now) - now - BURST_SECONDS * 1000 - ROUNDING_MS)),
+    spend: (cost, now) => fullAt.set(after(cost, now)),
+  }
 }

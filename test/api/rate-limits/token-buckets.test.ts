@@ -4,9 +4,14 @@ import {
   BURST_SECONDS,
   createTokenBucket,
   createTokenBuckets,
+  takeFromAll,
 } from '../../../api/rate-limits/token-buckets.ts'
 
 const NOW = 1_700_000_000_000
+const alone = (perSecond: number) => {
+  const bucket = createTokenBucket(perSecond)
+  return (cost: number, now: number) => takeFromAll([bucket], cost, now)
+}
 
 test('a full bucket gives its burst at once, then says exactly when there is more', () => {
   const buckets = createTokenBuckets(10)
@@ -20,7 +25,7 @@ test('a full bucket gives its burst at once, then says exactly when there is mor
 
 test('a burst is whole at whatever fraction of a millisecond it comes', () => {
   for (let now = 0.1; now < 5_000; now += 7.3) {
-    const take = createTokenBucket(10)
+    const take = alone(10)
     for (let i = 0; i < 10 * BURST_SECONDS; i++) expect(take(1, now)).toBe(0)
     expect(take(1, now)).toBe(100)
   }
@@ -35,15 +40,15 @@ test('each name has a bucket of its own, and without a name there is no limit', 
 })
 
 test('what costs more than a full bucket takes a full bucket', () => {
-  const take = createTokenBucket(1)
+  const take = alone(1)
   expect(take(100, NOW)).toBe(0)
   expect(take(100, NOW)).toBe(BURST_SECONDS * 1000)
   expect(take(100, NOW + BURST_SECONDS * 1000)).toBe(0)
 })
 
 test('0 a second is no limit', () => {
-  const [buckets, bucket] = [createTokenBuckets(0), createTokenBucket(0)]
-  for (let i = 0; i < 1000; i++) expect(buckets.take('ann', 1000, NOW) + bucket(1000, NOW)).toBe(0)
+  const [buckets, take] = [createTokenBuckets(0), alone(0)]
+  for (let i = 0; i < 1000; i++) expect(buckets.take('ann', 1000, NOW) + take(1000, NOW)).toBe(0)
 })
 
 test('whatever is asked for, no more flows out in any time than the burst and what flowed in', () => {
@@ -53,7 +58,7 @@ test('whatever is asked for, no more flows out in any time than the burst and wh
   })
   fc.assert(
     fc.property(asked, fc.integer({ min: 1, max: 100 }), (asks, perSecond) => {
-      const take = createTokenBucket(perSecond)
+      const take = alone(perSecond)
       let now = NOW
       let taken = 0
       for (const { afterMs, cost } of asks) {
