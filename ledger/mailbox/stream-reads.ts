@@ -19,8 +19,11 @@ export class TooManyReads extends Error {
 
 /** Of the pool's 10 connections. On a busy machine of 2 cores 1,000 conversations a second are loaded so, by all 10 of them 1,400. */
 const AT_ONCE = 6
-/** The last waits for two seconds. More than a node has sends under way before it refuses some, as after a start. */
-const MOST_WAITING = 2_000
+/**
+ * The last waits for some four seconds; a client gives up after ten. Few enough for memory (8 KB each), and enough for what a
+ * node loads after a start: receipts that are refused then are ticks that come late.
+ */
+const MOST_WAITING = 4_000
 
 export function createStreamReads(atOnce = AT_ONCE, mostWaiting = MOST_WAITING): StreamReads {
   const waiting: (() => void)[] = []
