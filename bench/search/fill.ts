@@ -23,8 +23,11 @@ import type { Vocabulary } from './vocabulary.ts'
 export interface Cast {
   /** Of a thousandth as many conversations as there are messages, and of the crowd. */
   readonly hub: UserId
-  /** Of some twenty conversations. */
+  /** Of ten conversations. */
   readonly somebody: UserId
+  /** Of as many conversations as anybody had of 1,454 real people (`../shared/data`: 5 at the median, 109 at p99, 218 at most), where there are a million messages. */
+  readonly busiest: UserId
+  readonly conversationsOfBusiest: number
   /** A group that has a tenth of all messages. */
   readonly crowd: ConversationId
 }
@@ -51,6 +54,9 @@ const BATCH = 1_000
 const TIMED = 10_000
 const TIMED_BATCH = 100
 const HUB = 'hub' as UserId
+const BUSIEST = 'busiest' as UserId
+/** Of the conversations of others. */
+const SHARE_OF_BUSIEST = 1 / 16
 
 interface Talk {
   readonly conversationId: ConversationId
@@ -154,7 +160,9 @@ export async function fill(options: FillOptions): Promise<Filled> {
     )
     return {
       hub: HUB,
-      somebody: ofOthers[0]?.members[0] as UserId,
+      somebody: ofOthers[1]?.members[0] as UserId,
+      busiest: BUSIEST,
+      conversationsOfBusiest: ofOthers.filter(({ members }) => members.includes(BUSIEST)).length,
       crowd: crowd.conversationId,
       messages,
       indexedPerSecond: last.length / (indexingMs / 1000),
@@ -188,7 +196,10 @@ function talksFor(messages: number) {
   const count = Math.ceil((messages * 0.7) / MESSAGES_A_CONVERSATION)
   const people = Math.max(2, Math.ceil(count / 10))
   const ofOthers = Array.from({ length: count }, (_, n) =>
-    talk(`p${n % people}`, `p${(n * 7 + 1 + Math.floor(n / people)) % people}x`),
+    talk(
+      (n * SHARE_OF_BUSIEST) % 1 === 0 ? BUSIEST : `p${n % people}`,
+      `p${(n * 7 + 1 + Math.floor(n / people)) % people}x`,
+    ),
   )
   return { crowd, ofHub, ofOthers, all: [crowd, ...ofHub, ...ofOthers] }
 }

@@ -58,6 +58,7 @@ export async function measureSearch(
   const filled = await fill({ databaseUrl, masterKey, messages, vocabulary, random, progress })
   const callers = [
     { name: 'few conversations', userId: filled.somebody, scope: '' },
+    { name: `${filled.conversationsOfBusiest} conversations`, userId: filled.busiest, scope: '' },
     { name: `${Math.ceil(messages / 1000)} conversations`, userId: filled.hub, scope: '' },
     { name: 'within a large group', userId: filled.hub, scope: `&conversationId=${filled.crowd}` },
   ]
