@@ -5,9 +5,8 @@
 import type { ConversationId, MessageId, Millis, Seq } from '../../domain/ids.ts'
 import type { ExpiryReason } from '../../domain/retention.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { projectedPosition } from '../../projections/queries/projected-position.ts'
 import { ask, type Database, type Statement } from '../../projections/queries/statement.ts'
-import { DELIVERED_TO_ALL } from '../../projections/queries/temporary-bodies.ts'
+import { DELIVERED_TO_ALL, furthestBehind, PROJECTED } from '../../projections/queries/temporary-bodies.ts'
 
 /** The newest of what there is to record; see `GONE`. */
 export interface GoneBody {
@@ -50,15 +49,41 @@ const MOVED: Statement = {
       FROM waiting w WHERE w.conversation_id IS NOT NULL
     )
     SELECT c.conversation_id AS "conversationId" FROM waiting w JOIN read.conversations c USING (conversation_id)
-    WHERE c.last_position > $1`,
+    WHERE c.last_position > $1 ORDER BY c.conversation_id`,
 }
 
+/** Of the row `f` of `furthestBehind`; in the order of an index, so that reading ends with the page. */
+const waiting = (range: string): string => `
+  SELECT b.conversation_id, b.message_id, b.body_hash FROM ledger.temporary_bodies b
+  WHERE b.conversation_id = f.conversation_id AND b.until_delivered AND b.gone IS NULL AND ${range} AND ${PROJECTED}
+  ORDER BY b.seq LIMIT $2`
+
+/**
+ * A page of what everybody has. The ends of each range come from one walk over the members of its conversation, and what still
+ * waits is not looked at. `due` also counts what another process destroys meanwhile: whether there is more does not depend on it.
+ * Locked in one order, so that two processes wait for each other and never in a circle.
+ */
 const DELIVERED: Statement = {
   name: 'retention: destroy what everybody has',
   text: `
-    UPDATE ledger.temporary_bodies b SET sealed = NULL, gone = 'delivered'
-    WHERE b.conversation_id = ANY ($1::uuid[]) AND b.until_delivered AND b.gone IS NULL AND ${DELIVERED_TO_ALL}
-    RETURNING b.gone`,
+    WITH behind AS MATERIALIZED (
+      SELECT c.conversation_id, f.* FROM unnest($1::uuid[]) AS c (conversation_id)
+      CROSS JOIN LATERAL (${furthestBehind('c.conversation_id')}) f
+    ), due AS MATERIALIZED (
+      SELECT d.* FROM behind f CROSS JOIN LATERAL (
+        (${waiting(DELIVERED_TO_ALL.whoeverSent)}) UNION ALL (${waiting(DELIVERED_TO_ALL.sentByTheLast)})
+      ) d LIMIT $2
+    ), locked AS MATERIALIZED (
+      SELECT b.conversation_id, b.message_id, b.body_hash FROM ledger.temporary_bodies b
+      JOIN due USING (conversation_id, message_id, body_hash)
+      WHERE b.gone IS NULL ORDER BY b.conversation_id, b.message_id, b.body_hash FOR UPDATE OF b
+    ), destroyed AS (
+      UPDATE ledger.temporary_bodies b SET sealed = NULL, gone = 'delivered' FROM locked l
+      WHERE (b.conversation_id, b.message_id, b.body_hash) = (l.conversation_id, l.message_id, l.body_hash)
+        AND b.gone IS NULL
+      RETURNING 1
+    )
+    SELECT (SELECT count(*)::int FROM due) AS due, (SELECT count(*)::int FROM destroyed) AS destroyed`,
 }
 
 /**
@@ -136,16 +161,26 @@ export async function destroyOverdue(db: Database, now: Millis, limit: number): 
   return reasonsOf(await ask(db, OVERDUE, [now, limit]))
 }
 
-/** Looks only where something has happened after `since`; answers from where to look the next time. */
+/** Where to look for what is delivered: wherever a body waits and something has happened after `since`. */
+export async function movedSince(db: Database, since: Position): Promise<readonly ConversationId[]> {
+  const moved = await ask<{ readonly conversationId: ConversationId }>(db, MOVED, [since])
+  return moved.map(({ conversationId }) => conversationId)
+}
+
+/** At most `limit`. `full`: there may be more, also where another process destroyed some of them first. */
 export async function destroyDelivered(
   db: Database,
-  since: Position,
-): Promise<{ readonly destroyed: Destroyed; readonly upTo: Position }> {
-  const upTo = await projectedPosition(db)
-  const moved = await ask<{ readonly conversationId: ConversationId }>(db, MOVED, [since])
-  if (moved.length === 0) return { destroyed: [], upTo }
-  const ids = moved.map(({ conversationId }) => conversationId)
-  return { destroyed: reasonsOf(await ask(db, DELIVERED, [ids])), upTo }
+  among: readonly ConversationId[],
+  limit: number,
+): Promise<{ readonly destroyed: Destroyed; readonly full: boolean }> {
+  const [page] = await ask<{ readonly due: number; readonly destroyed: number }>(db, DELIVERED, [
+    among,
+    limit,
+  ])
+  return {
+    destroyed: Array.from({ length: page?.destroyed ?? 0 }, () => 'delivered'),
+    full: page?.due === limit,
+  }
 }
 
 export const goneBodies = (

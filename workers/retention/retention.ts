@@ -1,13 +1,14 @@
 /**
- * Sees to it that temporary bodies are gone within seconds of being due, and that the ledger says so. Two loops, because a
- * ledger that does not answer must not keep bodies alive. Every second the one destroys:
+ * Sees to it that temporary bodies are gone within seconds of being due, and that the ledger says so. Three loops that do not wait
+ * for each other: whatever keeps one of them busy, or does not answer it, keeps no body alive that another would destroy.
  *
- *   1. overdue    what is past its time, also when there are no read models
- *   2. delivered  what everybody has, in the conversations that have moved
- *   3. sweep      at the start and now and then: sealings that became no message, bodies of deleted messages
- *   4. vacuum     so that dead rows, also those that the other loop has forgotten, do not lie about
- *
- * and the other records: `MessageExpired` for each; only then is its row forgotten.
+ *   overdue     each second, without the read models
+ *     1. what is past its time
+ *     2. vacuum: so that dead rows, also those of the other loops, do not lie about
+ *   delivered   each second, by the read models
+ *     1. what everybody has, in the conversations that have moved
+ *     2. sweep, at the start and now and then: sealings that became no message, bodies of deleted messages
+ *   record      `MessageExpired` for each that is destroyed; only then is its row forgotten
  *
  * Keeps nothing that matters in memory: killed anywhere, it, or another process beside it, goes on from the rows.
  */
@@ -18,6 +19,7 @@ import type { ConversationId, Millis } from '../../domain/ids.ts'
 import type { ExpiryReason } from '../../domain/retention.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import { BEGINNING } from '../../ledger/ledger.ts'
+import { projectedPosition } from '../../projections/queries/projected-position.ts'
 import type { Logger } from '../../runtime/logging.ts'
 import type { Metrics } from '../../runtime/metrics.ts'
 import {
@@ -26,6 +28,7 @@ import {
   forget,
   type GoneBody,
   goneBodies,
+  movedSince,
   sweep,
   vacuum,
 } from './due-bodies.ts'
@@ -41,6 +44,8 @@ export interface RetentionDeps {
 
 /** Of one command: half of what one append takes. */
 const EXPIRED_AT_ONCE = 200
+/** Of one statement: it walks over all their members, 1,024 each at most. */
+const CONVERSATIONS_AT_ONCE = 50
 /** Vacuuming takes a share of the time at most: a large table is vacuumed less often. */
 const VACUUM_SHARE = 1 / 20
 const VACUUM_PAUSE_MS = 2_000
@@ -64,31 +69,45 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
     if (destroyed.length > 0) dead = true
   }
 
-  async function destroy(): Promise<void> {
-    // 1. Overdue.
+  async function overdue(): Promise<void> {
+    // 1. What is past its time.
     for (let full = true; full && !signal.aborted; ) {
       const destroyed = await destroyOverdue(pool, Date.now() as Millis, settings.page)
       count(destroyed)
       full = destroyed.length === settings.page
     }
-    // 2. Delivered.
-    const { destroyed, upTo } = await destroyDelivered(pool, deliveredSince)
-    deliveredSince = upTo
-    count(destroyed)
-    // 3. Sweep.
-    if (performance.now() >= sweepAt) {
-      if ((await sweep(pool, settings.page, signal)) > 0) dead = true
-      sweepAt = performance.now() + settings.sweepMs
-      // A conversation that was parked and freed has moved at positions from before: all are looked at again.
-      deliveredSince = BEGINNING
-    }
-    // 4. Vacuum.
+    // 2. Vacuum.
     if (dead && performance.now() >= vacuumAt) {
       const begun = performance.now()
       dead = false
       await vacuum(pool)
       const took = performance.now() - begun
       vacuumAt = performance.now() + Math.max(VACUUM_PAUSE_MS, took / VACUUM_SHARE)
+    }
+  }
+
+  async function delivered(): Promise<void> {
+    // 1. What everybody has. Whatever fails in the middle is looked at again, though nothing has moved since.
+    const upTo = await projectedPosition(pool)
+    const moved = await movedSince(pool, deliveredSince)
+    for (let from = 0; from < moved.length && !signal.aborted; from += CONVERSATIONS_AT_ONCE) {
+      await destroyDeliveredIn(moved.slice(from, from + CONVERSATIONS_AT_ONCE))
+    }
+    deliveredSince = upTo
+    // 2. Sweep.
+    if (performance.now() >= sweepAt) {
+      if ((await sweep(pool, settings.page, signal)) > 0) dead = true
+      sweepAt = performance.now() + settings.sweepMs
+      // A conversation that was parked and freed has moved at positions from before: all are looked at again.
+      deliveredSince = BEGINNING
+    }
+  }
+
+  async function destroyDeliveredIn(some: readonly ConversationId[]): Promise<void> {
+    for (let more = true; more && !signal.aborted; ) {
+      const { destroyed, full } = await destroyDelivered(pool, some, settings.page)
+      count(destroyed)
+      more = full
     }
   }
 
@@ -139,7 +158,7 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
       try {
         await work()
       } catch (err) {
-        // At the very first start there are no read models yet: what is overdue is destroyed before they are asked.
+        // At the very first start there are no read models yet, which only `overdue` does without.
         log.warn({ err }, 'due bodies are looked for again in a moment')
         pauseMs = settings.againMs
       }
@@ -148,7 +167,7 @@ export function startRetention(deps: RetentionDeps): { stop(): Promise<void> } {
     }
   }
 
-  const finished = Promise.all([again(destroy), again(record)])
+  const finished = Promise.all([again(overdue), again(delivered), again(record)])
   return {
     async stop() {
       stopping.abort()
