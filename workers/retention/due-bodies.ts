@@ -49,7 +49,7 @@ const MOVED: Statement = {
       FROM waiting w WHERE w.conversation_id IS NOT NULL
     )
     SELECT c.conversation_id AS "conversationId" FROM waiting w JOIN read.conversations c USING (conversation_id)
-    WHERE c.last_position > $1 ORDER BY c.conversation_id`,
+    WHERE c.last_position > $1`,
 }
 
 /** Of the row `f` of `furthestBehind`; in the order of an index, so that reading ends with the page. */

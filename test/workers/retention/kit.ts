@@ -20,7 +20,7 @@ export interface Waiting {
   readonly projected?: boolean
 }
 
-/** In order: the later n, the later it stands in every statement. */
+/** The n-th of a test's database. */
 export const conversation = (n: number): ConversationId =>
   `${n.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000` as ConversationId
 
