@@ -70,6 +70,8 @@ const PAUSE_MS = 1_000
 /** A reader that does not get through its backlog in this time is closed with 4408. */
 const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
+/** Whoever has not taken this much is sent nothing more of what was missed: with the page that comes on top it stays below what they may be pushed. */
+const ROOM_BYTES = MAX_BACKLOG_BYTES / 4
 /** What happened around the messages is sent before them, and what happened to them after them: it is read in one go. */
 const WHOLE = { mostNamed: LIMITS.membersInFrame, limit: 2 ** 31 - 1 }
 
@@ -144,12 +146,16 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
   /** In the order in which a client can use it; `false` when the session is over. */
   async function sendAll(session: Session, { conversations, changes, receipts }: Missed): Promise<boolean> {
-    const send = (missed: readonly MissedFrame[]) => {
-      for (const { frame } of missed) session.send(JSON.stringify(frame))
+    const send = async (missed: readonly MissedFrame[]) => {
+      for (const { frame } of missed) {
+        if (session.backlog > ROOM_BYTES && !(await drained(session))) return false
+        session.send(JSON.stringify(frame))
+      }
+      return true
     }
 
     // 1. What happened around the messages.
-    send(changeFrames(changes))
+    if (!(await send(changeFrames(changes)))) return false
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {
@@ -157,10 +163,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
 
     // 3. What happened to messages.
-    send(deletedFrames(changes))
-    send(receiptFrames(receipts))
-    send(leavingFrames(changes))
-    return true
+    return await send([...deletedFrames(changes), ...receiptFrames(receipts), ...leavingFrames(changes)])
   }
 
   async function sendMessages(
@@ -172,14 +175,15 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       let from = Math.max(stretch.from, session.sentUpTo(conversationId) + 1) as Seq
       while (from <= stretch.to) {
         if (!(await drained(session))) return false
-        const page = firstPageOf({ from, to: stretch.to })
-        for (const message of await messagePages({ conversationId, ...page, deletedUpTo })) {
+        const asked = firstPageOf({ from, to: stretch.to })
+        const { messages, upTo } = await messagePages({ conversationId, ...asked, deletedUpTo })
+        for (const message of messages) {
           // What this very device has sent, it has.
           if (message.senderId === userId && message.deviceId === deviceId) continue
           session.send(message.json)
           session.markSent(conversationId, message.seq)
         }
-        from = (page.to + 1) as Seq
+        from = (upTo + 1) as Seq
       }
     }
     // The device's own messages are left out, so the last seq may lie behind the last one sent.
@@ -190,7 +194,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   /** Waits for a slow reader; `false` when the session is over. */
   async function drained(session: Session): Promise<boolean> {
     const deadline = performance.now() + SLOW_READER_MS
-    while (session.mode !== 'closed' && session.backlog > MAX_BACKLOG_BYTES / 4) {
+    while (session.mode !== 'closed' && session.backlog > ROOM_BYTES) {
       if (performance.now() > deadline) {
         session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
         return false

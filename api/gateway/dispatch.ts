@@ -33,7 +33,7 @@ import { ApiProblem, TOO_MUCH_WAITS } from '../problem.ts'
 import type { FrameLimits } from './frame-limits.ts'
 import { isOfKnownType, isOfUnknownType, parseJson, refOf, TYPES_OF_CLIENTS, typeOf } from './raw-frame.ts'
 import type { Renew } from './renewal.ts'
-import type { Session } from './session.ts'
+import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
 
 export interface DispatchDeps {
   readonly handler: CommandHandler
@@ -63,8 +63,11 @@ interface FrameArray {
   told: boolean
 }
 
-/** Answers that a client does not read: more than a page of catching up, less than hurts. */
-const MAX_UNREAD_BYTES = 16 * 1024 * 1024
+/**
+ * Beyond it nothing more is carried out for whoever does not read the answers. What is pushed or caught up with ends at half of it; the
+ * other half is some 9,000 answers of an outburst, on top of what the kernel takes. Who leaves half of it for long, `heartbeat.ts` ends.
+ */
+const MAX_UNREAD_BYTES = 2 * MAX_BACKLOG_BYTES
 /** What a client waits before it repeats something that was answered `unavailable`. */
 const RETRY_UNAVAILABLE_MS = 1000
 

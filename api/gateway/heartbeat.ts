@@ -1,20 +1,40 @@
-/** Finds the clients that are gone without a word: pings who is silent, ends who does not answer. Every WebSocket client answers by itself. */
+/**
+ * Finds the clients that are gone without a word: pings who is silent, ends who does not answer. Every WebSocket client answers by itself.
+ * And those that talk, but do not read: whoever is not pushed to has only answers waiting, and nobody else looks at those.
+ */
+import { CLOSE_CODES } from '../../protocol/errors.ts'
 import type { Hub } from './hub.ts'
+import { MAX_BACKLOG_BYTES, type Session } from './session.ts'
 
 /** Who has been silent for so long is pinged with every beat. */
 const PINGED_BEATS = 2.5
 /** Found between 5 and 6 beats: 30 s after the last sign of life at most. */
 const SILENT_BEATS = 5
+/** 30 s, as long as whoever catches up has for what waits. */
+const SLOW_BEATS = 6
 
 /** One timer for all sockets. The answer stops it. */
 export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () => void {
-  const timer = setInterval(() => {
+  /** Who has too much waiting, and since when. Few: nothing is kept with the others. */
+  let slowSince = new Map<Session, number>()
+
+  function beat(): void {
     const now = performance.now()
+    const slow = new Map<Session, number>()
     for (const session of [...hub.all()]) {
       const silentMs = now - session.heardAt
       if (silentMs > SILENT_BEATS * heartbeatMs) session.terminate()
       else if (silentMs > PINGED_BEATS * heartbeatMs) session.ping()
+      if (session.backlog <= MAX_BACKLOG_BYTES) continue
+      const since = slowSince.get(session) ?? now
+      slow.set(session, since)
+      if (now - since >= SLOW_BEATS * heartbeatMs) {
+        session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
+      }
     }
-  }, heartbeatMs)
+    slowSince = slow
+  }
+
+  const timer = setInterval(beat, heartbeatMs)
   return () => clearInterval(timer)
 }

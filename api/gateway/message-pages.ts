@@ -36,14 +36,21 @@ export interface MessageJson {
   readonly json: string
 }
 
-export type MessagePages = (page: Page) => Promise<readonly MessageJson[]>
-
-interface Rendered {
+export interface ReadPage {
   readonly messages: readonly MessageJson[]
+  /** It ends here: before what was asked for, where bodies are large. */
+  readonly upTo: Seq
+}
+
+export type MessagePages = (page: Page) => Promise<ReadPage>
+
+interface Rendered extends ReadPage {
   readonly isTemporary: boolean
 }
 
 const PAGE = 200
+/** Of bodies, and one more: whoever does not read has a page waiting for them, and holds it. 200 of the largest were 12.4 MB. */
+const PAGE_BYTES = 512 * 1024
 /** In UTF-16 units of JSON: 32 MB at most, and half as much again for the objects around short messages. */
 const KEPT_UNITS = 16 * 1024 * 1024
 /** Once it is made. Deleted words are in memory no longer than that; those of a destroyed key as long as the key is known, and this. */
@@ -65,7 +72,7 @@ export function createMessagePages(deps: MessagePagesDeps): MessagePages {
   const underWay = new Map<string, Promise<Rendered>>()
 
   async function render({ conversationId, from, to }: Page): Promise<Rendered> {
-    const records = await messagesBetween(deps.pool, conversationId, { from, to })
+    const records = await messagesBetween(deps.pool, conversationId, { from, to, bytes: PAGE_BYTES })
     const frames = messageFrames(records, await openBodies(deps, records))
     return {
       messages: records.map(({ seq, senderId, deviceId }, index) => ({
@@ -74,6 +81,7 @@ export function createMessagePages(deps: MessagePagesDeps): MessagePages {
         deviceId,
         json: JSON.stringify(frames[index]?.frame),
       })),
+      upTo: records.at(-1)?.seq ?? to,
       isTemporary: records.some(({ temporary }) => temporary !== null),
     }
   }
@@ -84,13 +92,13 @@ export function createMessagePages(deps: MessagePagesDeps): MessagePages {
     const known = kept.get(name) ?? underWay.get(name)
     // Of one that is under way it is only known in the end whether it may be shared.
     const shared = known && (await known)
-    if (shared && !shared.isTemporary) return shared.messages
+    if (shared && !shared.isTemporary) return shared
     const rendering = deps.turns(() => render(page), 'begun')
     underWay.set(name, rendering)
     try {
       const rendered = await rendering
       if (!rendered.isTemporary) kept.set(name, rendered)
-      return rendered.messages
+      return rendered
     } finally {
       if (underWay.get(name) === rendering) underWay.delete(name)
     }

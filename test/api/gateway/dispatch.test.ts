@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { createDispatch, type DispatchDeps } from '../../../api/gateway/dispatch.ts'
 import { createFrameLimits, type FrameLimits } from '../../../api/gateway/frame-limits.ts'
-import type { Session } from '../../../api/gateway/session.ts'
+import { MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
 import { createRateLimits, frameSource } from '../../../api/rate-limits/rate-limits.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import { TooManyReads } from '../../../ledger/mailbox/stream-reads.ts'
@@ -83,6 +83,17 @@ test('a clock that is set back keeps no frame waiting, and begins no new minute'
   vi.setSystemTime(Date.now() + 7_200_000)
   for (let n = 1; n < LIMITS.badFramesPerMinute; n++) bad()
   expect(closedWith).toEqual([4400])
+})
+
+test('a socket that leaves its answers unread is closed with 4408 before it is answered more', () => {
+  const { session, errors, closedWith } = device()
+  const unread = (bytes: number) => Object.assign(session, { backlog: bytes })
+  unread(2 * MAX_BACKLOG_BYTES)
+  text(session, spent(), '0')
+  expect([errors.length, closedWith]).toEqual([1, []])
+  unread(2 * MAX_BACKLOG_BYTES + 1)
+  for (let n = 0; n < 2; n++) text(session, spent(), '0')
+  expect([errors.length, closedWith]).toEqual([1, [4408]])
 })
 
 test('a list that is too long is refused as such, in one issue, and is no bad frame', () => {

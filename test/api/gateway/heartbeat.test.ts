@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { startHeartbeat } from '../../../api/gateway/heartbeat.ts'
-import type { Session } from '../../../api/gateway/session.ts'
+import { MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
 
 let server: WebSocketServer
 beforeAll(async () => {
@@ -19,6 +19,8 @@ async function connect(options: WebSocket.ClientOptions) {
   const [socket] = await accepted
   const session = {
     heardAt: performance.now(),
+    backlog: 0,
+    close: (code: number) => socket.close(code),
     ping: () => socket.ping(),
     terminate: () => socket.terminate(),
   }
@@ -64,5 +66,35 @@ test('a client that talks is not pinged', async () => {
     clearInterval(saying)
     talking.client.close()
     listening.client.close()
+  }
+})
+
+test('a client that talks and leaves more than 1 MiB unread for six beats is closed with 4408, and one that reads in between is not', async () => {
+  const heartbeatMs = 100
+  const [never, sometimes, enough] = [await connect({}), await connect({}), await connect({})]
+  const backlog = (of: typeof never, bytes: number) => {
+    ;(of.session as { backlog: number }).backlog = bytes
+  }
+  backlog(never, MAX_BACKLOG_BYTES + 1)
+  backlog(sometimes, MAX_BACKLOG_BYTES + 1)
+  backlog(enough, MAX_BACKLOG_BYTES)
+  let beats = 0
+  const all = () => {
+    backlog(sometimes, ++beats % 4 === 0 ? 0 : MAX_BACKLOG_BYTES + 1)
+    return [never.session, sometimes.session, enough.session]
+  }
+  const began = performance.now()
+  const stop = startHeartbeat({ all }, heartbeatMs)
+  try {
+    await vi.waitFor(() => expect(never.seen.closedWith).toBe(4408), { timeout: 20_000 })
+    expect(performance.now() - began).toBeGreaterThan(6 * heartbeatMs)
+    await vi.waitFor(() => expect(beats).toBeGreaterThan(16), { timeout: 20_000 })
+    expect([sometimes, enough].map(({ client }) => client.readyState)).toEqual([
+      WebSocket.OPEN,
+      WebSocket.OPEN,
+    ])
+  } finally {
+    stop()
+    for (const { client } of [sometimes, enough]) client.close()
   }
 })

@@ -23,6 +23,8 @@ function begin(text = 'words') {
   const deleted = new Set<number>()
   const temporary = new Set<number>()
   const reads: string[] = []
+  /** How many messages have room in a page. */
+  const room = { messages: 200 }
   const rowOf = (seq: number) => {
     const messageId = seq.toString(16).padStart(64, '0') as MessageId
     const sealed = seal(key, messageId, { kind: 'text', text: `${text} ${seq}` })
@@ -47,7 +49,9 @@ function begin(text = 'words') {
   const pool = {
     query: async ({ values: [, from, to] }: { values: [string, number, number] }) => {
       reads.push(`${from}-${to}`)
-      const rows = Array.from({ length: to - from + 1 }, (_, index) => rowOf(from + index))
+      const rows = Array.from({ length: Math.min(room.messages, to - from + 1) }, (_, index) =>
+        rowOf(from + index),
+      )
       await new Promise((resolve) => setImmediate(resolve))
       return { rows }
     },
@@ -58,7 +62,7 @@ function begin(text = 'words') {
     contentKeys: contentKeys as never,
     turns: createTurns(),
   })
-  return { deleted, temporary, reads, messagePages }
+  return { deleted, temporary, reads, room, messagePages }
 }
 
 afterEach(() => {
@@ -70,8 +74,9 @@ test('a page that many ask for, at once and one after another, is read once and 
   const [first, ...others] = await Promise.all(Array.from({ length: 50 }, () => messagePages(page(1, 200))))
   others.push(await messagePages(page(1, 200)))
   expect(reads).toEqual(['1-200'])
-  expect(first?.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, index) => index + 1))
-  expect(JSON.parse(first?.[6]?.json ?? '')).toMatchObject({
+  expect(first?.upTo).toBe(200)
+  expect(first?.messages.map(({ seq }) => seq)).toEqual(Array.from({ length: 200 }, (_, index) => index + 1))
+  expect(JSON.parse(first?.messages[6]?.json ?? '')).toMatchObject({
     t: 'message',
     seq: 7,
     body: { text: 'words 7' },
@@ -83,7 +88,7 @@ test('who comes after a deletion gets no page from before it', async () => {
   const { deleted, messagePages } = begin()
   await messagePages(page(1, 3))
   deleted.add(2)
-  const [, message] = await messagePages(page(1, 3, 9n))
+  const [, message] = (await messagePages(page(1, 3, 9n))).messages
   expect(JSON.parse(message?.json ?? '')).toMatchObject({ seq: 2, gone: 'deleted' })
   expect(message?.json).not.toContain('words')
 })
@@ -119,6 +124,15 @@ test('of many large pages no more is kept than has room', async () => {
   expect(reads).toHaveLength(13)
 })
 
+test('a page ends early where the read models say so, and one without a message ends where it was to', async () => {
+  const { messagePages, room } = begin()
+  room.messages = 8
+  expect((await messagePages(page(1, 200))).upTo).toBe(8)
+  expect((await messagePages(page(9, 200))).upTo).toBe(16)
+  room.messages = 0
+  expect(await messagePages(page(17, 200))).toMatchObject({ messages: [], upTo: 200 })
+})
+
 test('a reading that fails is told to all who wait for it, and the next one tries again', async () => {
   const { messagePages } = begin()
   const broken = createMessagePages({
@@ -129,7 +143,7 @@ test('a reading that fails is told to all who wait for it, and the next one trie
   const asked = await Promise.allSettled([broken(page(1, 3)), broken(page(1, 3))])
   expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
   await expect(broken(page(1, 3))).rejects.toThrow('away')
-  expect(await messagePages(page(1, 3))).toHaveLength(3)
+  expect((await messagePages(page(1, 3))).messages).toHaveLength(3)
 })
 
 test('pages end at the same seqs, wherever a stretch begins', () => {

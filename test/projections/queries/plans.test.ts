@@ -87,7 +87,8 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   messageReceipts: (db) => messageReceipts(db, busy, 39_000 as Seq, somebody),
   findMessage: (db) => findMessage(db, busy, 'ab'.repeat(32) as MessageId),
   conversationsToCatchUp: (db) => conversationsToCatchUp(db, hub, phone, { kept: recent, knownFrom: recent }),
-  messagesBetween: (db) => messagesBetween(db, busy, { from: 20_001 as Seq, to: 20_200 as Seq }),
+  messagesBetween: (db) =>
+    messagesBetween(db, busy, { from: 20_001 as Seq, to: 20_200 as Seq, bytes: 512 * 1024 }),
   missedReceipts: (db) => missedReceipts(db, hub, phone, recent, 200),
   missedChanges: (db) => missedChanges(db, hub, phone, recent, { mostNamed: 100, limit: 200 }),
   'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),
