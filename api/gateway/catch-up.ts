@@ -125,7 +125,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       comeBack(session)
       return undefined
     }
-    const missed = await turns(() => whatMoved(session, start))
+    // Gone while it waited: nothing is read for it, and whoever waits gets on.
+    const missed = await turns(async () => (isOver(session) ? undefined : await whatMoved(session, start)))
     if (missed && !(await sendAll(session, missed))) return undefined
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
     // What it was asked for again may be later than what was read.
@@ -214,8 +215,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     if (session.mode !== 'live') return await resume(session)
     try {
       const { userId, deviceId } = session
-      const conversations = await turns(() =>
-        conversationsToCatchUp(pool, userId, deviceId, standing(session)),
+      const conversations = await turns(async () =>
+        isOver(session) ? [] : await conversationsToCatchUp(pool, userId, deviceId, standing(session)),
       )
       const isUnsent = ({ conversationId, missed }: ConversationToCatchUp) =>
         (missed.at(-1)?.to ?? NO_SEQ) > session.sentUpTo(conversationId)
@@ -229,6 +230,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   return { run, resume, look }
 }
 
+const isOver = ({ mode }: Session): boolean => mode === 'closed'
 const standing = ({ position }: Session): DeviceStart => ({ kept: position, knownFrom: position })
 
 /** Asks the client to connect again in a moment: what it has not been sent waits for it. */

@@ -156,25 +156,30 @@ export function createPolls(deps: PollsDeps): Polls {
     for (let looks = 0; ; looks++) {
       // 1. Whatever is pushed from here on wakes; what was before is in the ledger.
       turn.look()
-      if (session.closedWith === CLOSE_CODES.replaced || (!turn.isCurrent && session.mode !== 'closed')) {
+      if (session.closedWith === CLOSE_CODES.replaced || !turn.isCurrent) {
         throw new ApiProblem('conflict', 'the same device polls or is connected elsewhere')
       }
 
       // 2. What the ledger has beyond what this device has, as the read models tell it.
       const head = await ledger.head()
-      if (head > kept) {
+      if (head > kept && session.mode !== 'closed') {
         if (!(await waiter.waitFor(head, PATIENCE_MS))) {
           throw new ApiProblem('unavailable', 'the read models are behind the ledger', 1000)
         }
         // Not behind all who come back: it may be live, and one message away.
-        const page = await turns(() => missedPage(deps, session, { ...start, kept }, head), 'begun')
+        const read = () => missedPage(deps, session, { ...start, kept }, head)
+        const isOver = () => !turn.isCurrent || session.mode === 'closed'
+        // Over while it waited: a device that polls again and again would have each of its polls read for.
+        const page = await turns(async () => (isOver() ? undefined : await read()), 'begun')
+        if (!page || !turn.isCurrent) continue
         if (page.frames.length > 0) return whole(page, session, looks === 0)
         kept = page.position
       }
 
-      // 3. What no ledger has; or nothing.
+      // 3. What no ledger has; or nothing. It goes with one answer only: that to the poll that has come since, if one has.
+      if (!turn.isCurrent) continue
       const leftMs = deadline - performance.now()
-      const page = { frames: session.takeSent(), position: kept, more: false }
+      const page = { frames: session.takeSent(), position: kept, more: head > kept }
       if (page.frames.length > 0 || leftMs <= 0 || session.mode === 'closed') return page
       await turn.woken(leftMs)
     }

@@ -1,13 +1,61 @@
-/** How long a reader that is slow is waited for. */
+/** Who is not caught up with: a reader that is slow, and a socket that is gone before it is its turn. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type CatchUpDeps, createCatchUp } from '../../../api/gateway/catch-up.ts'
-import { MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
+import { MAX_BACKLOG_BYTES, type Session, type SessionMode } from '../../../api/gateway/session.ts'
+import { createTurns } from '../../../api/gateway/turns.ts'
+import type { Position } from '../../../ledger/ledger.ts'
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
-afterEach(() => void vi.useRealTimers())
+const start = { kept: 0n as Position, knownFrom: 0n as Position }
+
+test('for a socket that is gone while it waits for its turn, nothing is read', async () => {
+  const turns = createTurns(1)
+  let read = 0
+  const catchUp = createCatchUp({
+    pool: {
+      query: async () => {
+        read++
+        return { rows: [] }
+      },
+    },
+    ledger: { head: async () => 1n },
+    waiter: { waitFor: async () => true },
+    turns,
+    report: (error: unknown) => expect.unreachable(String(error)),
+  } as unknown as CatchUpDeps)
+  const sessionThatIs = (mode: SessionMode) => ({
+    mode,
+    backlog: 0,
+    position: 0n,
+    startCatchingUp: () => {},
+    settle(this: { mode: SessionMode }) {
+      if (this.mode !== 'closed') this.mode = 'live'
+    },
+  })
+  let giveBack = () => {}
+  void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
+  const [gone, waitedFor, here] = [
+    sessionThatIs('catching-up'),
+    sessionThatIs('live'),
+    sessionThatIs('catching-up'),
+  ]
+  const waiting = [
+    catchUp.run(gone as unknown as Session, start),
+    catchUp.look(waitedFor as unknown as Session),
+    catchUp.run(here as unknown as Session, start),
+  ]
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  gone.mode = 'closed'
+  waitedFor.mode = 'closed'
+  giveBack()
+  await Promise.all(waiting)
+  expect(read).toBe(1)
+  expect(here.mode).toBe('live')
+})
 
 test('a clock that is set ahead makes no reader slow', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
   const closedWith: number[] = []
   const session = {
     mode: 'behind',
@@ -15,7 +63,7 @@ test('a clock that is set ahead makes no reader slow', async () => {
     close: (code: number) => closedWith.push(code),
   }
   const { run } = createCatchUp({ report: () => {} } as unknown as CatchUpDeps)
-  const running = run(session as unknown as Session, { kept: 0n, knownFrom: 0n } as never)
+  const running = run(session as unknown as Session, start)
   vi.setSystemTime(Date.now() + 3_600_000)
   await sleep(100)
   expect(closedWith).toEqual([])

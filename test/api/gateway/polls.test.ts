@@ -1,0 +1,152 @@
+/** Polls that are over before it is their turn to read, without a server. */
+import { expect, test } from 'vitest'
+import { createPolls, type PollsDeps } from '../../../api/gateway/polls.ts'
+import type { Session } from '../../../api/gateway/session.ts'
+import { createTurns } from '../../../api/gateway/turns.ts'
+import type { DeviceId } from '../../../domain/ids.ts'
+import type { Position } from '../../../ledger/ledger.ts'
+
+const RECEIPT = { conversationId: 'c', userId: 'ben', kind: 'read', upTo: 1, at: '1', position: '5' }
+const turnOfTheLoop = () => new Promise((resolve) => setTimeout(resolve, 20))
+
+/** One device with one receipt to read, whose database answers when it is let. */
+function begin() {
+  const turns = createTurns(1)
+  const sessions: Session[] = []
+  let pagesRead = 0
+  let letRead = () => {}
+  let reading = Promise.resolve()
+  let headsAsked = 0
+  let ledgerAnswers = Promise.resolve()
+  const polls = createPolls({
+    pool: {
+      query: async ({ name }: { name: string }) => {
+        if (name === 'what else happened since') return { rows: [{}] }
+        if (name !== 'receipts that a device missed') return { rows: [] }
+        pagesRead++
+        await reading
+        return { rows: [RECEIPT] }
+      },
+    },
+    contentKeys: { find: async () => ({ of: () => undefined }) },
+    ledger: {
+      head: async () => {
+        // The first asks where it stands, the second whether there is more.
+        if (++headsAsked === 2) await ledgerAnswers
+        return 9n
+      },
+    },
+    waiter: { waitFor: async () => true },
+    positions: { keepAnswered: async () => {}, start: async () => ({ kept: 0n, knownFrom: 0n }) },
+    admission: {
+      checkRoom: () => {},
+      admit: async (session: Session) => {
+        sessions.push(session)
+        return { kept: 0n, knownFrom: 0n, claim: 1n }
+      },
+      dismiss: () => {},
+    },
+    expiry: { expect: () => {} },
+    turns,
+    dispatchDeps: {},
+  } as unknown as PollsDeps)
+  const identity = { sub: 'ann', exp: 9e9, roles: [] } as never
+  const deviceId = 'phone' as DeviceId
+  return {
+    polls,
+    sessions,
+    read: () => pagesRead,
+    poll: (after = 0n, signal = new AbortController().signal) =>
+      polls.poll(identity, { deviceId, after: after as Position, waitMs: 0, signal }),
+    /** The only turn is somebody else's, until it is given back. */
+    takeTurn: () => {
+      let giveBack = () => {}
+      void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
+      return () => giveBack()
+    },
+    holdLedger: () => {
+      let answer = () => {}
+      ledgerAnswers = new Promise((resolve) => {
+        answer = resolve
+      })
+      return { times: () => headsAsked, let: () => answer() }
+    },
+    holdDatabase: () => {
+      reading = new Promise((resolve) => {
+        letRead = resolve
+      })
+      return () => letRead()
+    },
+  }
+}
+
+test('of a device that polls again while its polls wait for their turn, only the last is read for', async () => {
+  const { polls, poll, read, takeTurn } = begin()
+  const giveBack = takeTurn()
+  const polling = []
+  for (let n = 0; n < 20; n++) {
+    polling.push(poll())
+    // It stands in the line before the next comes.
+    await turnOfTheLoop()
+  }
+  const [newest, ...older] = polling.toReversed()
+  giveBack()
+  for (const one of older) await expect(one).rejects.toMatchObject({ code: 'conflict' })
+  expect((await newest)?.frames).toHaveLength(2)
+  expect(read()).toBe(1)
+  polls.close()
+})
+
+test('for a poll whose client is gone while it waits for its turn, nothing is read', async () => {
+  const { polls, poll, read, takeTurn } = begin()
+  const giveBack = takeTurn()
+  const gone = new AbortController()
+  const polling = poll(0n, gone.signal)
+  await turnOfTheLoop()
+  gone.abort()
+  giveBack()
+  await expect(polling).rejects.toMatchObject({ code: 'conflict' })
+  expect(read()).toBe(0)
+  polls.close()
+})
+
+test('a poll that another has replaced while it was read for leaves what is in no ledger to that one', async () => {
+  const { polls, poll, sessions, read, holdDatabase } = begin()
+  const letRead = holdDatabase()
+  const older = poll()
+  await expect.poll(read).toBe(1)
+  const typing = '{"t":"typing"}'
+  sessions[0]?.send(typing)
+  const newer = poll()
+  letRead()
+  await expect(older).rejects.toMatchObject({ code: 'conflict' })
+  expect((await newer).frames).toContain(typing)
+  polls.close()
+})
+
+test('a poll that another has replaced while it asked the ledger leaves it likewise', async () => {
+  const { polls, poll, sessions, holdLedger } = begin()
+  const asked = holdLedger()
+  const older = poll(9n)
+  await expect.poll(asked.times).toBe(2)
+  const typing = '{"t":"typing"}'
+  sessions[0]?.send(typing)
+  const newer = poll(9n)
+  asked.let()
+  await expect(older).rejects.toMatchObject({ code: 'conflict' })
+  expect((await newer).frames).toEqual([typing])
+  polls.close()
+})
+
+test('a poll that waits for its turn when its node stops is answered that there is more, from where it stands', async () => {
+  const { polls, poll, read, takeTurn } = begin()
+  const giveBack = takeTurn()
+  const polling = poll()
+  await turnOfTheLoop()
+  const disconnected = polls.disconnect()
+  giveBack()
+  expect(await polling).toEqual({ frames: [], position: 0n, more: true })
+  expect(read()).toBe(0)
+  await disconnected
+  polls.close()
+})
