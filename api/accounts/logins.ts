@@ -51,7 +51,7 @@ const EXCHANGE = `UPDATE accounts.logins l
   RETURNING l.user_id AS "userId", p.name`
 
 const STANDING = `SELECT l.user_id AS "userId", p.name FROM accounts.logins l JOIN accounts.people p USING (user_id)
-  WHERE l.login_id = $1 AND l.token_hash = $2`
+  WHERE l.login_id = $1 AND l.token_hash = $2 FOR UPDATE OF l`
 
 const END = `DELETE FROM accounts.logins WHERE login_id = $1 RETURNING user_id AS "userId"`
 
@@ -85,8 +85,8 @@ export function createLogins(pool: pg.Pool): Logins {
   }
 
   /**
-   * If the answer was lost it is looked up whether it happened: whoever is told to try again although it did would come with the old token, as a
-   * thief would.
+   * If the answer was lost it is looked up whether it happened, once it is over: whoever is told to try again although it did would come with the
+   * old token, as a thief would. While the database does not answer at all, nobody knows.
    */
   async function exchangeSurely(loginId: string, before: Buffer, next: Buffer): Promise<Person | undefined> {
     try {

@@ -107,8 +107,10 @@ export function createDevicePositions(
 
   const sampling = setInterval(() => {
     const at = performance.now()
-    const recent = samples.filter((sample) => at - sample.at < 2 * SAFE_AFTER_MS)
-    samples = hearsAll() ? [...recent, { at, position: newest }] : []
+    // What has become safe stays so. What was seen shortly before a cut may have been overtaken by it.
+    const settled = samples.findLast((sample) => at - sample.at >= SAFE_AFTER_MS)
+    const waiting = samples.filter((sample) => at - sample.at < SAFE_AFTER_MS)
+    samples = [...(settled ? [settled] : []), ...(hearsAll() ? [...waiting, { at, position: newest }] : [])]
   }, SAMPLE_MS)
   const writer = setInterval(() => {
     if (kept.size > 0) void writeSoon()
@@ -188,6 +190,8 @@ export function createDevicePositions(
 
   return {
     start: async (userId, deviceId, head) => {
+      // What it said just before it came back counts already.
+      await (kept.has(nameOf({ userId, deviceId })) ? writeSoon() : writing)
       const started = (await starting.add({ userId, deviceId, head })).get(nameOf({ userId, deviceId }))
       if (!started) throw new Error('a device was neither made nor found')
       return started

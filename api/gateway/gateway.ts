@@ -77,7 +77,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     beforeReading: (userId) => presence.beforeReading(userId),
   })
   const presence = await createPresence({ ...deps, hub, allows: () => load.allows('presence'), report })
-  const positions = createDevicePositions(deps.pool, report, () => bus.isWhole && !directory.missesPeers)
+  const positions = createDevicePositions(deps.pool, report, () => bus.isWhole && directory.isPushedTo)
   const turns = createTurns()
   const messagePages = createMessagePages({ ...deps, turns })
   const catchUp = createCatchUp({ ...deps, messagePages, turns, report })

@@ -124,17 +124,17 @@ export function createPush({
     const payload = payloadOf(push)
     if (Buffer.byteLength(payload) <= bus.maxPayload) return bus.publish(nodeChannel(node), payload)
     const { userIds, delivery } = push
-    const bytesOfOne = Buffer.byteLength(payloadOf({ userIds: [], delivery })) + MAX_ID_BYTES
-    if (bytesOfOne > bus.maxPayload) return ringDoorbell(node, userIds)
-    const half = Math.ceil(userIds.length / 2)
-    publish(node, { userIds: userIds.slice(0, half), delivery })
-    publish(node, { userIds: userIds.slice(half), delivery })
+    const bytesLeft = bus.maxPayload - Buffer.byteLength(payloadOf({ userIds: [], delivery }))
+    const room = Math.floor(bytesLeft / MAX_ID_BYTES)
+    // A doorbell has room for so many: parts of fewer would be more, and larger.
+    if (room < RUNG_AT_ONCE) return ringDoorbell(node, userIds)
+    for (let from = 0; from < userIds.length; from += room)
+      bus.publish(nodeChannel(node), payloadOf({ userIds: userIds.slice(from, from + room), delivery }))
   }
 
   function ringDoorbell(node: string, people: readonly UserId[]): void {
-    // 40 ids of at most 128 characters fit any bus.
-    for (let from = 0; from < people.length; from += 40) {
-      const doorbell: ResyncMessage = { kind: 'resync', userIds: people.slice(from, from + 40) }
+    for (let from = 0; from < people.length; from += RUNG_AT_ONCE) {
+      const doorbell: ResyncMessage = { kind: 'resync', userIds: people.slice(from, from + RUNG_AT_ONCE) }
       bus.publish(nodeChannel(node), JSON.stringify(doorbell))
     }
   }
@@ -196,6 +196,8 @@ export function createPush({
 
 /** As JSON, with its comma. */
 const MAX_ID_BYTES = 128 + 3
+/** So many fit any bus. */
+const RUNG_AT_ONCE = 40
 
 const payloadOf = (push: RemotePush): string =>
   JSON.stringify({ kind: 'push', pushes: [push] } satisfies PushMessage)

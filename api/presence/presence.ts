@@ -1,4 +1,5 @@
 /** Presence, composed: who is here, who watches whom, what is recorded of it, and what the nodes tell each other about it. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { v4 as uuidv4 } from 'uuid'
 import type { Privacy } from '../../domain/events.ts'
@@ -79,6 +80,8 @@ const PRESENCE_CHANNEL = 'presence'
 const SWEEP_MS = 20_000
 /** Longer than read models are behind, unless something is wrong. */
 const PATIENCE_MS = 5_000
+/** Between two looks at a ledger that does not answer. */
+const RETRY_MS = 1_000
 /** What is not recorded by then is left to whoever notices. */
 const CLOSE_MS = 3_000
 
@@ -143,6 +146,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     readPrivacyAgain(performance.now()).catch(report)
   })
   const offFoundAgain = directory.onFoundAgain(watches.recheckAll)
+  let closed = false
   /** Of the last sweep: what a node did not tell before it stopped is found once more after it has gone. */
   let hadPeers = false
   const sweeping = setInterval(() => {
@@ -154,7 +158,14 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
 
   /** Changes that were not heard of are in the ledger, and are read once the read models have them. */
   async function readPrivacyAgain(missedUntil: number): Promise<void> {
-    await waiter.waitFor(await ledger.head(), PATIENCE_MS)
+    while (!closed) {
+      try {
+        if (await waiter.waitFor(await ledger.head(), PATIENCE_MS)) break
+      } catch (error) {
+        report(error)
+        await sleep(RETRY_MS)
+      }
+    }
     known.forget(missedUntil)
     await Promise.all([...hub.all()].map(loadPrivacy))
     watches.recheckAll()
@@ -234,6 +245,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       answer(bus, question, { seen } satisfies SeenAnswer)
     },
     close: async () => {
+      closed = true
       clearInterval(sweeping)
       offGap()
       offFoundAgain()

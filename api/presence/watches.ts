@@ -170,8 +170,11 @@ export function createWatches(deps: WatchesDeps): Watches {
         }
       }
     }
+    const moves = new Map(people.map((userId) => [userId, subjects.get(userId)?.moves]))
     try {
       if (people.length > 0) for (const [userId, found] of await find(people)) tellAll(userId, found)
+      // Whoever moved meanwhile may have been told of by a greeting, and now as they were before.
+      for (const userId of people) if (subjects.get(userId)?.moves !== moves.get(userId)) due.add(userId)
     } catch (error) {
       report(error)
       for (const userId of people) due.add(userId)

@@ -19,6 +19,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Decision, NeedsMessage, Rejected } from '../../domain/decision.ts'
+import { oneBehind } from '../../runtime/one-behind.ts'
 import type { EncodedEvent } from '../codec/encode.ts'
 import { chain } from '../hash-chain.ts'
 import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
@@ -113,7 +114,9 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   let queue: Waiting<Command, Result>[] = []
   let queuedBytes = 0
   let running = false
-  let outdated = false
+  /** How often it was said that others may have appended, and which of these the tail that was read last covers. */
+  let outdated = 0
+  let covered = 0
   let contendedUntil = 0
 
   /** Then a load begins with the next look, and reads what is there by then. */
@@ -135,20 +138,21 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     return folded
   }
 
-  async function refresh(): Promise<void> {
-    if (isUnread()) {
-      outdated = false
-      await load()
-      return
-    }
+  /** Joined by all who ask before it begins: who comes and goes in a large group is told by the hundred. */
+  const refresh = oneBehind(async () => {
+    const covers = outdated
+    if (isUnread()) await load()
+    else await readWhatIsNew()
+    covered = covers
+  })
+
+  async function readWhatIsNew(): Promise<void> {
     const before = await load()
-    outdated = false
     try {
       const now = await reads.refresh(() => readTail(ledger, stream, fold, before))
       // An append that finished meanwhile knows more than this read.
       if (folded === before) folded = now
     } catch (error) {
-      outdated = true
       // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
       if (error instanceof BrokenChain && folded === before) folded = undefined
       throw error
@@ -310,11 +314,11 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         run()
       }),
     current: async (fresh) => {
-      if (fresh || outdated) await refresh()
+      if (fresh || covered !== outdated) await refresh()
       return load()
     },
     outdate: () => {
-      outdated = true
+      outdated++
     },
     get durable() {
       return folded?.state

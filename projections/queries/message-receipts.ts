@@ -12,6 +12,7 @@ export interface MessageReceipt {
   readonly deliveredAt: Millis | null
   /** The devices that have it, earliest first: of very many those that acknowledged something last. */
   readonly devices: readonly { readonly deviceId: DeviceId; readonly deliveredAt: Millis }[]
+  /** On any of those. */
   readonly readAt: Millis | null
   readonly readDeviceId: DeviceId | null
 }
@@ -25,8 +26,8 @@ const receiptHolding = (kind: 'delivered' | 'read'): string => `
     ORDER BY r.to_seq LIMIT 1
   ) ${kind}_range ON ${kind}_range.from_seq <= $2`
 
-/** Of one person: a client may call itself by a new name each time, and make the answer for a whole group as long as it likes. */
-const MOST_DEVICES = 100
+/** Of one person, as many as are remembered of them: a client may call itself by a new name each time, and make the answer for a whole group as long as it likes. */
+const MOST_DEVICES = 1_000
 
 const MESSAGE_RECEIPTS: Statement = {
   name: 'receipts of a message',

@@ -27,21 +27,22 @@ const WAITING = `
 /** Nobody acknowledges their own: who sends all day and acknowledges nothing has any number of them before the first of somebody else. */
 const MOST_OWN = 1_000
 
+const BEYOND = `
+  FROM read.messages said
+  WHERE said.conversation_id = m.conversation_id
+    AND said.seq > CASE WHEN m.own_after_delivered = m.last_sent_seq - m.delivered_seq
+                        THEN m.last_sent_seq ELSE m.delivered_seq END
+  ORDER BY said.seq`
+
 /**
  * When the oldest of those messages was sent; behind the watermark, where it is followed by own messages only: behind those. Where very many
  * own ones come first: when the last of those that are looked at was, which is older.
  */
 const OLDEST_WAITING = `
-  (WITH stretch AS (
-     SELECT x.seq, x.at, x.sender_id FROM read.messages x
-     WHERE x.conversation_id = m.conversation_id
-       AND x.seq > CASE WHEN m.own_after_delivered = m.last_sent_seq - m.delivered_seq
-                        THEN m.last_sent_seq ELSE m.delivered_seq END
-     ORDER BY x.seq LIMIT ${MOST_OWN}
-   )
-   SELECT coalesce(
-     (SELECT at FROM stretch WHERE sender_id <> m.user_id ORDER BY seq LIMIT 1),
-     (SELECT at FROM stretch ORDER BY seq DESC LIMIT 1)))`
+  coalesce(
+    (SELECT x.at FROM (SELECT said.seq, said.at, said.sender_id ${BEYOND} LIMIT ${MOST_OWN}) x
+     WHERE x.sender_id <> m.user_id ORDER BY x.seq LIMIT 1),
+    (SELECT said.at ${BEYOND} OFFSET ${MOST_OWN - 1} LIMIT 1))`
 
 const RANGES = `
   json_agg(json_build_object('conversationId', m.conversation_id, 'fromSeq', m.delivered_seq + 1, 'toSeq', c.last_seq)

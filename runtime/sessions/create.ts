@@ -115,8 +115,8 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       return found
     },
     peers: peers.names,
-    get missesPeers() {
-      return peers.areMissed
+    get isPushedTo() {
+      return standing === 'known' && !peers.areMissed
     },
     onFoundAgain(handler) {
       foundAgain.add(handler)

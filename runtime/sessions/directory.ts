@@ -26,8 +26,11 @@ export interface SessionDirectory {
   nodesOf(userIds: readonly UserId[]): Promise<Map<NodeName, UserId[]>>
   /** From memory: kept by heartbeats, and at once when a node starts or stops. */
   peers(): readonly NodeName[]
-  /** A peer went without a word within the hour. It may still append, and push to nobody. */
-  readonly missesPeers: boolean
+  /**
+   * Whoever appends pushes to the sessions of this node, as far as it knows: they can be found, and no peer went without a word within the hour,
+   * which may still append, and push to nobody.
+   */
+  readonly isPushedTo: boolean
   /**
    * Called when sessions of this node could not be found for a while and now can be again, and when a peer has died, also one that is
    * back under its name at once: pushes to them may have been lost.

@@ -54,7 +54,6 @@ export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): P
   return {
     names: () => names,
     get areMissed() {
-      for (const [node, since] of missed) if (performance.now() - since > MISSED_FOR_MS) missed.delete(node)
       return missed.size > 0
     },
     announce(change) {
@@ -71,8 +70,9 @@ export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): P
         else now.delete(node)
       }
       if (self !== undefined) now.delete(self)
-      for (const node of now) missed.delete(node)
-      for (const node of names) if (!now.has(node)) missed.set(node, performance.now())
+      const at = performance.now()
+      for (const [node, since] of missed) if (now.has(node) || at - since > MISSED_FOR_MS) missed.delete(node)
+      for (const node of names) if (!now.has(node)) missed.set(node, at)
       names = [...now]
     },
     close: unsubscribe,

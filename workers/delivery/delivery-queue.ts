@@ -10,7 +10,7 @@
  * - one is delayed between two tries: it stays so while the person cannot be reached. If they can be now, it begins now where the
  *   last try reached no device, and otherwise once they have had their rest.
  * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
- * Who never connected, and cannot be reached, is not woken: their tries go on after everybody else's, and once they are used up they are.
+ * Of very many who never connected, and cannot be reached, not all are woken: their tries begin when they are due, after everybody else's.
  */
 import type { Job } from 'bullmq'
 import type { UserId } from '../../domain/ids.ts'
@@ -51,6 +51,9 @@ const KEEP_EXHAUSTED = { age: 7 * 86_400, count: 100_000 }
  */
 const AFTER_ALL_OTHERS = { priority: 1 }
 
+/** Of one look: to wake takes two questions a person, and others are not looked at meanwhile. */
+const STRANGERS_WOKEN = 100
+
 const ADDED_AT_ONCE = 1_000
 const WOKEN_AT_ONCE = 10
 const LOOKED_AT_AGAIN_MS = 1_000
@@ -86,6 +89,8 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     if (state === 'delayed') await hasten(job, isReachable)
     const restMs = isReachable ? settings.restMs : settings.backoff.capMs
     if (state === 'failed' && Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
+    // Made before its person had ever connected.
+    if (job.priority) await job.changePriority({ priority: 0 })
     return true
   }
 
@@ -115,7 +120,9 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
       const userIds = people.map(({ userId }) => userId)
       const known = await Promise.all(channels.map((channel) => channel.reachable(userIds).catch(() => [])))
       const reachable = new Set(known.flat())
-      const woken = people.filter(({ userId, hasConnected }) => hasConnected || reachable.has(userId))
+      const isKnown = ({ userId, hasConnected }: WaitingPerson) => hasConnected || reachable.has(userId)
+      const strangers = people.filter((person) => !isKnown(person)).slice(0, STRANGERS_WOKEN)
+      const woken = [...people.filter(isKnown), ...strangers]
       for (let i = 0; i < woken.length; i += WOKEN_AT_ONCE) {
         const some = woken.slice(i, i + WOKEN_AT_ONCE)
         // A job may have run, or been taken up by another worker, in between: then it needs no waking.

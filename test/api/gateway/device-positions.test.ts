@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createDevicePositions } from '../../../api/gateway/device-positions.ts'
+import type { Session } from '../../../api/gateway/session.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
@@ -51,4 +52,20 @@ test('of a person’s devices a thousand are remembered: those that came, or kep
   expect(await start('ann', 'device-2', 5000n)).toMatchObject({ kept: 0n, knownFrom: 5000n })
   await positions.close()
   expect(errors).toEqual([])
+})
+
+test('what a device has kept counts when it comes back at once, before the next write is due', async () => {
+  const positions = createDevicePositions(
+    pool,
+    () => {},
+    () => true,
+  )
+  const [userId, deviceId] = ['cid' as UserId, 'phone' as DeviceId]
+  await positions.start(userId, deviceId, 10n as Position)
+  positions.keep({ userId, deviceId, mode: 'live', position: 50n } as unknown as Session, 40n as Position)
+  expect(await positions.start(userId, deviceId, 60n as Position)).toMatchObject({
+    kept: 40n,
+    knownFrom: 10n,
+  })
+  await positions.close()
 })

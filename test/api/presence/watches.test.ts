@@ -219,11 +219,15 @@ test('of very many who move at once all are told, so many at a time', async () =
     return { one, list }
   })
   await until(() => expect(watchers.every(({ one, list }) => one.frames.length === list.length)).toBe(true))
+  // Past the pace of the last greeting: all are due at once.
+  await sleep(50)
   find.mockClear()
   for (const userId of people) is(userId, true)
   watches.movedAll()
   await until(() =>
     expect(watchers.every(({ one, list }) => one.frames.length === 2 * list.length)).toBe(true),
   )
-  expect(find.mock.calls.map(([asked]) => asked.length)).toEqual([500, 500, 200])
+  const sizes = find.mock.calls.map(([asked]) => asked.length)
+  expect(Math.max(...sizes)).toBe(500)
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1_200)
 })

@@ -166,12 +166,12 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       const [a, b, c] = [await open('a'), await open('b'), await open('c')]
       await a.close()
       await vi.waitFor(() => expect(b.peers()).toEqual(['c']))
-      expect(b.missesPeers).toBe(false)
+      expect(b.isPushedTo).toBe(true)
       await under.kill(c)
-      await vi.waitFor(() => expect(b.missesPeers).toBe(true), { timeout: 20 * QUICK.deadAfterMs })
+      await vi.waitFor(() => expect(b.isPushedTo).toBe(false), { timeout: 20 * QUICK.deadAfterMs })
       expect(b.peers()).toEqual([])
       await open('c')
-      await vi.waitFor(() => expect(b.missesPeers).toBe(false))
+      await vi.waitFor(() => expect(b.isPushedTo).toBe(true))
     })
 
     test('… also one that is back under its name before it was missed', async () => {
@@ -220,6 +220,15 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
         timeout: 20 * QUICK.heartbeatMs,
       })
       await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), { timeout: 10 * QUICK.heartbeatMs })
+    })
+
+    test('a node whose sessions cannot be found is not pushed to, until all peers surely know them again', async () => {
+      const [a] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      expect(a.isPushedTo).toBe(true)
+      await under.forget()
+      await vi.waitFor(() => expect(a.isPushedTo).toBe(false), { timeout: QUICK.deadAfterMs, interval: 5 })
+      await vi.waitFor(() => expect(a.isPushedTo).toBe(true))
     })
 
     test('ten thousand people who connect at once are all found, within seconds', async () => {

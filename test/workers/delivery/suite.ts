@@ -115,7 +115,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       const strangers = Array.from({ length: 60 }, (_, n) => `nobody${n}`)
       const crowd = await world.startConversation('eve', ...strangers)
       await world.send(crowd, 'eve')
-      const conversationId = await world.startConversation('ann', 'bob')
+      const conversationId = await world.startConversation('ann', 'zoe')
       await world.send(conversationId, 'ann')
       await pause(2 * QUICK.graceMs)
       // All of them wait when the worker comes; it takes one at a time.
@@ -124,7 +124,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
         spreadMs: 0,
         backoff: { baseMs: 60_000, factor: 1, capMs: 60_000 },
       })
-      await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
+      await until(async () => expect(await world.attempts(conversationId, 'zoe')).toEqual(['offline 1']))
       const triedBefore = async () => {
         const each = await Promise.all(strangers.map((name) => world.attempts(crowd, name)))
         return each.filter((attempts) => attempts.length > 0).length
