@@ -73,7 +73,7 @@ const DRAIN_POLL_MS = 20
 /** Whoever has not taken this much is sent nothing more of what was missed: with the page that comes on top it stays below what they may be pushed. */
 const ROOM_BYTES = MAX_BACKLOG_BYTES / 4
 /** What happened around the messages is sent before them, and what happened to them after them: it is read in one go. */
-const WHOLE = { mostNamed: LIMITS.membersInFrame, limit: 2 ** 31 - 1 }
+const WHOLE = { mostNamed: LIMITS.membersInFrame, limit: 2 ** 31 - 1, upTo: (2n ** 63n - 1n) as Position }
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const { pool, ledger, waiter, messagePages, turns, report } = deps

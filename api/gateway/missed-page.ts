@@ -36,18 +36,26 @@ export async function missedPage(
 ): Promise<MissedPage> {
   const { pool } = deps
   const limit = LIMITS.syncFrames
-  const [messages, changes, receipts] = await Promise.all([
-    missedAcrossConversations(pool, { userId, deviceId, kept, knownFrom, limit: limit + 1 }),
-    missedChanges(pool, userId, deviceId, kept, { mostNamed: LIMITS.membersInFrame, limit }),
+  const messages = await missedAcrossConversations(pool, {
+    userId,
+    deviceId,
+    kept,
+    knownFrom,
+    limit: limit + 1,
+  })
+  // Beyond the last of a kind that was read there are others that were not. Messages are read first: most pages end with them.
+  const surplus = messages[limit]
+  const upTo = earlier(head, surplus && before(surplus.position))
+  const [opened, changes, receipts] = await Promise.all([
+    openBodies(deps, messages),
+    missedChanges(pool, userId, deviceId, kept, { mostNamed: LIMITS.membersInFrame, limit, upTo }),
     missedReceipts(pool, userId, deviceId, kept, limit),
   ])
-  // Beyond the last of a kind that was read there are others that were not.
-  const surplus = messages[limit]
   const ends = [...Object.values(changes), receipts].map((kind) => endOf(kind, limit))
-  const readUpTo = [surplus && before(surplus.position), ...ends].reduce(earlier, head)
+  const readUpTo = ends.reduce(earlier, upTo)
   const missed = [
     ...changeFrames(changes),
-    ...messageFrames(messages, await openBodies(deps, messages)),
+    ...messageFrames(messages, opened),
     ...deletedFrames(changes),
     ...receiptFrames(receipts),
     ...leavingFrames(changes),

@@ -150,29 +150,34 @@ const changedIn = (changes: string): string => `
     WHERE me.user_id = $1 AND me.joined_position <= $2
     ORDER BY changed.position ${FIRST}`
 
-const DELETED = `
-    SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
-           x.deleted_at AS at, x.deleted_position::text AS position
+/**
+ * Messages whose words are gone, by one of the indexes that begin with the conversation and that position: of each conversation the first so
+ * many, and nothing beyond $6. A page used to read and sort all that was gone since, however much, and so did the page after it.
+ */
+const goneIn = (kind: 'deleted' | 'expired', rest: string): string => `
+    SELECT me.conversation_id AS "conversationId", gone.seq, encode(gone.message_id, 'hex') AS "messageId",
+           gone.at, gone.position::text AS position
     FROM read.members me
     JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
-    JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.deleted_position > $2
-    WHERE me.user_id = $1 AND me.history @> x.seq
-      AND x.deleted_position <= coalesce(me.left_position, x.deleted_position)
-    ORDER BY x.deleted_position ${FIRST}`
-
-/** Messages whose time to live ended since. */
-const EXPIRED = `
-    SELECT x.conversation_id AS "conversationId", x.seq, encode(x.message_id, 'hex') AS "messageId",
-           x.expired_at AS at, x.expired_position::text AS position
-    FROM read.members me
-    JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $2
-    JOIN read.messages x ON x.conversation_id = me.conversation_id AND x.expired_position > $2
     LEFT JOIN read.device_watermarks d
       ON d.conversation_id = me.conversation_id AND d.user_id = $1 AND d.device_id = $3
-    WHERE me.user_id = $1 AND me.history @> x.seq AND x.temporary = 'ttl'
-      AND (x.position <= $2 OR x.seq <= d.delivered_seq)
-      AND x.expired_position <= coalesce(me.left_position, x.expired_position)
-    ORDER BY x.expired_position ${FIRST}`
+    CROSS JOIN LATERAL (
+      SELECT x.seq, x.message_id, x.${kind}_at AS at, x.${kind}_position AS position
+      FROM read.messages x
+      WHERE x.conversation_id = me.conversation_id AND x.${kind}_position > $2
+        AND x.${kind}_position <= least($6, me.left_position) AND me.history @> x.seq ${rest}
+      ORDER BY x.${kind}_position ${FIRST}
+    ) gone
+    WHERE me.user_id = $1
+    ORDER BY gone.position ${FIRST}`
+
+const DELETED = goneIn('deleted', '')
+
+/** Messages whose time to live ended since. */
+const EXPIRED = goneIn(
+  'expired',
+  "AND x.temporary = 'ttl' AND (x.position <= $2 OR x.seq <= d.delivered_seq)",
+)
 
 /** One statement for all: of 1,000 who come back most have nothing of it, and the eight round trips cost more than the looking. */
 const MISSED_CHANGES: Statement = {
@@ -200,6 +205,8 @@ export interface ChangesToRead {
   readonly mostNamed: number
   /** Of each kind the earliest so many, and whatever else happened where the last of them did. */
   readonly limit: number
+  /** Messages that are gone are told of up to here: those after it would be read for nothing where a page ends before. */
+  readonly upTo: Position
 }
 
 export async function missedChanges(
@@ -207,12 +214,12 @@ export async function missedChanges(
   userId: UserId,
   deviceId: DeviceId,
   since: Position,
-  { mostNamed, limit }: ChangesToRead,
+  { mostNamed, limit, upTo }: ChangesToRead,
 ): Promise<MissedChanges> {
   const [row] = await ask<{ readonly [Name in keyof MissedChanges]: Raw<MissedChanges[Name]> }>(
     db,
     MISSED_CHANGES,
-    [userId, since, deviceId, mostNamed, limit],
+    [userId, since, deviceId, mostNamed, limit, upTo],
   )
   const of = <Name extends keyof MissedChanges>(name: Name): MissedChanges[Name] =>
     (row?.[name] ?? []).map((one) => ({ ...one, position: position(one.position) })) as MissedChanges[Name]

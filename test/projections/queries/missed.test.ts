@@ -38,7 +38,7 @@ const now = (past: Past): Position => past.events.at(-1)?.position ?? (0n as Pos
 const project = (past: Past) => world.project(createMemoryLedger(past.events))
 
 const changesOf = (userId: UserId, since: Position, mostNamed = 100, limit = 1000) =>
-  missedChanges(world.pool, userId, phone, since, { mostNamed, limit })
+  missedChanges(world.pool, userId, phone, since, { mostNamed, limit, upTo: (2n ** 62n) as Position })
 const receiptsOf = (userId: UserId, deviceId: DeviceId, since: Position, limit = 1000) =>
   missedReceipts(world.pool, userId, deviceId, since, limit)
 
@@ -364,6 +364,58 @@ test('pages tell everything once and in order, however much of one kind there is
     ...people.slice(500).map((userId) => `member ${userId} added`),
     ...people.slice(0, 300).map((userId) => `member ${userId} removed`),
   ])
+})
+
+test('pages tell once and in order of whatever is gone, in several conversations, between much that is not theirs to tell', async () => {
+  const past = createPast()
+  const other = conversationNumber(2)
+  for (const id of [group, other]) {
+    past.converse(id, { type: 'start', kind: 'group', by: ann, members: [cy], title: 'us' })
+    past.converse(id, { type: 'change-retention', by: ann, retention: { mode: 'ttl', seconds: 60 } })
+    for (let n = 0; n < 450; n++) past.say(id, ann, phone)
+    past.converse(id, { type: 'add-members', by: ann, userIds: [bob] })
+    for (let n = 0; n < 450; n++) past.say(id, ann, phone)
+  }
+  const since = now(past)
+  for (let n = 0; n < 250; n++) past.say(group, ann, phone)
+  // By turns one from before his time, and in either conversation one that he had.
+  const expected: string[] = []
+  const [theirs, others] = [past.messages(group), past.messages(other)]
+  type Known = (typeof theirs)[number]
+  const expire = (id: typeof group, { seq, messageId }: Known) =>
+    past.converse(id, { type: 'expire', messages: [{ seq, messageId, reason: 'ttl' }] })
+  for (let n = 0; n < 450; n++) {
+    const [before, his, too] = [theirs[n], theirs[450 + n], others[450 + n]] as [Known, Known, Known]
+    if (n % 2 === 0) expire(group, before)
+    else past.converse(group, { type: 'delete', by: ann, messageId: before.messageId })
+    if (n % 3 === 0) past.converse(group, { type: 'delete', by: ann, messageId: his.messageId })
+    else expire(group, his)
+    expire(other, too)
+    expected.push(`deleted ${group} ${his.seq}`, `deleted ${other} ${too.seq}`)
+  }
+  await project(past)
+  const contentKeys = { find: async () => ({ of: () => undefined }) } as unknown as ContentKeys
+  const told: string[] = []
+  const seqs: Seq[] = []
+  let kept = since
+  for (let more = true; more; ) {
+    const deps = { pool: world.pool, contentKeys }
+    const page = await missedPage(
+      deps,
+      { userId: bob, deviceId: laptop },
+      { kept, knownFrom: since },
+      now(past),
+    )
+    expect(page.position).toBeGreaterThan(kept)
+    for (const json of page.frames) {
+      const frame = JSON.parse(json)
+      if (frame.t === 'message') seqs.push(frame.seq)
+      else told.push(`${frame.t} ${frame.conversationId} ${frame.seq}`)
+    }
+    ;({ position: kept, more } = page)
+  }
+  expect(seqs).toEqual(Array.from({ length: 250 }, (_, n) => 901 + n))
+  expect(told).toEqual(expected)
 })
 
 test('what another device acknowledges between two pages is not left out of the next', async () => {

@@ -90,7 +90,8 @@ const asked: Readonly<Record<string, (db: Database) => Promise<unknown>>> = {
   messagesBetween: (db) =>
     messagesBetween(db, busy, { from: 20_001 as Seq, to: 20_200 as Seq, bytes: 512 * 1024 }),
   missedReceipts: (db) => missedReceipts(db, hub, phone, recent, 200),
-  missedChanges: (db) => missedChanges(db, hub, phone, recent, { mostNamed: 100, limit: 200 }),
+  missedChanges: (db) =>
+    missedChanges(db, hub, phone, recent, { mostNamed: 100, limit: 200, upTo: (2n ** 62n) as Position }),
   'searchedStretches of somebody with 12,000 conversations': (db) => searchedStretches(db, hub, null, 1024),
   'searchedStretches of one of them': (db) => searchedStretches(db, hub, busy, 1024),
   searchCandidates: (db) =>
@@ -181,6 +182,18 @@ test.each(['searchedStretches of one of them', 'searchedStretches of somebody wi
     for (const node of read) expect(node['Index Cond']).toMatch(/conversation_id = .* AND .*seq = /)
   },
 )
+
+test('of messages that are gone, a page reads the first of each conversation by position, and sorts none of the others', async () => {
+  for (const plan of await plansOf(asked.missedChanges as (db: Database) => Promise<unknown>)) {
+    const read = nodes(plan)
+      .filter((node) => node['Node Type'] === 'Limit')
+      .flatMap((limit) => limit.Plans ?? [])
+      .filter((node) => node['Relation Name'] === 'messages')
+    expect(read.map((node) => node['Index Name']).sort()).toEqual(['messages_deleted', 'messages_expired'])
+    for (const node of read)
+      expect(node['Index Cond']).toMatch(/conversation_id = .* AND .*_position > .* AND .*_position <= /)
+  }
+})
 
 test('a walk reads by position, from the newest stretch on, and sorts nothing before it has enough', async () => {
   const plans = await plansOf(
