@@ -61,12 +61,10 @@ const historyMessage = message
 
 const unread = {
   unread: z.int().meta({ description: 'Messages of others that the person has not read.' }),
-  firstUnreadSeq: seq
-    .nullable()
-    .meta({
-      description:
-        'The first of them: the line goes above it. Null, too, where it comes after 10,000 of one’s own.',
-    }),
+  firstUnreadSeq: seq.nullable().meta({
+    description:
+      'The first of them: the line goes above it. Null, too, where it comes after 10,000 of one’s own.',
+  }),
   earliestUnreadAt: millis.nullable(),
 }
 
