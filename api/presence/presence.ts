@@ -166,6 +166,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
         await sleep(RETRY_MS)
       }
     }
+    if (closed) return
     known.forget(missedUntil)
     await Promise.all([...hub.all()].map(loadPrivacy))
     watches.recheckAll()
