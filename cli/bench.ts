@@ -188,7 +188,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
       tries: quick ? 20 : 1000,
       judges: !quick,
     },
-    search: { messages: options.messages ?? (quick ? 5_000 : 100_000), searches: quick ? 20 : 200 },
+    search: { messages: options.messages ?? (quick ? 5_000 : 100_000), searches: quick ? 20 : 500 },
     overload: {
       pairs: common.pairs,
       textBytes,

@@ -1,70 +1,114 @@
-/** Where the newest messages are that may match a query, of all that one person may read. */
-import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+/**
+ * Where the newest messages are that may match a query, of all that one person may read.
+ *
+ * The index reads every match of a stretch, however many are newer elsewhere: best where words are rare, or where what is newest lies in few
+ * conversations. Where many go on side by side each has something newer than the fiftieth match of a frequent word: to look all up, of a word that
+ * is in every fifth of 300,000 messages, means 60,000 rows; to walk the newest messages of all down to the fiftieth, 250.
+ * So a first look tells how often matches come, and what follows is whichever costs less (`outlook.ts`), until nothing newer can be left.
+ */
+import type pg from 'pg'
+import type { Position } from '../../ledger/ledger.ts'
+import { lower } from '../../ledger/positions.ts'
 import {
   type Between,
   type Candidate,
+  type Found,
   searchCandidates,
 } from '../../projections/queries/search-candidates.ts'
-import { TOP } from './cursor.ts'
+import type { SearchedStretch } from '../../projections/queries/searched-stretches.ts'
+import { walkedCandidates } from '../../projections/queries/walked-candidates.ts'
+import { allMessagesWithin, costOfIndex, costOfWalk, deepEnough, type Looked } from './outlook.ts'
 import type { CandidateDeps, Searched } from './searched.ts'
-import { areSideBySide, walkNewest } from './walk.ts'
 
-/**
- * All of them between two positions, or the `limit` newest, newest first: by walking while matches come often, the rest from the index,
- * which reads all matches of a stretch, however many are newer elsewhere. What is new below a position is not walked: from where, nobody knows.
- */
-export async function newestCandidates(
-  deps: CandidateDeps,
-  searched: Searched,
-  between: Between,
-  limit: number,
-): Promise<readonly Candidate[]> {
-  const { above, below } = between
-  if (below !== TOP && above === BEGINNING) return await indexedCandidates(deps, searched, between, limit)
-  const { found, floor } = await walkNewest(deps, searched, between, limit)
-  if (found.length === limit || floor <= above) return found
-  const rest = { above, below: (floor + 1n) as Position }
-  return [...found, ...(await indexedCandidates(deps, searched, rest, limit - found.length))]
-}
-
-/** Stretches that are looked into first: what they hold tells how many more it takes. */
-const FIRST = 4
-/** Where conversations go on side by side each has something newer than what is found in the others: few could be left out. */
-const FIRST_SIDE_BY_SIDE = 1_024
-/** Then half as many again as would do if words were spread evenly, at least as many as before; all, if nothing was there. */
-const MARGIN = 1.5
-/** More than these are looked into as two halves at once, on two connections. */
+/** Messages whose stretches are looked into first, the newest: enough to tell how often matches come. */
+const FIRST_MESSAGES = 1_024
+/** Walks of a search at most; then the index has the rest. */
+const MOST_WALKS = 4
+/** Of the messages that a walk ought to meet: where there are far more it ends early, and what it has seen is a better measure. */
+const MOST_OF_EXPECTED = 4
+const LEAST_WALKED = 512
+/** More stretches than these are looked into as two halves at once, on two connections. */
 const IN_ONE = 64
 
-async function indexedCandidates(
+/** All of them between two positions, or the `limit` newest, newest first. */
+export async function newestCandidates(
   { pool, lexemes }: CandidateDeps,
   { userId, query, stretches }: Searched,
   { above, below }: Between,
   limit: number,
 ): Promise<readonly Candidate[]> {
-  const within = stretches.filter(({ after, newest }) => newest > above && after < below)
   let found: Candidate[] = []
-  let from = 0
-  let step = areSideBySide(within) ? FIRST_SIDE_BY_SIDE : FIRST
-  while (from < within.length) {
-    // Once there are enough, only newer ones than the last of them still matter; those that follow are no newer than these.
-    const floor = found.length === limit ? (found.at(-1) as Candidate).position : above
-    const next = within.slice(from, from + step).filter(({ newest }) => newest > floor)
-    if (next.length === 0) break
-    const half = next.length > IN_ONE ? Math.ceil(next.length / 2) : next.length
-    const more = await Promise.all(
-      [next.slice(0, half), next.slice(half)]
-        .filter((part) => part.length > 0)
-        .map((part) => {
-          const queries = lexemes.queries(part, query)
-          return searchCandidates(pool, queries, userId, { above: floor, below }, limit)
-        }),
-    )
-    found = [...found, ...more.flat()].sort(newestFirst).slice(0, limit)
-    from += step
-    step = Math.max(from, Math.ceil(((limit - found.length) / found.length) * from * MARGIN))
+  let looked: Looked = { messages: 0, matches: 0 }
+  /** Not looked into by the index; of them everything above `to` is known. */
+  let left = stretches
+  let to = (below - 1n) as Position
+  for (let walks = 0; ; ) {
+    // Once there are enough, only newer ones than the last of them still matter.
+    const from = found.length === limit ? (found.at(-1) as Candidate).position : above
+    left = left.filter(({ after, newest }) => newest > from && after < to)
+    const [newest] = left
+    if (!newest || from >= to) return found
+    to = lower(to, newest.newest)
+    const depth = { from, to }
+    let next = firstOf(left)
+    if (looked.messages > 0) {
+      const end = deepEnough(left, depth, looked, found, limit)
+      next = left.filter(({ newest }) => newest > end)
+      const walk = { from: end, to }
+      if (walks < MOST_WALKS && costOfWalk(next, walk) < costOfIndex(next, looked, query)) {
+        const queries = lexemes.queries(next, query)
+        const into = next.map((stretch, index) => ({ ...stretch, query: queries[index] as string }))
+        const between = { above: end, below: (to + 1n) as Position }
+        const most = Math.max(LEAST_WALKED, Math.ceil(allMessagesWithin(next, walk) * MOST_OF_EXPECTED))
+        const walked = await walkedCandidates(pool, into, userId, between, most, limit)
+        walks++
+        to = walked.floor
+        found = newestOf(found, walked.candidates, limit)
+        looked = sumOf(looked, walked)
+        continue
+      }
+    }
+    const between = { above: from, below: (to + 1n) as Position }
+    const indexed = await indexedCandidates(pool, lexemes.queries(next, query), userId, between, limit)
+    found = newestOf(found, indexed.candidates, limit)
+    looked = sumOf(looked, { messages: allMessagesWithin(next, depth), matches: indexed.matches })
+    const done = new Set(next)
+    left = left.filter((stretch) => !done.has(stretch))
   }
-  return found
 }
 
+/** The newest, so many that they have about `FIRST_MESSAGES`. */
+function firstOf(stretches: readonly SearchedStretch[]): readonly SearchedStretch[] {
+  let messages = 0
+  const enough = stretches.findIndex((stretch) => {
+    messages += stretch.messages
+    return messages >= FIRST_MESSAGES
+  })
+  return enough < 0 ? stretches : stretches.slice(0, enough + 1)
+}
+
+async function indexedCandidates(
+  pool: pg.Pool,
+  queries: readonly string[],
+  userId: Searched['userId'],
+  between: Between,
+  limit: number,
+): Promise<Found> {
+  const half = queries.length > IN_ONE ? Math.ceil(queries.length / 2) : queries.length
+  const parts = [queries.slice(0, half), queries.slice(half)].filter((part) => part.length > 0)
+  const found = await Promise.all(parts.map((part) => searchCandidates(pool, part, userId, between, limit)))
+  return {
+    candidates: found.flatMap(({ candidates }) => candidates),
+    matches: found.reduce((sum, { matches }) => sum + matches, 0),
+  }
+}
+
+const newestOf = (known: readonly Candidate[], more: readonly Candidate[], limit: number): Candidate[] =>
+  [...known, ...more].sort(newestFirst).slice(0, limit)
+
 const newestFirst = (a: Candidate, b: Candidate): number => (a.position > b.position ? -1 : 1)
+
+const sumOf = (a: Looked, b: Looked): Looked => ({
+  messages: a.messages + b.messages,
+  matches: a.matches + b.matches,
+})

@@ -1,4 +1,4 @@
-/** A generator as a process of its own: takes its settings from the process that forked it, answers once, and ends with it. */
+/** A generator as a process of its own: takes settings from the process that forked it, answers them, and ends with it. */
 
 export type Told<Result> =
   | { readonly kind: 'result'; readonly result: Result }

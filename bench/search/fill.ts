@@ -5,10 +5,10 @@
  * The index over all but the last messages is built at once, as a restored backup would: into a million messages' index one
  * by one would be most of the time. The last ones are indexed one batch after another, as they come in life, and that is what is timed.
  */
-import { hash, randomUUID } from 'node:crypto'
+import { hash } from 'node:crypto'
 import pg from 'pg'
 import type { MessageSent } from '../../domain/events.ts'
-import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
+import type { DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { createBlindLexemes } from '../../ledger/sealing/blind-lexemes.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
@@ -17,20 +17,8 @@ import { copyIn } from '../../projections/engine/copy-in.ts'
 import { emptyBatch, foldEvent, writesOf } from '../../projections/fold/batch.ts'
 import { indexEntries, type Placed } from '../../projections/search/index-entries.ts'
 import { takeUpIndex, writeIndex } from '../../projections/search/write-index.ts'
+import { type Cast, createTalks, type Talk } from './talks.ts'
 import type { Vocabulary } from './vocabulary.ts'
-
-/** Who searches. */
-export interface Cast {
-  /** Of a thousandth as many conversations as there are messages, and of the crowd. */
-  readonly hub: UserId
-  /** Of ten conversations. */
-  readonly somebody: UserId
-  /** Of as many conversations as anybody had of 1,454 real people (`../shared/data`: 5 at the median, 109 at p99, 218 at most), where there are a million messages. */
-  readonly busiest: UserId
-  readonly conversationsOfBusiest: number
-  /** A group that has a tenth of all messages. */
-  readonly crowd: ConversationId
-}
 
 export interface Filled extends Cast {
   readonly messages: number
@@ -48,21 +36,10 @@ export interface FillOptions {
   progress(text: string): void
 }
 
-const MESSAGES_A_CONVERSATION = 200
 const BATCH = 1_000
 /** Messages that are indexed as in life, in batches as the follower's. */
 const TIMED = 10_000
 const TIMED_BATCH = 100
-const HUB = 'hub' as UserId
-const BUSIEST = 'busiest' as UserId
-/** Of the conversations of others. */
-const SHARE_OF_BUSIEST = 1 / 16
-
-interface Talk {
-  readonly conversationId: ConversationId
-  readonly members: readonly UserId[]
-  seq: number
-}
 
 export async function fill(options: FillOptions): Promise<Filled> {
   const { databaseUrl, masterKey, messages, vocabulary, random } = options
@@ -70,9 +47,10 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const client = await pool.connect()
   const contentKeys = createContentKeys(pool, masterKey)
   const lexemes = createBlindLexemes(masterKey)
-  const { crowd, ofHub, ofOthers, all } = talksFor(messages)
+  const { cast, next } = createTalks(messages, random)
   const began = Date.now()
   let position = 0n
+  let sent = 0
 
   const place = (event: Placed['event']): Placed => ({ event, position: ++position as Position })
 
@@ -92,17 +70,11 @@ export async function fill(options: FillOptions): Promise<Filled> {
     await writeIndex(client, await indexEntries({ contentKeys, lexemes }, placed), last)
   }
 
-  /** A fifth of the messages are the hub's own pairs', a tenth the crowd's. */
-  function nextTalk(): Talk {
-    const share = random()
-    if (share < 0.1) return crowd
-    const pool = share < 0.3 ? ofHub : ofOthers
-    return pool[Math.floor(random() * pool.length)] as Talk
-  }
-
-  async function nextMessage(): Promise<Placed> {
-    const talk = nextTalk()
+  /** With the start of its conversation, where it is the first: what is said lies between, as in life. */
+  async function nextMessage(): Promise<Placed[]> {
+    const talk = next(sent++ / messages)
     const { conversationId, members } = talk
+    const started = talk.seq === 0 ? [place(startOf(talk, began as Millis))] : []
     const senderId = members[Math.floor(random() * members.length)] as UserId
     const messageId = hash('sha256', `${position}`) as MessageId
     const key =
@@ -117,30 +89,27 @@ export async function fill(options: FillOptions): Promise<Filled> {
       nonce: 'nonce-nonce-nonce',
       clientAt: began as Millis,
       // Over the last year.
-      at: Math.round(began - (1 - Number(position) / messages) * 31_536_000_000) as Millis,
+      at: Math.round(began - (1 - sent / messages) * 31_536_000_000) as Millis,
       body: seal(key, messageId, { kind: 'text', text: vocabulary.text() }),
     }
-    return place(event)
+    return [...started, place(event)]
   }
 
   async function nextMessages(count: number): Promise<Placed[]> {
     const placed: Placed[] = []
-    while (placed.length < count) placed.push(await nextMessage())
+    for (let n = 0; n < count; n++) placed.push(...(await nextMessage()))
     return placed
   }
 
   try {
     await takeUpIndex(client, lexemes.fingerprint)
-    for (let from = 0; from < all.length; from += BATCH) {
-      await project(all.slice(from, from + BATCH).map((talk) => place(startOf(talk, began as Millis))))
-    }
     const definition = await withoutIndex(client)
     const atOnce = Math.max(0, messages - TIMED)
     let writing = Promise.resolve()
-    for (let sent = 0; sent < atOnce; sent += BATCH) {
-      const [placed] = await Promise.all([nextMessages(Math.min(BATCH, atOnce - sent)), writing])
+    for (let from = 0; from < atOnce; from += BATCH) {
+      const [placed] = await Promise.all([nextMessages(Math.min(BATCH, atOnce - from)), writing])
       writing = project(placed).then(() => index(placed))
-      if (sent % 50_000 === 0) options.progress(`search: ${sent} of ${messages} messages are there`)
+      if (from % 50_000 === 0) options.progress(`search: ${from} of ${messages} messages are there`)
     }
     await writing
     options.progress('search: the index is built')
@@ -159,11 +128,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
       `SELECT pg_total_relation_size('search.messages') AS bytes`,
     )
     return {
-      hub: HUB,
-      somebody: ofOthers[1]?.members[0] as UserId,
-      busiest: BUSIEST,
-      conversationsOfBusiest: ofOthers.filter(({ members }) => members.includes(BUSIEST)).length,
-      crowd: crowd.conversationId,
+      ...cast,
       messages,
       indexedPerSecond: last.length / (indexingMs / 1000),
       indexBytes: Number(rows[0]?.bytes),
@@ -181,27 +146,6 @@ async function withoutIndex(client: pg.ClientBase): Promise<string> {
   )
   await client.query("SET maintenance_work_mem = '512MB'; DROP INDEX search.messages_lexemes")
   return rows[0]?.definition ?? ''
-}
-
-function talksFor(messages: number) {
-  const talk = (...members: string[]): Talk => ({
-    conversationId: randomUUID() as string as ConversationId,
-    members: members as UserId[],
-    seq: 0,
-  })
-  const crowd = talk(HUB, ...Array.from({ length: 99 }, (_, n) => `crowd${n}`))
-  const ofHub = Array.from({ length: Math.ceil((messages * 0.2) / MESSAGES_A_CONVERSATION) }, (_, n) =>
-    talk(HUB, `friend${n}`),
-  )
-  const count = Math.ceil((messages * 0.7) / MESSAGES_A_CONVERSATION)
-  const people = Math.max(2, Math.ceil(count / 10))
-  const ofOthers = Array.from({ length: count }, (_, n) =>
-    talk(
-      (n * SHARE_OF_BUSIEST) % 1 === 0 ? BUSIEST : `p${n % people}`,
-      `p${(n * 7 + 1 + Math.floor(n / people)) % people}x`,
-    ),
-  )
-  return { crowd, ofHub, ofOthers, all: [crowd, ...ofHub, ...ofOthers] }
 }
 
 const startOf = ({ conversationId, members }: Talk, at: Millis): Placed['event'] => ({

@@ -1,8 +1,10 @@
 /** Measures how long searches take over HTTP, one after another, of people with few and with many conversations. */
+import { forkBenchChild } from '../child-process.ts'
+import type { Told } from '../crowd/process.ts'
 import { createDurations, type Percentiles } from '../histogram.ts'
 import type { SystemUnderTest } from '../system-under-test.ts'
 import { fill } from './fill.ts'
-import { createSearcher } from './searcher.ts'
+import type { Answered, Searches } from './settings.ts'
 import { createVocabulary, seededRandom, type Vocabulary } from './vocabulary.ts'
 
 export interface SearchPlan {
@@ -62,44 +64,46 @@ export async function measureSearch(
     { name: `${Math.ceil(messages / 1000)} conversations`, userId: filled.hub, scope: '' },
     { name: 'within a large group', userId: filled.hub, scope: `&conversationId=${filled.crowd}` },
   ]
-  let failed = 0
-  /** How many it found. */
-  const count = (text: string): number => {
-    const answer = JSON.parse(text) as { results?: unknown[]; upToDate?: boolean }
-    if (!answer.results || !answer.upToDate) failed++
-    return answer.results?.length ?? 0
+  const asked = await Promise.all(
+    callers.map(async ({ name, userId, scope }) => {
+      const token = await system.tokenFor(userId)
+      return Object.entries(KINDS).map(([kind, ask]) => ({
+        name: `${kind}, ${name}`,
+        searches: (count: number): Searches => ({
+          url: system.url,
+          token,
+          scope,
+          limit: PAGE,
+          queries: Array.from({ length: count }, () => ask(vocabulary, random)),
+        }),
+      }))
+    }),
+  )
+  const generator = forkBenchChild<Told<Answered>>('search/main.js')
+  async function answersTo(searches: Searches): Promise<Answered> {
+    generator.send(searches)
+    const told = await generator.next()
+    if (told.kind === 'failed') throw new Error(told.reason)
+    failed += told.result.failed
+    return told.result
   }
-  const searchers = await Promise.all(
-    callers.map(async ({ name, userId, scope }) => ({
-      name,
-      ...createSearcher(system.url, await system.tokenFor(userId), PAGE, scope),
-    })),
-  )
-  const asked = searchers.flatMap(({ name, search }) =>
-    Object.entries(KINDS).map(([kind, ask]) => ({ name: `${kind}, ${name}`, ask, search })),
-  )
+  let failed = 0
   const kinds: SearchKind[] = []
   try {
     // A server that has been up for a while: V8 takes many searches to compile what one runs through.
-    for (const { name, ask, search } of asked) {
+    for (const { name, searches } of asked.flat()) {
       progress(`search: warming up, ${name}`)
-      for (let n = 0; n < plan.searches / 2; n++) count(await search(ask(vocabulary, random)))
+      await answersTo(searches(plan.searches / 2))
     }
-    for (const { name, ask, search } of asked) {
+    for (const { name, searches } of asked.flat()) {
       progress(`search: ${name}`)
+      const { ms, results } = await answersTo(searches(plan.searches))
       const durations = createDurations()
-      let results = 0
-      for (let n = 0; n < plan.searches; n++) {
-        const q = ask(vocabulary, random)
-        const began = performance.now()
-        const answer = await search(q)
-        durations.record(performance.now() - began)
-        results += count(answer)
-      }
+      for (const each of ms) durations.record(each)
       kinds.push({ name, searchMs: durations.percentiles(), results: results / plan.searches })
     }
   } finally {
-    for (const { close } of searchers) close()
+    await generator.stop()
   }
   const { indexedPerSecond, indexBytes } = filled
   return { ...plan, indexedPerSecond, indexBytesPerMessage: indexBytes / messages, kinds, failed }

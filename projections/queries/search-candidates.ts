@@ -50,7 +50,7 @@ const INDEXED: Statement = {
       ) proposed
       WHERE position > $4 AND position < $5
     )
-    SELECT (${READABLE_PLACES}) AS places`,
+    SELECT (SELECT count(*)::int FROM found) AS matches, (${READABLE_PLACES}) AS places`,
 }
 
 /**
@@ -60,6 +60,13 @@ const INDEXED: Statement = {
  */
 const TOGETHER = 2
 
+export interface Found {
+  /** How many match, readable or not. */
+  readonly matches: number
+  /** The newest of them that may be read, newest first. */
+  readonly candidates: readonly Candidate[]
+}
+
 /** @param queries one for each stretch to look into (`ledger/sealing/blind-lexemes.ts`). */
 export async function searchCandidates(
   db: Database,
@@ -67,13 +74,14 @@ export async function searchCandidates(
   userId: UserId,
   { above, below }: Between,
   limit: number,
-): Promise<readonly Candidate[]> {
+): Promise<Found> {
   const scans: string[] = []
   for (let from = 0; from < queries.length; from += TOGETHER) {
     scans.push(`(${queries.slice(from, from + TOGETHER).join(')|(')})`)
   }
-  const [row] = await ask<Places>(db, INDEXED, [userId, limit, plain(scans, (scan) => scan), above, below])
-  return candidatesOf(row)
+  const values = [userId, limit, plain(scans, (scan) => scan), above, below]
+  const [row] = await ask<Places & { matches: number }>(db, INDEXED, values)
+  return { matches: row?.matches ?? 0, candidates: candidatesOf(row) }
 }
 
 export interface Places {

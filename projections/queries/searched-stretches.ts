@@ -1,6 +1,6 @@
 /** The stretches of messages that a person may read, newest first: where a search looks, and in which order. */
 import type { ConversationId, UserId } from '../../domain/ids.ts'
-import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import type { Position } from '../../ledger/ledger.ts'
 import { position, records } from './columns.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -10,7 +10,7 @@ export interface SearchedStretch {
   readonly stretch: number
   /** How many of it may be read, at most. */
   readonly messages: number
-  /** Every message of this stretch is newer: the end of the one before it, or the beginning where that is not known. */
+  /** Every message of this stretch is newer: the end of the one before it, or the start of the conversation where that is not known. */
   readonly after: Position
   /** No message of this stretch is newer. */
   readonly newest: Position
@@ -26,7 +26,8 @@ const conversations = (name: string, condition: string): Statement => ({
   text: `
     WITH mine AS MATERIALIZED (
       SELECT me.conversation_id, CASE me.joined_seq WHEN 0 THEN 1 ELSE lower(me.history) END AS first,
-             least(c.last_seq, me.left_seq) AS last, least(c.last_message_position, me.left_position) AS newest
+             least(c.last_seq, me.left_seq) AS last, least(c.last_message_position, me.left_position) AS newest,
+             c.started_position AS started
       FROM read.members me JOIN read.conversations c USING (conversation_id)
       WHERE me.user_id = $1 AND c.last_message_position IS NOT NULL${condition}
     ), ends AS (
@@ -40,7 +41,7 @@ const conversations = (name: string, condition: string): Statement => ({
       ) message
       WHERE (first - 1) / $2 < (last - 1) / $2
     )
-    SELECT (SELECT string_agg(conversation_id || ' ' || first || ' ' || last || ' ' || newest, ' ') FROM mine) AS places,
+    SELECT (SELECT string_agg(conversation_id || ' ' || first || ' ' || last || ' ' || newest || ' ' || started, ' ') FROM mine) AS places,
            (SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ') FROM ends) AS ends`,
 })
 
@@ -57,6 +58,7 @@ interface Conversation {
   readonly first: number
   readonly last: number
   readonly newest: Position
+  readonly started: Position
 }
 
 /**
@@ -76,7 +78,7 @@ export async function searchedStretches(
     ? ask<Places>(db, ALL, [userId, size])
     : ask<Places>(db, ONE, [userId, size, conversationId]))
   // Whoever has joined since anything was said may read nothing yet.
-  const listed = records(row?.places, 4, toConversation).filter(({ first, last }) => first <= last)
+  const listed = records(row?.places, 5, toConversation).filter(({ first, last }) => first <= last)
   const ends = new Map(
     records(row?.ends, 3, ([id, seq, where]) => [`${id} ${seq}`, position(where as string)]),
   )
@@ -85,7 +87,7 @@ export async function searchedStretches(
   const stretchOf = (seq: number): number => Math.floor((seq - 1) / size)
 
   const stretches: SearchedStretch[] = []
-  for (const { conversationId, first, last, newest } of listed) {
+  for (const { conversationId, first, last, newest, started } of listed) {
     for (let stretch = stretchOf(first); stretch <= stretchOf(last); stretch++) {
       const from = Math.max(first, stretch * size + 1)
       const to = Math.min(last, (stretch + 1) * size)
@@ -93,7 +95,7 @@ export async function searchedStretches(
         conversationId,
         stretch,
         messages: to - from + 1,
-        after: endOf(conversationId, stretch - 1) ?? BEGINNING,
+        after: endOf(conversationId, stretch - 1) ?? started,
         newest: (to < last ? endOf(conversationId, stretch) : undefined) ?? newest,
       })
     }
@@ -101,11 +103,12 @@ export async function searchedStretches(
   return stretches.sort(newestFirst)
 }
 
-const toConversation = ([conversationId, first, last, newest]: readonly string[]): Conversation => ({
+const toConversation = ([conversationId, first, last, newest, started]: readonly string[]): Conversation => ({
   conversationId: conversationId as ConversationId,
   first: Number(first),
   last: Number(last),
   newest: position(newest as string),
+  started: position(started as string),
 })
 
 /** Of one conversation the later stretch first, also where an end is missing. */

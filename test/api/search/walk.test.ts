@@ -5,7 +5,7 @@ import { createSearchScene } from './kit.ts'
 
 const { cast, search, url } = createSearchScene()
 
-/** More than the first walk goes down through. */
+/** More than the newest match in each of them fills a window. */
 const CONVERSATIONS = 72
 /** A window of the search. */
 const WINDOW = 50
@@ -40,7 +40,6 @@ test('of a word that is said everywhere the newest come first, and every one com
     expect(pages.flat().toSorted()).toEqual(said.toSorted())
   }
   await expectAll()
-  // Too rare to be walked for to the end: some are from the walk, the rest from the index.
   const { results } = await search(bob, 'seldom ', { limit: `${WINDOW}` })
   expect(results).toHaveLength(Math.ceil((CONVERSATIONS * 3) / 10))
   expect(new Set(results.map(({ body }: Frame) => body.text)).size).toBe(results.length)
