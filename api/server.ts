@@ -91,15 +91,23 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
  * `content-type: application/json` with every request, also with one that has no body; what wants a body says so itself.
  */
 function acceptJson(app: FastifyInstance): void {
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: unknown, bytes: Buffer) => {
-    if (bytes.length === 0) return undefined
-    if (!isUtf8(bytes)) throw new ApiProblem('bad_frame', 'the body is not UTF-8')
-    try {
-      return JSON.parse(bytes.toString().replace(BYTE_ORDER_MARK, ''))
-    } catch {
-      throw new ApiProblem('bad_frame', 'the body is not JSON')
-    }
-  })
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async ({ headers }: FastifyRequest, bytes: Buffer) => {
+      if (bytes.length === 0) return undefined
+      const encoding = headers['content-encoding'] ?? 'identity'
+      if (encoding !== 'identity') {
+        throw new ApiProblem('bad_frame', 'send the body as it is, without a content-encoding')
+      }
+      if (!isUtf8(bytes)) throw new ApiProblem('bad_frame', 'the body is not UTF-8')
+      try {
+        return JSON.parse(bytes.toString().replace(BYTE_ORDER_MARK, ''))
+      } catch {
+        throw new ApiProblem('bad_frame', 'the body is not JSON')
+      }
+    },
+  )
 }
 
 /** Some clients begin with one; RFC 8259 (§8.1) lets a reader pass over it. */

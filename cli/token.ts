@@ -5,6 +5,8 @@ import { findJwtSecret } from '../runtime/secrets.ts'
 import { settings } from './settings.ts'
 
 const ROLES = ['user', 'analyst', 'support', 'admin'] as const
+/** As the claim (`api/auth/identity.ts`): a token with a longer one would be refused. */
+const NAME_CHARACTERS = 256
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
 
 interface TokenOptions {
@@ -26,9 +28,12 @@ export function registerToken(program: Command): void {
       `comma-separated: ${ROLES.join(', ')} (default: user); those of staff open nothing more yet`,
       parseRoles,
     )
-    .option('--name <name>', 'how the user is shown to others')
+    .option('--name <name>', 'how the user is shown to others, 1 to 256 characters', parseName)
     .addOption(
-      new Option('--ttl <duration>', 'how long it is valid: 90s, 15m, 12h, 7d')
+      new Option(
+        '--ttl <duration>',
+        'how long it is valid: a number up to 999999 and s, m, h or d, like 90s, 15m, 12h, 7d',
+      )
         .argParser(parseDuration)
         .default(12 * SECONDS.h, '12h'),
     )
@@ -59,6 +64,11 @@ export function registerToken(program: Command): void {
 function parseUser(text: string): string {
   if (/^[\w.:@-]{1,128}$/.test(text)) return text
   throw new InvalidArgumentError('It must be 1 to 128 of letters, digits and . _ : @ -')
+}
+
+function parseName(text: string): string {
+  if (text !== '' && text.length <= NAME_CHARACTERS) return text
+  throw new InvalidArgumentError(`It must have 1 to ${NAME_CHARACTERS} characters.`)
 }
 
 function parseRoles(text: string): readonly string[] {

@@ -45,15 +45,21 @@ export const body = z
     `nested deeper than ${MAX_DEPTH}, or with a number that JSON cannot say again (1e400)`,
   ) as unknown as z.ZodType<Body>
 
-/** Whether a well-formed body is over its limit (`too_large` rather than `bad_frame`). */
-export function isTooLarge(content: Body): boolean {
+/** What a well-formed body has too much of (`too_large` rather than `bad_frame`); undefined if it keeps its limit. */
+export function excessOf(content: Body): string | undefined {
   switch (content.kind) {
     case 'text':
       return longerThan(content.text, LIMITS.textCharacters)
+        ? `a text has at most ${LIMITS.textCharacters} characters`
+        : undefined
     case 'media':
       return content.caption !== undefined && longerThan(content.caption, LIMITS.textCharacters)
+        ? `a caption has at most ${LIMITS.textCharacters} characters`
+        : undefined
     case 'sealed':
       return content.data.length > LIMITS.sealedCharacters
+        ? `a sealed body has at most ${LIMITS.sealedCharacters} characters of base64`
+        : undefined
     default:
       return content satisfies never
   }

@@ -6,8 +6,10 @@ import type { Seq } from '../domain/ids.ts'
 const REF_CHARACTERS = 64
 
 export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
-/** The client's own mark for an answer. */
-export const ref = z.union([z.number(), z.string().max(REF_CHARACTERS)])
+/** The client's own mark for an answer. A number comes back as the double that it is: an integer beyond 2^53 may have changed. */
+export const ref = z.union([z.number(), z.string().max(REF_CHARACTERS)], {
+  error: `a number, or a string of at most ${REF_CHARACTERS} characters`,
+})
 /** What `ref` takes, told without making an issue of what it does not take: of a flood each frame is asked. */
 export const isRef = (value: unknown): value is z.infer<typeof ref> =>
   typeof value === 'string' ? !longerThan(value, REF_CHARACTERS) : Number.isFinite(value)

@@ -9,7 +9,12 @@ import { LIMITS } from './limits.ts'
 
 /** A number in a path or a query: digits, and not whatever else `Number` takes (`0x10`, `1e1`, a blank). */
 const inUrl = <T extends z.ZodType>(number: T) =>
-  z.preprocess((text) => (typeof text === 'string' && DECIMAL.test(text) ? Number(text) : text), number)
+  z.preprocess((given, context) => {
+    if (typeof given !== 'string') return given
+    if (DECIMAL.test(given)) return Number(given)
+    context.addIssue({ code: 'custom', message: 'must be a number, in digits' })
+    return z.NEVER
+  }, number)
 const DECIMAL = /^\d+(\.\d+)?$/
 
 const limit = inUrl(z.int().min(1).max(LIMITS.pageSize)).default(50)

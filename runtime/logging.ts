@@ -50,6 +50,12 @@ export function createLogger({ level, process, node, to }: LoggerOptions): Logge
   )
 }
 
+/** What Node warns of (a library that uses what is deprecated, say) as a line of the log, instead of as text among JSON. */
+export function logWarnings(log: Logger): void {
+  process.removeAllListeners('warning')
+  process.on('warning', (warning) => log.warn({ err: warning }, 'a warning of Node or of a library'))
+}
+
 /**
  * What is safe and useful of an error. Errors of `pg` carry their connection, and in `detail` and `where` values of rows;
  * none of that is logged.

@@ -51,8 +51,8 @@ export interface DispatchDeps {
 }
 
 export interface Dispatch {
-  /** What came over a socket: a frame or an array of them, as JSON. */
-  text(session: Session, limits: FrameLimits, data: string): void
+  /** What came over a socket: a frame or an array of them, as JSON. @param text undefined for what came as a binary frame. */
+  received(session: Session, limits: FrameLimits, text: string | undefined): void
   /** Frames that are parsed JSON. Resolves when each has been answered, as far as it has an answer. */
   frames(session: Session, limits: FrameLimits, frames: readonly unknown[]): Promise<void>
 }
@@ -74,7 +74,7 @@ const RETRY_UNAVAILABLE_MS = 1000
 export function createDispatch(deps: DispatchDeps): Dispatch {
   const { handler, load, heldReceipts } = deps
 
-  function text(session: Session, limits: FrameLimits, data: string): void {
+  function received(session: Session, limits: FrameLimits, text: string | undefined): void {
     if (isOver(session)) return
     if (session.backlog > MAX_UNREAD_BYTES) {
       return session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
@@ -82,7 +82,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (!isValid({ exp: session.expiresAt })) {
       return session.close(CLOSE_CODES.authenticationEnded, 'the token has ended')
     }
-    const parsed = parseJson(data)
+    if (text === undefined) return badFrame(session, limits, undefined, 'binary: send text frames')
+    const parsed = parseJson(text)
     if (!parsed) return badFrame(session, limits, undefined, 'not JSON')
     const { value } = parsed
     if (!Array.isArray(value)) return void one(session, limits, value)
@@ -270,7 +271,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (limits.bad(performance.now())) session.close(CLOSE_CODES.badFrames, 'too many bad frames')
   }
 
-  return { text, frames }
+  return { received, frames }
 }
 
 const answer = (session: Session, frame: ServerFrame): void => session.send(JSON.stringify(frame))

@@ -150,7 +150,7 @@ export const socketRoute =
           deps.rateLimits,
           frameSource(sub, deviceId, networkOf(address)),
         )
-        dispatch.text(session, limits, isBinary ? '' : String(data))
+        dispatch.received(session, limits, isBinary ? undefined : String(data))
       })
       // In place of the plugin's, which holds on to request and reply (`letGo`).
       socket.removeAllListeners('error')

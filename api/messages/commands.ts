@@ -6,7 +6,7 @@ import type { Delete, Send } from '../../domain/conversation/commands.ts'
 import type { Acknowledge } from '../../domain/delivery/commands.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Addressed } from '../../ledger/mailbox/contract.ts'
-import { isTooLarge } from '../../protocol/body.ts'
+import { excessOf } from '../../protocol/body.ts'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import { hasLoneSurrogate } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
@@ -33,7 +33,8 @@ export function sendCommand(
   deviceId: DeviceId,
 ): Addressed<Send> | Refusal {
   const { conversationId, messageId, nonce, clientAt, body } = request
-  if (isTooLarge(body)) return { code: 'too_large', message: 'the body is over its limit' }
+  const excess = excessOf(body)
+  if (excess !== undefined) return { code: 'too_large', message: excess }
   const content = canonicalContent({ body, clientAt, conversationId, deviceId, nonce, senderId })
   if (Buffer.byteLength(content) > LIMITS.contentBytes) {
     return { code: 'too_large', message: `the message is over ${LIMITS.contentBytes} bytes` }

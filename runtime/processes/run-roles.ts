@@ -1,6 +1,6 @@
 /** Runs roles inside this process, from their start to their stop. Decides neither which nor when. */
 import type { ResolvedConfig } from '../config.ts'
-import { createLogger, type Logger } from '../logging.ts'
+import { createLogger, type Logger, logWarnings } from '../logging.ts'
 import { createMetrics, type Metrics } from '../metrics.ts'
 import { startMetricsServer } from '../metrics-server.ts'
 import type { Role, RoleName, StartRole } from '../role.ts'
@@ -35,6 +35,7 @@ export async function runRoles(
     }),
   )
   const log = createLogger({ level: config.logLevel, process: names.join(','), node: config.node })
+  logWarnings(log)
   const stop = () => stopRoles(started, log)
   try {
     const failure = outcomes.find((outcome) => outcome.status === 'rejected')

@@ -41,18 +41,18 @@ function unlimited(): FrameLimits {
 /** With nothing left in the bucket. */
 const spent = (): FrameLimits => ({ ...unlimited(), take: () => 1 })
 
-const { text } = createDispatch({ onFrame: () => {} } as unknown as DispatchDeps)
+const { received } = createDispatch({ onFrame: () => {} } as unknown as DispatchDeps)
 
 test('of an array, every frame that is refused is told so, and what is no frame once', () => {
   const { session, errors } = device()
   const noFrames = [0, null, 'x', [], {}, { ref: {} }, { ref: 'x'.repeat(65) }, { t: 'constructor' }]
   const frames = [{ t: 'ping' }, { t: 'send', ref: 'one' }, { ref: 2 }, { t: 'typing', ref: '' }]
   const limits = spent()
-  text(session, limits, JSON.stringify([...noFrames, ...frames, ...noFrames]))
+  received(session, limits, JSON.stringify([...noFrames, ...frames, ...noFrames]))
   expect(errors.every(({ code }) => code === 'rate_limited')).toBe(true)
   expect(errors.map(({ ref }) => ref)).toEqual([undefined, undefined, 'one', 2, ''])
   // Alone, each is told.
-  for (let n = 0; n < 3; n++) text(session, limits, '0')
+  for (let n = 0; n < 3; n++) received(session, limits, '0')
   expect(errors).toHaveLength(8)
 })
 
@@ -61,9 +61,9 @@ test('a socket that goes on however often it is told to wait is closed with 4400
   const limits = spent()
   const array = JSON.stringify(Array.from({ length: LIMITS.framesPerArray }, () => 0))
   const arrays = LIMITS.limitedFramesPerMinute / LIMITS.framesPerArray
-  for (let n = 1; n < arrays; n++) text(session, limits, array)
+  for (let n = 1; n < arrays; n++) received(session, limits, array)
   expect(closedWith).toEqual([])
-  for (let n = 0; n < 3; n++) text(session, limits, array)
+  for (let n = 0; n < 3; n++) received(session, limits, array)
   expect(closedWith).toEqual([4400])
   expect(errors).toHaveLength(arrays)
 })
@@ -75,10 +75,10 @@ test('a clock that is set back keeps no frame waiting, and begins no new minute'
   const source = frameSource('ann' as UserId, 'phone' as DeviceId, '203.0.113.7')
   const limits = createFrameLimits(10, shared, source)
   const { session, errors, closedWith } = device()
-  const bad = () => text(session, limits, 'not JSON')
+  const bad = () => received(session, limits, 'not JSON')
   bad()
   vi.setSystemTime(Date.now() - 3_600_000)
-  text(session, limits, '{"t":"odd"}')
+  received(session, limits, '{"t":"odd"}')
   expect(errors.map(({ code }) => code)).toEqual(['bad_frame', 'bad_frame'])
   vi.setSystemTime(Date.now() + 7_200_000)
   for (let n = 1; n < LIMITS.badFramesPerMinute; n++) bad()
@@ -89,10 +89,10 @@ test('a socket that leaves its answers unread is closed with 4408 before it is a
   const { session, errors, closedWith } = device()
   const unread = (bytes: number) => Object.assign(session, { backlog: bytes })
   unread(2 * MAX_BACKLOG_BYTES)
-  text(session, spent(), '0')
+  received(session, spent(), '0')
   expect([errors.length, closedWith]).toEqual([1, []])
   unread(2 * MAX_BACKLOG_BYTES + 1)
-  for (let n = 0; n < 2; n++) text(session, spent(), '0')
+  for (let n = 0; n < 2; n++) received(session, spent(), '0')
   expect([errors.length, closedWith]).toEqual([1, [4408]])
 })
 
@@ -101,7 +101,7 @@ test('a list that is too long is refused as such, in one issue, and is no bad fr
   const watch = { t: 'watch', ref: 1, userIds: Array.from({ length: 20_000 }, () => 0) }
   expect(clientFrame.safeParse(watch).error?.issues).toHaveLength(1)
   const limits = unlimited()
-  for (let n = 0; n < LIMITS.badFramesPerMinute; n++) text(session, limits, JSON.stringify(watch))
+  for (let n = 0; n < LIMITS.badFramesPerMinute; n++) received(session, limits, JSON.stringify(watch))
   expect(closedWith).toEqual([])
   expect(errors.at(-1)).toMatchObject({
     ref: 1,
