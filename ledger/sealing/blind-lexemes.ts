@@ -7,10 +7,10 @@
  */
 import { createHmac, hkdfSync } from 'node:crypto'
 import type { ConversationId, Seq } from '../../domain/ids.ts'
-import { beginningsOf, indexedBeginning } from '../../domain/search/beginnings.ts'
+import { beginningsOf, LENGTHS } from '../../domain/search/beginnings.ts'
 import type { SearchQuery, Term } from '../../domain/search/query.ts'
 import { unitsOf } from '../../domain/search/units.ts'
-import { createPseudonyms, type Named } from './pseudonyms.ts'
+import { createPseudonyms, type Named, type StretchNames } from './pseudonyms.ts'
 
 /**
  * Messages of a stretch. Smaller ones make a search over a long history more look-ups, larger ones make a frequent word
@@ -35,8 +35,16 @@ export interface BlindLexemes {
   queries(stretches: readonly Stretch[], query: SearchQuery): string[]
 }
 
+/**
+ * A lexeme is the place of its stretch (18 bits, so that what is said in one conversation lies together in the index), then 12 bits for each beginning of
+ * the word, the shortest first, then 24 bits of the word. So all words that begin alike stand side by side, and one look finds them (`'…':*`), where
+ * lexemes of their own for beginnings made twice as many of them. What begins like another word by its 12 bits alone is compared in full.
+ */
+const BEGINNING_CHARACTERS = 2
+const WORD_CHARACTERS = 4
+
 /** Grows when the same text would give other lexemes. */
-const VERSION = 4
+const VERSION = 5
 
 export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
   const key = Buffer.from(hkdfSync('sha256', masterKey, '', `triptick search ${VERSION}`, 32))
@@ -46,39 +54,28 @@ export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
     fingerprint: createHmac('sha256', key).update('fingerprint').digest('base64url').slice(0, 16),
     document(conversationId, seq, text) {
       const words = new Map<string, string>()
-      const beginnings = new Map<string, string>()
       for (const [index, { unit }] of unitsOf(text).entries()) {
         const known = words.get(unit)
         words.set(unit, known === undefined ? `${index + 1}` : `${known},${index + 1}`)
       }
-      for (const [unit, positions] of words) {
-        for (const start of beginningsOf(unit)) {
-          const known = beginnings.get(start)
-          beginnings.set(start, known === undefined ? positions : `${known},${positions}`)
-        }
-      }
-      const names: Named[] = []
-      for (const unit of words.keys()) names.push({ kind: 'word', unit })
-      for (const unit of beginnings.keys()) names.push({ kind: 'beginning', unit })
-      const [lexemes = []] = pseudonyms.of([{ conversationId, stretch: stretchOf(seq) }], names)
+      const needed = createNeeded()
+      const parts = [...words.keys()].map(needed.partsOf)
+      const [known] = pseudonyms.of([{ conversationId, stretch: stretchOf(seq) }], needed.names)
+      if (!known) return ''
       let literal = ''
       let at = 0
-      for (const known of [words, beginnings]) {
-        for (const positions of known.values()) literal += `${lexemes[at++]}:${positions} `
-      }
+      for (const positions of words.values())
+        literal += `${lexemeOf(known, parts[at++] as Parts)}:${positions} `
       return literal
     },
     queries(stretches, { all, none }) {
-      const names: Named[] = []
-      /** Of its own place among the names. */
-      const name = (kind: Named['kind'], unit: string): number => names.push({ kind, unit }) - 1
+      const needed = createNeeded()
       const term = ({ units, prefix }: Term): Written => {
         const lexemes = units.map((unit, index): Written => {
-          const whole = name('word', unit)
-          const start = prefix && index === units.length - 1 ? indexedBeginning(unit) : undefined
-          if (start === undefined) return (known) => `'${known[whole]}'`
-          const begun = name('beginning', start)
-          return (known) => `('${known[whole]}'|'${known[begun]}')`
+          const parts = needed.partsOf(unit)
+          // What nothing tells apart from others that begin so stands for itself alone.
+          const isBegun = prefix && index === units.length - 1 && parts.beginnings.length > 0
+          return (known) => (isBegun ? `'${beginningOf(known, parts)}':*` : `'${lexemeOf(known, parts)}'`)
         })
         const [only, ...more] = lexemes
         if (only && more.length === 0) return only
@@ -87,7 +84,7 @@ export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
       const wanted = all.map(term)
       const unwanted = none.map(term)
       return pseudonyms
-        .of(stretches, names)
+        .of(stretches, needed.names)
         .map((known) =>
           [...wanted.map((one) => one(known)), ...unwanted.map((one) => `!${one(known)}`)].join('&'),
         )
@@ -95,5 +92,44 @@ export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
   }
 }
 
+/** Of what a lexeme is made: places among the names. */
+interface Parts {
+  readonly word: number
+  /** Of each length that the word reaches. */
+  readonly beginnings: readonly number[]
+}
+
+/** The names that are needed, each once. */
+function createNeeded() {
+  const names: Named[] = []
+  const begun = new Map<string, number>()
+  const beginning = (unit: string): number => {
+    const known = begun.get(unit)
+    if (known !== undefined) return known
+    const at = names.push({ kind: 'beginning', unit }) - 1
+    begun.set(unit, at)
+    return at
+  }
+  const partsOf = (unit: string): Parts => ({
+    word: names.push({ kind: 'word', unit }) - 1,
+    beginnings: beginningsOf(unit).map(beginning),
+  })
+  return { names, partsOf }
+}
+
+function beginningOf({ place, names }: StretchNames, { beginnings }: Parts): string {
+  let shown = place
+  for (const at of beginnings) shown += (names[at] as string).slice(0, BEGINNING_CHARACTERS)
+  return shown
+}
+
+/** A word that is shorter than a length has no beginning of it: there stand bits of its own, so that nothing tells how long it is. */
+function lexemeOf(known: StretchNames, parts: Parts): string {
+  const word = known.names[parts.word] as string
+  const missing = (LENGTHS.length - parts.beginnings.length) * BEGINNING_CHARACTERS
+  const own = word.slice(WORD_CHARACTERS, WORD_CHARACTERS + missing)
+  return beginningOf(known, parts) + own + word.slice(0, WORD_CHARACTERS)
+}
+
 /** A part of a query, as it is written with the pseudonyms of a stretch. */
-type Written = (known: readonly string[]) => string
+type Written = (known: StretchNames) => string

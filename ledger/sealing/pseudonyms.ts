@@ -15,12 +15,19 @@ export interface Named {
   readonly unit: string
 }
 
+export interface StretchNames {
+  /** The stretch's own: three characters of base64url. */
+  readonly place: string
+  /** Twelve characters of base64url each, as good as random. */
+  readonly names: readonly string[]
+}
+
 export interface Pseudonyms {
   /** For each stretch, the names of these in their order. */
   of(
     stretches: readonly { readonly conversationId: ConversationId; readonly stretch: number }[],
     names: readonly Named[],
-  ): string[][]
+  ): StretchNames[]
 }
 
 const BLOCK = 16
@@ -30,15 +37,10 @@ const KINDS = { stretch: 0, word: 1, beginning: 2 } as const
 /** Added to the kind of a word that is there by its hash. */
 const HASHED = 128
 
-/**
- * The first 18 bits are the stretch's own, so that what is said in one conversation lies together in the index. Then 36
- * bits of the word: among the 40,000 of a stretch, one is taken for a given other once in a million times; matches are compared anyway.
- */
-const STRETCH_CHARACTERS = 3
-const WORD_CHARACTERS = 6
+const PLACE_CHARACTERS = 3
 /** A whole number of base64 characters. */
-const BYTES_OF_NAME = 6
-const CHARACTERS_OF_NAME = 8
+const BYTES_OF_NAME = 9
+const CHARACTERS_OF_NAME = 12
 
 export function createPseudonyms(key: Buffer): Pseudonyms {
   const cipher = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
@@ -64,10 +66,10 @@ export function createPseudonyms(key: Buffer): Pseudonyms {
       }
       const shown = shownOf(cipher.update(last))
       const each = names.length + 1
-      return stretches.map((_, n) => {
-        const place = shown(n * each, STRETCH_CHARACTERS)
-        return names.map((_, w) => place + shown(n * each + 1 + w, WORD_CHARACTERS))
-      })
+      return stretches.map((_, n) => ({
+        place: shown(n * each, PLACE_CHARACTERS),
+        names: names.map((_, w) => shown(n * each + 1 + w, CHARACTERS_OF_NAME)),
+      }))
     },
   }
 }
