@@ -29,7 +29,12 @@ const HELP = `
 Without --role it needs nothing: an embedded PostgreSQL keeps everything in ./.triptick.
 With --role it needs DATABASE_URL, TRIPTICK_MASTER_KEY and TRIPTICK_JWT_SECRET (or TRIPTICK_JWKS_URL).
 
-Stop it with Ctrl-C or SIGTERM; a second Ctrl-C stops at once.`
+Stop it with Ctrl-C or SIGTERM; a second Ctrl-C stops at once.
+
+Examples:
+  npx triptick start
+  PORT=9000 TRIPTICK_DATA=/var/lib/triptick npx triptick start
+  npx triptick start --role projections,workers`
 
 async function start({ role, supervised }: StartOptions, load: RoleLoader): Promise<number> {
   if (role !== undefined && supervised) {

@@ -3,6 +3,7 @@
  * place before the passwords, so that many at once neither use up their own attempts nor keep other networks waiting. Knows
  * nothing of what they do.
  */
+import { createLine, type Line } from '../../runtime/line.ts'
 import { ApiProblem } from '../problem.ts'
 
 /**
@@ -18,23 +19,21 @@ const PATIENCE_MS = 5_000
 const RETRY_MS = 1_000
 
 export function createLines(patienceMs = PATIENCE_MS): InLine {
-  /** Who waits behind the one whose turn it is. */
-  const lines = new Map<string, (() => void)[]>()
+  const lines = new Map<string, Line>()
   const tooMany = () => new ApiProblem('overloaded', 'too many of this network log in just now', RETRY_MS)
 
-  return async (line, work) => {
-    const waiting = lines.get(line)
+  return async (name, work) => {
+    const line = lines.get(name) ?? createLine(1)
+    if (line.waiting >= MAX_WAITING) throw tooMany()
+    lines.set(name, line)
     const since = performance.now()
-    if (!waiting) lines.set(line, [])
-    else if (waiting.length >= MAX_WAITING) throw tooMany()
-    else await new Promise<void>((resolve) => waiting.push(resolve))
     try {
-      if (performance.now() - since > patienceMs) throw tooMany()
-      return await work()
+      return await line.inTurn(async () => {
+        if (performance.now() - since > patienceMs) throw tooMany()
+        return await work()
+      })
     } finally {
-      const next = lines.get(line)?.shift()
-      if (next) next()
-      else lines.delete(line)
+      if (line.isIdle) lines.delete(name)
     }
   }
 }

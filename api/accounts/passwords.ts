@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import { hash, verify } from '@node-rs/argon2'
 import { longerThan } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
+import { createLine } from '../../runtime/line.ts'
 import { ApiProblem } from '../problem.ts'
 import { normalForm } from './normal-form.ts'
 
@@ -33,24 +34,11 @@ const MAX_WAITING = 100 * AT_ONCE
 const RETRY_MS = 3_000
 
 export function createPasswords(): Passwords {
-  const waiting: (() => void)[] = []
-  let busy = 0
+  const line = createLine(AT_ONCE)
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (busy >= AT_ONCE) {
-      if (waiting.length >= MAX_WAITING) {
-        throw new ApiProblem('overloaded', 'too many log in just now', RETRY_MS)
-      }
-      // Whoever is done hands its place on.
-      await new Promise<void>((resolve) => waiting.push(resolve))
-    } else busy++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else busy--
-    }
+    if (line.waiting >= MAX_WAITING) throw new ApiProblem('overloaded', 'too many log in just now', RETRY_MS)
+    return await line.inTurn(work)
   }
 
   return {

@@ -1,6 +1,6 @@
 /**
- * From a client's frame to a command and back to an answer. Every frame with a `ref` is answered, whatever happens; of what an
- * array holds beside frames (`[0,0,…]`), a thousand errors would tell nobody more than one.
+ * From a client's frame to a command and back to an answer. Every frame with a `ref` is answered, whatever happens, but for `typing` and `watch`:
+ * theirs is carried by errors alone. Of what an array holds beside frames (`[0,0,…]`), a thousand errors would tell nobody more than one.
  */
 
 import type { CommandHandler } from '../../ledger/handle-command.ts'
@@ -19,10 +19,10 @@ import {
   type TypingRequest,
   type WatchFrame,
 } from '../../protocol/client-frames.ts'
-import { CLOSE_CODES, ERRORS, type ErrorCode } from '../../protocol/errors.ts'
+import { CLOSE_CODES } from '../../protocol/errors.ts'
 import { isTooLong } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
-import type { ErrorFrame, Ref, ServerFrame } from '../../protocol/server-frames.ts'
+import type { Ref } from '../../protocol/server-frames.ts'
 import { isValid, millisOf } from '../auth/identity.ts'
 import type { HeldReceipts } from '../load/held-receipts.ts'
 import type { Load } from '../load/load.ts'
@@ -30,6 +30,7 @@ import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/comm
 import type { Presence } from '../presence/presence.ts'
 import type { Typing } from '../presence/typing.ts'
 import { ApiProblem, TOO_MUCH_WAITS } from '../problem.ts'
+import { answer, refuse } from './answer.ts'
 import type { FrameLimits } from './frame-limits.ts'
 import { isOfKnownType, isOfUnknownType, parseJson, refOf, TYPES_OF_CLIENTS, typeOf } from './raw-frame.ts'
 import type { Renew } from './renewal.ts'
@@ -272,26 +273,6 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   }
 
   return { received, frames }
-}
-
-const answer = (session: Session, frame: ServerFrame): void => session.send(JSON.stringify(frame))
-
-function refuse(
-  session: Session,
-  ref: Ref | undefined,
-  code: ErrorCode,
-  message: string,
-  retryAfterMs?: number,
-): void {
-  const frame: ErrorFrame = {
-    t: 'error',
-    ...(ref === undefined ? {} : { ref }),
-    code,
-    message,
-    retryable: ERRORS[code].retryable,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  }
-  answer(session, frame)
 }
 
 const isOver = (session: Session): boolean => session.mode === 'closed'

@@ -8,7 +8,7 @@ export interface Cast {
   readonly hub: UserId
   /** Of ten conversations. */
   readonly somebody: UserId
-  /** Of as many conversations as anybody has of 1,454 real people (`bench/search/talks.ts`). */
+  /** Of as many conversations as the busiest of 1,454 real people has, which begin and end as theirs do. */
   readonly busiest: UserId
   readonly conversationsOfBusiest: number
   /** A group that has a tenth of all messages. */
@@ -38,7 +38,7 @@ const SHARE = { crowd: 0.1, hub: 0.2, busiest: 0.05 } as const
 /**
  * The conversations of real people (CollegeMsg: 1,454 people, 40,000 messages) end: of the newest tenth of somebody's messages 10 to 36 of 145 to
  * 218 conversations have any, and of the newest fifty 9 to 32. Their number is 5 at the median of people, 44 at the median of messages,
- * 109 at p99 of people and 218 at most. The tenth longest ones have a quarter to two fifths of somebody's messages, where these have less:
+ * 109 at p99 of people and 218 at most. The ten longest ones have a quarter to two fifths of somebody's messages, where these have less:
  * then more conversations have to be looked into.
  */
 const BUSIEST_HAS = 218

@@ -19,24 +19,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Decision, NeedsMessage, Rejected } from '../../domain/decision.ts'
-import { oneBehind } from '../../runtime/one-behind.ts'
 import type { EncodedEvent } from '../codec/encode.ts'
 import { chain } from '../hash-chain.ts'
-import { type EventToAppend, NO_STREAM, type Position, type Revision, type StreamName } from '../ledger.ts'
+import type { EventToAppend, Position, Revision } from '../ledger.ts'
 import { appendSurely } from './append-surely.ts'
 import { type Group, inOrder, lastOf, split } from './groups.ts'
-import {
-  BrokenChain,
-  type Fold,
-  type FoldDeps,
-  type Folded,
-  loadFold,
-  nothingYet,
-  readTail,
-  SNAPSHOT_EVERY,
-  snapshotOf,
-} from './stream-fold.ts'
-import { type StreamReads, TooManyReads } from './stream-reads.ts'
+import { type Folded, nothingYet } from './stream-fold.ts'
+import { TooManyReads } from './stream-reads.ts'
+import { createStreamState, type StreamStateDeps } from './stream-state.ts'
 
 export type Handled<Result> =
   | { readonly kind: 'done'; readonly result: Result }
@@ -47,11 +37,7 @@ export type Handled<Result> =
   /** Nobody knows yet whether it was written, or it could not be; sending it again is safe. */
   | { readonly kind: 'unavailable'; readonly cause: unknown }
 
-export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldDeps {
-  readonly stream: StreamName
-  readonly fold: Fold<State, Event>
-  /** Shared by all lanes that anybody may name. */
-  readonly reads?: StreamReads
+export interface LaneDeps<State, Event, Unsealed, Command, Result> extends StreamStateDeps<State, Event> {
   /** Decides on the draft state of this lane; `fresh` asks it to bring whatever else it looks at up to date. */
   prepare(fresh: boolean): Promise<(command: Command, draft: State) => Decision<Unsealed, Result>>
   /** Whether by what `prepare` looked at nothing can be in this stream: then it is not read. */
@@ -65,14 +51,10 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends FoldD
   weigh(command: Command): number
   /** Bodies sealed, envelope made; the chain is added here. */
   encode(event: Unsealed, command: Command, index: number): EncodedEvent | Promise<EncodedEvent>
-  /** A tail longer than this is worth a snapshot. */
-  readonly snapshotEvery?: number
   /** Called once the events are durable, before the callers are answered. Must not throw. */
   committed(events: readonly Unsealed[], before: Folded<State>, after: Folded<State>): void
   /** Called with encoded events that are certainly not in the ledger. Must not throw. */
   discarded?(events: readonly EventToAppend[]): void
-  /** Called with what cannot be answered to a caller. */
-  report(error: unknown): void
 }
 
 export interface Lane<State, Command, Result> {
@@ -107,57 +89,12 @@ const MAX_QUEUED_BYTES = 16 * 1024 * 1024
 export function createLane<State, Event, Unsealed, Command, Result>(
   deps: LaneDeps<State, Event, Unsealed, Command, Result>,
 ): Lane<State, Command, Result> {
-  const { ledger, snapshots, stream, fold, reads = UNCOUNTED, snapshotEvery = SNAPSHOT_EVERY } = deps
-  let folded: Folded<State> | undefined
-  let loading: ReturnType<typeof loadFold<State, Event>> | undefined
-  let snapshotAt = NO_STREAM
+  const { ledger, stream, fold } = deps
+  const state = createStreamState(deps)
   let queue: Waiting<Command, Result>[] = []
   let queuedBytes = 0
   let running = false
-  /** How often it was said that others may have appended, and which of these the tail that was read last covers. */
-  let outdated = 0
-  let covered = 0
   let contendedUntil = 0
-
-  /** Then a load begins with the next look, and reads what is there by then. */
-  const isUnread = () => folded === undefined && loading === undefined
-
-  async function load(): Promise<Folded<State>> {
-    if (folded) return folded
-    loading ??= reads
-      .load(() => loadFold(deps, stream, fold))
-      .finally(() => {
-        loading = undefined
-      })
-    const loaded = await loading
-    if (folded) return folded
-    folded = loaded.folded
-    snapshotAt = loaded.snapshotAt
-    // Also where nothing is appended: whoever asks next reads no long tail again.
-    snapshotIfDue(folded)
-    return folded
-  }
-
-  /** Joined by all who ask before it begins: who comes and goes in a large group is told by the hundred. */
-  const refresh = oneBehind(async () => {
-    const covers = outdated
-    if (isUnread()) await load()
-    else await readWhatIsNew()
-    covered = covers
-  })
-
-  async function readWhatIsNew(): Promise<void> {
-    const before = await load()
-    try {
-      const now = await reads.refresh(() => readTail(ledger, stream, fold, before))
-      // An append that finished meanwhile knows more than this read.
-      if (folded === before) folded = now
-    } catch (error) {
-      // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
-      if (error instanceof BrokenChain && folded === before) folded = undefined
-      throw error
-    }
-  }
 
   async function run(): Promise<void> {
     // The commands of this tick join the first batch.
@@ -181,7 +118,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     // What was not read was not decided by, so nothing of it was written.
     if (cause instanceof TooManyReads) return { kind: 'overloaded' }
     deps.report(cause)
-    folded = undefined
+    state.forget()
     return { kind: 'unavailable', cause }
   }
 
@@ -209,8 +146,8 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       // 1. What else it is decided by, the state as it is durable, and a draft to decide on.
       const decide = await deps.prepare(refreshed)
       const isEmpty = deps.isEmpty?.() === true
-      if (!isEmpty && isUnread()) isReadNow = true
-      const durable = isEmpty ? nothingYet(fold) : await load()
+      if (!isEmpty && state.isUnread) isReadNow = true
+      const durable = isEmpty ? nothingYet(fold) : await state.load()
       const draft = fold.draft(durable.state)
 
       // 2. Decide one after another. The last of a group stands for all: it reaches furthest. But where the first, which reaches
@@ -227,7 +164,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
       const decided = inOrder(split(groups, isRefusedInPart)).map(decideGroup)
       if (!refreshed && decided.some(({ decision }) => needsFreshState(decision))) {
         refreshed = true
-        if (!isEmpty && !isReadNow) await refresh()
+        if (!isEmpty && !isReadNow) await state.refresh()
         continue
       }
       const refused = new Set(decided.filter(isRefusedTogether).map(({ group }) => group))
@@ -262,20 +199,20 @@ export function createLane<State, Event, Unsealed, Command, Result>(
             await sleep(Math.random() * Math.min(MAX_CONFLICT_PAUSE_MS, CONFLICT_PAUSE_MS * conflicts))
           }
           // A stream that ends before what is remembered of it was put back to an earlier state: nothing of it can be added to.
-          if (outcome.actual < durable.revision) folded = undefined
-          else await refresh()
+          if (outcome.actual < durable.revision) state.forget()
+          else await state.refresh()
           continue
         }
         if (outcome.kind !== 'written') throw outcome.cause
         const { revision, position } = outcome
-        folded = { state: draft, revision, hash: chained.hash, position }
-        deps.committed(events, durable, folded)
-        snapshotIfDue(folded)
+        const now = { state: draft, revision, hash: chained.hash, position }
+        state.advance(now)
+        deps.committed(events, durable, now)
       }
 
       // 4. Answer.
       for (const { group, decision } of decided) {
-        const handled = toHandled(decision, (folded ?? durable).position)
+        const handled = toHandled(decision, (state.folded ?? durable).position)
         for (const index of group) batch[index]?.answer(handled)
       }
       return
@@ -296,12 +233,6 @@ export function createLane<State, Event, Unsealed, Command, Result>(
     return { events: chained, hash }
   }
 
-  function snapshotIfDue(now: Folded<State>): void {
-    if (now.revision - snapshotAt < snapshotEvery) return
-    snapshotAt = now.revision
-    snapshots.save(stream, fold.stateVersion, snapshotOf(now)).catch(deps.report)
-  }
-
   return {
     submit: (command) =>
       new Promise((answer) => {
@@ -313,20 +244,13 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         running = true
         run()
       }),
-    current: async (fresh) => {
-      if (fresh || covered !== outdated) await refresh()
-      return load()
-    },
-    outdate: () => {
-      outdated++
-    },
+    current: state.current,
+    outdate: state.outdate,
     get durable() {
-      return folded?.state
+      return state.folded?.state
     },
   }
 }
-
-const UNCOUNTED: StreamReads = { load: (read) => read(), refresh: (read) => read() }
 
 /** Answers that another process's facts might turn round. */
 const needsFreshState = (decision: Decision<unknown, unknown>): boolean =>

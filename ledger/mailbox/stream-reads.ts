@@ -5,6 +5,7 @@
  * Loading waits in a bounded line. Refreshing waits in the same line and is always taken: a lane does it once at a time, and
  * there are no more lanes than are in memory.
  */
+import { createLine } from '../../runtime/line.ts'
 
 export interface StreamReads {
   /** @throws TooManyReads where too many wait; nothing was read. */
@@ -26,27 +27,12 @@ const AT_ONCE = 6
 const MOST_WAITING = 4_000
 
 export function createStreamReads(atOnce = AT_ONCE, mostWaiting = MOST_WAITING): StreamReads {
-  const waiting: (() => void)[] = []
-  let underWay = 0
-
-  async function inTurn<T>(read: () => Promise<T>): Promise<T> {
-    if (underWay < atOnce) underWay++
-    // In the place of one that has ended.
-    else await new Promise<void>((resolve) => waiting.push(resolve))
-    try {
-      return await read()
-    } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else underWay--
-    }
-  }
-
+  const line = createLine(atOnce)
   return {
     load: async (read) => {
-      if (waiting.length >= mostWaiting) throw new TooManyReads('too many streams wait to be read')
-      return inTurn(read)
+      if (line.waiting >= mostWaiting) throw new TooManyReads('too many streams wait to be read')
+      return line.inTurn(read)
     },
-    refresh: inTurn,
+    refresh: line.inTurn,
   }
 }
