@@ -97,7 +97,7 @@ function acceptJson(app: FastifyInstance): void {
     async ({ headers }: FastifyRequest, bytes: Buffer) => {
       if (bytes.length === 0) return undefined
       const encoding = headers['content-encoding'] ?? 'identity'
-      if (encoding !== 'identity') {
+      if (encoding.toLowerCase() !== 'identity') {
         throw new ApiProblem('bad_frame', 'send the body as it is, without a content-encoding')
       }
       if (!isUtf8(bytes)) throw new ApiProblem('bad_frame', 'the body is not UTF-8')

@@ -50,9 +50,14 @@ export function createLogger({ level, process, node, to }: LoggerOptions): Logge
   )
 }
 
-/** What Node warns of (a library that uses what is deprecated, say) as a line of the log, instead of as text among JSON. */
+/**
+ * What Node warns of (a library that uses what is deprecated, say) as a line of the log, instead of as text among JSON. Takes the place of
+ * Node's own printer, which is the first that listens, and is not there with `--no-warnings`.
+ */
 export function logWarnings(log: Logger): void {
-  process.removeAllListeners('warning')
+  const [printer] = process.listeners('warning')
+  if (!printer) return
+  process.removeListener('warning', printer)
   process.on('warning', (warning) => log.warn({ err: warning }, 'a warning of Node or of a library'))
 }
 

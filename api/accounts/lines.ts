@@ -33,7 +33,7 @@ export function createLines(patienceMs = PATIENCE_MS): InLine {
         return await work()
       })
     } finally {
-      if (line.isIdle) lines.delete(name)
+      if (line.isIdle && lines.get(name) === line) lines.delete(name)
     }
   }
 }

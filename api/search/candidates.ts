@@ -9,6 +9,7 @@
 import type pg from 'pg'
 import type { Position } from '../../ledger/ledger.ts'
 import { lower } from '../../ledger/positions.ts'
+import { STRETCH } from '../../ledger/sealing/blind-lexemes.ts'
 import {
   type Between,
   type Candidate,
@@ -22,11 +23,12 @@ import type { CandidateDeps, Searched } from './searched.ts'
 
 /** Messages whose stretches are looked into first, the newest: enough to tell how often matches come. */
 const FIRST_MESSAGES = 1_024
-/** Walks of a search at most; then the index has the rest. */
+/** Walks of a window at most; then the index has the rest. */
 const MOST_WALKS = 4
 /** Of the messages that a walk ought to meet: where there are far more it ends early, and what it has seen is a better measure. */
 const MOST_OF_EXPECTED = 4
-const LEAST_WALKED = 512
+/** More than one stretch can have: a walk that ends within the first has told nothing. */
+const LEAST_WALKED = 2 * STRETCH
 /** More stretches than these are looked into as two halves at once, on two connections. */
 const IN_ONE = 64
 
@@ -50,16 +52,17 @@ export async function newestCandidates(
     if (!newest || from >= to) return found
     to = lower(to, newest.newest)
     const depth = { from, to }
-    let next = firstOf(left)
+    // Each look is at least as large as all before it: however wrong the estimate, there are not many.
+    let next = newestWith(left, Math.max(FIRST_MESSAGES, looked.messages))
     if (looked.messages > 0) {
       const end = deepEnough(left, depth, looked, found, limit)
-      next = left.filter(({ newest }) => newest > end)
+      const deep = left.filter(({ newest }) => newest > end)
       const walk = { from: end, to }
-      if (walks < MOST_WALKS && costOfWalk(next, walk) < costOfIndex(next, looked, query)) {
-        const queries = lexemes.queries(next, query)
-        const into = next.map((stretch, index) => ({ ...stretch, query: queries[index] as string }))
+      if (walks < MOST_WALKS && costOfWalk(deep, walk) < costOfIndex(deep, looked, query)) {
+        const queries = lexemes.queries(deep, query)
+        const into = deep.map((stretch, index) => ({ ...stretch, query: queries[index] as string }))
         const between = { above: end, below: (to + 1n) as Position }
-        const most = Math.max(LEAST_WALKED, Math.ceil(allMessagesWithin(next, walk) * MOST_OF_EXPECTED))
+        const most = Math.max(LEAST_WALKED, Math.ceil(allMessagesWithin(deep, walk) * MOST_OF_EXPECTED))
         const walked = await walkedCandidates(pool, into, userId, between, most, limit)
         walks++
         to = walked.floor
@@ -67,6 +70,7 @@ export async function newestCandidates(
         looked = sumOf(looked, walked)
         continue
       }
+      if (deep.length > next.length) next = deep
     }
     const between = { above: from, below: (to + 1n) as Position }
     const indexed = await indexedCandidates(pool, lexemes.queries(next, query), userId, between, limit)
@@ -77,12 +81,12 @@ export async function newestCandidates(
   }
 }
 
-/** The newest, so many that they have about `FIRST_MESSAGES`. */
-function firstOf(stretches: readonly SearchedStretch[]): readonly SearchedStretch[] {
+/** The newest, as many as it takes to have so many messages. */
+function newestWith(stretches: readonly SearchedStretch[], wanted: number): readonly SearchedStretch[] {
   let messages = 0
   const enough = stretches.findIndex((stretch) => {
     messages += stretch.messages
-    return messages >= FIRST_MESSAGES
+    return messages >= wanted
   })
   return enough < 0 ? stretches : stretches.slice(0, enough + 1)
 }

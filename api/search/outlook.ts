@@ -8,7 +8,7 @@ import { higher, lower } from '../../ledger/positions.ts'
 import type { SearchedStretch } from '../../projections/queries/searched-stretches.ts'
 
 /** Exclusive below, inclusive above. */
-export interface Depth {
+interface Depth {
   readonly from: Position
   readonly to: Position
 }
@@ -20,7 +20,7 @@ export interface Looked {
 }
 
 /** How many messages of a stretch are that deep; a part of one, too. */
-export function messagesWithin({ messages, after, newest }: SearchedStretch, { from, to }: Depth): number {
+function messagesWithin({ messages, after, newest }: SearchedStretch, { from, to }: Depth): number {
   const low = after > from ? after : from
   const high = newest < to ? newest : to
   return high <= low ? 0 : messages * (Number(high - low) / Number(newest - after))

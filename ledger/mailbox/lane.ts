@@ -208,6 +208,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         const now = { state: draft, revision, hash: chained.hash, position }
         state.advance(now)
         deps.committed(events, durable, now)
+        state.snapshotIfDue()
       }
 
       // 4. Answer.

@@ -34,7 +34,7 @@ export interface StreamState<State> {
   readonly folded: Folded<State> | undefined
   /** Nothing is in memory or on its way there: a load would begin now, and read what is there by then. */
   readonly isUnread: boolean
-  /** @throws TooManyReads where too many wait to read. */
+  /** @throws TooManyReads where too many wait to read; whatever the ledger throws. */
   load(): Promise<Folded<State>>
   /** Reads the tail. @throws TooManyReads; BrokenChain where it does not follow what is remembered, which is forgotten then. */
   refresh(): Promise<void>
@@ -42,6 +42,8 @@ export interface StreamState<State> {
   current(fresh: boolean): Promise<Folded<State>>
   /** This lane has appended. */
   advance(folded: Folded<State>): void
+  /** Saves one, if the tail behind the last has become long. */
+  snapshotIfDue(): void
   /** What other processes appended may not have been told. */
   outdate(): void
   forget(): void
@@ -70,7 +72,7 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
     folded = loaded.folded
     snapshotAt = loaded.snapshotAt
     // Also where nothing is appended: whoever asks next reads no long tail again.
-    snapshotIfDue(folded)
+    snapshotIfDue()
     return folded
   }
 
@@ -95,10 +97,10 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
     }
   }
 
-  function snapshotIfDue(now: Folded<State>): void {
-    if (now.revision - snapshotAt < snapshotEvery) return
-    snapshotAt = now.revision
-    snapshots.save(stream, fold.stateVersion, snapshotOf(now)).catch(deps.report)
+  function snapshotIfDue(): void {
+    if (!folded || folded.revision - snapshotAt < snapshotEvery) return
+    snapshotAt = folded.revision
+    snapshots.save(stream, fold.stateVersion, snapshotOf(folded)).catch(deps.report)
   }
 
   return {
@@ -116,8 +118,8 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
     },
     advance: (now) => {
       folded = now
-      snapshotIfDue(now)
     },
+    snapshotIfDue,
     outdate: () => {
       outdated++
     },

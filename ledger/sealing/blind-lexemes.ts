@@ -37,14 +37,15 @@ export interface BlindLexemes {
 
 /**
  * A lexeme is the place of its stretch (18 bits, so that what is said in one conversation lies together in the index), then 12 bits for each beginning of
- * the word, the shortest first, then 24 bits of the word. So all words that begin alike stand side by side, and one look finds them (`'…':*`), where
- * lexemes of their own for beginnings made twice as many of them. What begins like another word by its 12 bits alone is compared in full.
+ * the word, the shortest first, then 36 bits of the word. So all words that begin alike stand side by side, and one look finds them (`'…':*`), where
+ * lexemes of their own for beginnings made twice as many of them. What begins like another word by its 12 bits alone is
+ * compared in full; only a word that is left out (`-word`) hides what has its lexeme, and of two that begin alike that is one in 2^36.
  */
 const BEGINNING_CHARACTERS = 2
-const WORD_CHARACTERS = 4
+const WORD_CHARACTERS = 6
 
 /** Grows when the same text would give other lexemes. */
-const VERSION = 5
+const VERSION = 6
 
 export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
   const key = Buffer.from(hkdfSync('sha256', masterKey, '', `triptick search ${VERSION}`, 32))

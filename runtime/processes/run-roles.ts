@@ -26,16 +26,16 @@ export async function runRoles(
   config: ResolvedConfig,
 ): Promise<RunningRoles> {
   const names = [...startRoles.keys()]
+  const log = createLogger({ level: config.logLevel, process: names.join(','), node: config.node })
+  logWarnings(log)
   const metrics = createMetrics(names.join(','))
   const started: { name: string; role: Role }[] = []
   const outcomes = await Promise.allSettled(
     [...startRoles].map(async ([name, start]) => {
-      const log = createLogger({ level: config.logLevel, process: name, node: config.node })
-      started.push({ name, role: await start({ config, log, metrics }) })
+      const own = createLogger({ level: config.logLevel, process: name, node: config.node })
+      started.push({ name, role: await start({ config, log: own, metrics }) })
     }),
   )
-  const log = createLogger({ level: config.logLevel, process: names.join(','), node: config.node })
-  logWarnings(log)
   const stop = () => stopRoles(started, log)
   try {
     const failure = outcomes.find((outcome) => outcome.status === 'rejected')

@@ -1,9 +1,11 @@
 /** Requests as clients and proxies of all kinds send them: the answer has a code, or is the one that was meant. */
+
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { begin, call, join } from '../support/chat.ts'
 import { type System, startSystem, tokenFor } from '../support/system.ts'
@@ -167,6 +169,16 @@ test('a body is taken as it is on a socket: any key, but only UTF-8, and only nu
   const latin1 = Buffer.from('{"kind":"group","members":[],"title":"caf\xe9"}', 'latin1')
   const refused = await ask('/v1/conversations', { method: 'POST', headers: json, body: latin1 })
   expect(refused).toMatchObject({ status: 400, body: { code: 'bad_frame', detail: 'the body is not UTF-8' } })
+  const packed = gzipSync('{"kind":"direct","members":["packed"]}')
+  const encoded = await ask('/v1/conversations', {
+    method: 'POST',
+    headers: { ...json, 'content-encoding': 'gzip' },
+    body: packed,
+  })
+  expect(encoded).toMatchObject({
+    status: 400,
+    body: { code: 'bad_frame', detail: 'send the body as it is, without a content-encoding' },
+  })
 })
 
 test('no body is no bad one where none is wanted, whatever its content type is said to be', async () => {

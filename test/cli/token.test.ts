@@ -31,6 +31,14 @@ test('a token is good for the server of this data folder, even before its first 
   expect(statSync(join(scene.data, 'jwt-secret')).mode & 0o777).toBe(0o600)
 })
 
+test('a name that no server would take makes no token', async () => {
+  for (const name of ['', 'x'.repeat(257)]) {
+    const { code, output } = await run('alice', '--name', name)
+    expect(code).toBe(2)
+    expect(output).toMatch(/1 to 256 characters/)
+  }
+})
+
 test('--json says when it expires', async () => {
   const { output } = await run('bob', '--json')
   expect(JSON.parse(output)).toEqual({

@@ -47,7 +47,7 @@ test('the beginning of a word is looked for by the beginning of the lexemes of a
   expect(queryOf('abcdefg')).not.toBe(`${reached}':*`)
 })
 
-test('nothing tells how long a word is, and beyond its stretch nothing that two are the same', () => {
+test('a lexeme alone does not tell how long its word is, and beyond its stretch nothing that two are the same', () => {
   const all = lexemesOf(WORDS.join(' '))
   expect(all).toHaveLength(WORDS.length)
   expect(new Set(all).size).toBe(WORDS.length)

@@ -43,6 +43,14 @@ const spent = (): FrameLimits => ({ ...unlimited(), take: () => 1 })
 
 const { received } = createDispatch({ onFrame: () => {} } as unknown as DispatchDeps)
 
+test('what comes as a binary frame is told so', () => {
+  const { session, errors } = device()
+  received(session, unlimited(), undefined)
+  expect(errors).toEqual([
+    expect.objectContaining({ code: 'bad_frame', message: expect.stringMatching(/binary/) }),
+  ])
+})
+
 test('of an array, every frame that is refused is told so, and what is no frame once', () => {
   const { session, errors } = device()
   const noFrames = [0, null, 'x', [], {}, { ref: {} }, { ref: 'x'.repeat(65) }, { t: 'constructor' }]

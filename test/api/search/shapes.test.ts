@@ -28,10 +28,10 @@ const SHAPES = {
     'n',
   ],
   // Taken to be spread over all the time there was: a walk meets more than it expects, and ends early.
-  'all side by side, after a long pause': ['n * 7 % 300', 'CASE WHEN n < 300 THEN n ELSE 100000 + n END'],
+  'all side by side, after a long pause': ['n * 7 % 300', 'CASE WHEN n < 300 THEN n ELSE 1000000 + n END'],
   'one that is long': ['0', 'n'],
-} as const
-type Shape = (typeof SHAPES)[keyof typeof SHAPES]
+} satisfies Readonly<Record<string, readonly [string, string]>>
+type Shape = readonly [conversation: string, position: string]
 
 /** Of so many messages one has the word. */
 const RARITIES = [1, 3, 40, 700] as const
@@ -113,22 +113,30 @@ test.each(Object.entries(SHAPES))(
   },
 )
 
+/** The statements that a search takes to find its newest window. */
+async function askedFor(word: string): Promise<string[]> {
+  const stretches = await searchedStretches(world.pool, me, null, SIZE)
+  const asked: string[] = []
+  const query = (statement: pg.QueryConfig & { readonly name: string }) => {
+    asked.push(statement.name)
+    return world.pool.query(statement)
+  }
+  const pool = new Proxy(world.pool, {
+    get: (pool, name) => (name === 'query' ? query : Reflect.get(pool, name)),
+  })
+  const searched = { userId: me, query: parseQuery(word), stretches }
+  await newestCandidates({ pool, lexemes }, searched, { above: BEGINNING, below: TOP }, WINDOW)
+  return asked
+}
+
 test('where all goes on side by side a frequent word is walked for, and a rare one looked up', async () => {
   await world.pool.query(fixture(SHAPES['all side by side']))
-  const stretches = await searchedStretches(world.pool, me, null, SIZE)
-  async function askedFor(word: string): Promise<string[]> {
-    const asked: string[] = []
-    const query = (statement: pg.QueryConfig & { readonly name: string }) => {
-      asked.push(statement.name)
-      return world.pool.query(statement)
-    }
-    const pool = new Proxy(world.pool, {
-      get: (pool, name) => (name === 'query' ? query : Reflect.get(pool, name)),
-    })
-    const searched = { userId: me, query: parseQuery(word), stretches }
-    await newestCandidates({ pool, lexemes }, searched, { above: BEGINNING, below: TOP }, WINDOW)
-    return asked
-  }
   expect(await askedFor('one3 ')).toEqual(['search candidates', 'messages walked'])
   expect(await askedFor('one700 ')).toEqual(['search candidates', 'search candidates', 'search candidates'])
+})
+
+test('messages between two memberships, which match and may not be read, take few looks', async () => {
+  await world.pool.query(fixture(['0', 'n']))
+  await world.pool.query("UPDATE read.members SET history = '{[1,1000],[14990,)}'")
+  expect((await askedFor('one1 ')).length).toBeLessThanOrEqual(12)
 })
