@@ -8,7 +8,7 @@ const QUICK = [
   'test/*.test.ts',
   'test/{bench,client,docs,domain,ops}/**/*.test.ts',
   'test/api/accounts/{lines,name,passwords}.test.ts',
-  'test/api/{auth,gateway,load,rate-limits}/!(heartbeat).test.ts',
+  'test/api/{auth,gateway,load,rate-limits}/!(heartbeat|slow-reader).test.ts',
   'test/ledger/*.test.ts',
   'test/runtime/!(migrate|postgres).test.ts',
   'test/runtime/{bus,sessions}/!(postgres|redis).test.ts',
