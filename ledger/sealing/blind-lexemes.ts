@@ -74,7 +74,7 @@ export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
       const term = ({ units, prefix }: Term): Written => {
         const lexemes = units.map((unit, index): Written => {
           const parts = needed.partsOf(unit)
-          // What nothing tells apart from others that begin so stands for itself alone.
+          // A beginning that is too short to be told apart finds the whole word only.
           const isBegun = prefix && index === units.length - 1 && parts.beginnings.length > 0
           return (known) => (isBegun ? `'${beginningOf(known, parts)}':*` : `'${lexemeOf(known, parts)}'`)
         })
@@ -124,7 +124,7 @@ function beginningOf({ place, names }: StretchNames, { beginnings }: Parts): str
   return shown
 }
 
-/** A word that is shorter than a length has no beginning of it: there stand bits of its own, so that nothing tells how long it is. */
+/** A word that is shorter than a length has no beginning of it: there stand bits of its own, so that its lexeme alone does not tell how long it is. */
 function lexemeOf(known: StretchNames, parts: Parts): string {
   const word = known.names[parts.word] as string
   const missing = (LENGTHS.length - parts.beginnings.length) * BEGINNING_CHARACTERS
