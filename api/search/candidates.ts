@@ -41,6 +41,8 @@ export async function newestCandidates(
 ): Promise<readonly Candidate[]> {
   let found: Candidate[] = []
   let looked: Looked = { messages: 0, matches: 0 }
+  /** Messages of the stretches that the index has looked into, however few of them lay between the positions. */
+  let indexed = 0
   /** Not looked into by the index; of them everything above `to` is known. */
   let left = stretches
   let to = (below - 1n) as Position
@@ -53,7 +55,7 @@ export async function newestCandidates(
     to = lower(to, newest.newest)
     const depth = { from, to }
     // Each look is at least as large as all before it: however wrong the estimate, there are not many.
-    let next = newestWith(left, Math.max(FIRST_MESSAGES, looked.messages))
+    let next = newestWith(left, Math.max(FIRST_MESSAGES, indexed))
     if (looked.messages > 0) {
       const end = deepEnough(left, depth, looked, found, limit)
       const deep = left.filter(({ newest }) => newest > end)
@@ -73,9 +75,10 @@ export async function newestCandidates(
       if (deep.length > next.length) next = deep
     }
     const between = { above: from, below: (to + 1n) as Position }
-    const indexed = await indexedCandidates(pool, lexemes.queries(next, query), userId, between, limit)
-    found = newestOf(found, indexed.candidates, limit)
-    looked = sumOf(looked, { messages: allMessagesWithin(next, depth), matches: indexed.matches })
+    const there = await indexedCandidates(pool, lexemes.queries(next, query), userId, between, limit)
+    found = newestOf(found, there.candidates, limit)
+    looked = sumOf(looked, { messages: allMessagesWithin(next, depth), matches: there.matches })
+    for (const { messages } of next) indexed += messages
     const done = new Set(next)
     left = left.filter((stretch) => !done.has(stretch))
   }
