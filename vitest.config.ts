@@ -35,7 +35,18 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     reporters: ['default', './test/support/nothing-skipped.ts'],
     projects: [
-      { test: { ...COMMON, name: 'quick', include: QUICK, maxWorkers: 2, sequence: { groupOrder: 0 } } },
+      {
+        test: {
+          ...COMMON,
+          name: 'quick',
+          include: QUICK,
+          pool: 'threads',
+          isolate: false,
+          setupFiles: ['test/support/leave-no-trace.ts'],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         test: {
           ...COMMON,

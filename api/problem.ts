@@ -39,6 +39,17 @@ export function sendProblem(
     .send(problemOf(code, detail, retryAfterMs))
 }
 
+/** @param allowed the methods that are answered there. */
+export function sendUnrouted(reply: FastifyReply, method: string, allowed: readonly string[]): FastifyReply {
+  if (allowed.length === 0) return sendProblem(reply, 'not_found', 'there is no such route')
+  const detail = `${method} is not answered here, but ${allowed.join(', ')}`
+  return reply
+    .code(405)
+    .header('allow', allowed.join(', '))
+    .type('application/problem+json')
+    .send({ ...problemOf('not_found', detail), status: 405, title: STATUS_CODES[405] })
+}
+
 function problemOf(code: ErrorCode, detail: string, retryAfterMs?: number): object {
   const { status, title, retryable } = ERRORS[code]
   const wait = retryAfterMs === undefined ? {} : { retryAfterMs }

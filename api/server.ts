@@ -5,13 +5,14 @@ import websocket from '@fastify/websocket'
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LIMITS } from '../protocol/limits.ts'
+import { rememberMethods } from './allowed-methods.ts'
 import { requireBearer } from './auth/bearer.ts'
 import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { SOCKET_PATH } from './gateway/socket-route.ts'
 import { onlyUpgradesAt, webSocketUpgradesOf } from './other-upgrades.ts'
-import { ApiProblem, handleError, handleUnreadable, handleUnroutable, sendProblem } from './problem.ts'
+import { ApiProblem, handleError, handleUnreadable, handleUnroutable, sendUnrouted } from './problem.ts'
 import { parseQuery } from './query-string.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
@@ -48,7 +49,8 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   app.setSerializerCompiler(serializerCompiler)
   acceptJson(app as unknown as FastifyInstance)
   app.setErrorHandler(handleError)
-  app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', 'there is no such route'))
+  const methodsAt = rememberMethods(app as unknown as FastifyInstance)
+  app.setNotFoundHandler(({ method, url }, reply) => sendUnrouted(reply, method, methodsAt(url)))
   app.decorateRequest('identity')
   registerReference(app as unknown as FastifyInstance)
 

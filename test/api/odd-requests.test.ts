@@ -65,6 +65,24 @@ test('an id in a path that is too long, or no UTF-8, is a bad_frame', async () =
   }
 })
 
+test('a method that a path does not know is told from a path that nobody knows', async () => {
+  for (const [method, path, allowed] of [
+    ['DELETE', '/v1/inbox?limit=1', 'GET, HEAD'],
+    ['PUT', '/v1/conversations', 'POST'],
+    ['PUT', '/v1/conversations/00000000-0000-4000-8000-000000000000/members/ann', 'PATCH, DELETE'],
+    ['POST', '/docs/anything', 'GET, HEAD'],
+    ['POST', '/livez', 'GET, HEAD'],
+  ] as const) {
+    const answer = await ask(path, { method })
+    expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 405, allowed])
+    expect(answer.body).toMatchObject({ code: 'not_found', status: 405, title: 'Method Not Allowed' })
+  }
+  for (const path of ['/v1/inbox/', '/v1/members', '/v1/conversations/a/b/c/d', '/v1']) {
+    const answer = await ask(path, { method: 'POST' })
+    expect([path, answer.status, answer.headers.get('allow')]).toEqual([path, 404, null])
+  }
+})
+
 test('a WebSocket is opened at its path only: elsewhere the request is answered', async () => {
   for (const [path, status] of [
     ['/v1/users/%ZZ/presence', 400],

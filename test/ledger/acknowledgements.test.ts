@@ -12,7 +12,20 @@ import type { ConversationId, DeviceId, Millis, Seq } from '../../domain/ids.ts'
 import { decode } from '../../ledger/codec/decode.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import { deliveryStream } from '../../ledger/streams.ts'
-import { acknowledge, BOB, envelope, newId, node, PHONE, send, start, streamOf } from './command-kit.ts'
+import {
+  acknowledge,
+  BOB,
+  envelope,
+  newId,
+  node,
+  PHONE,
+  send,
+  start,
+  streamOf,
+  useLedger,
+} from './command-kit.ts'
+
+useLedger()
 
 const MESSAGES = 9
 const TABLET = 'tablet' as DeviceId

@@ -23,17 +23,20 @@ let made = 0
 /** A client's clock that never shows the same time twice. */
 let clock = Date.now()
 
-beforeAll(async () => {
-  database = await createTestDatabase()
-  pool = new pg.Pool({ connectionString: database.url, max: 10 })
-  pool.on('error', () => {})
-  ledger = createPostgresLedger({ databaseUrl: database.url, pool })
-})
-afterAll(async () => {
-  await ledger.close()
-  await pool.end()
-  await database.drop()
-})
+/** To be called by each test file: its ledger is its own. */
+export function useLedger(): void {
+  beforeAll(async () => {
+    database = await createTestDatabase()
+    pool = new pg.Pool({ connectionString: database.url, max: 10 })
+    pool.on('error', () => {})
+    ledger = createPostgresLedger({ databaseUrl: database.url, pool })
+  })
+  afterAll(async () => {
+    await ledger.close()
+    await pool.end()
+    await database.drop()
+  })
+}
 
 export const databaseUrl = () => database.url
 export const newId = () => `0190a1b2-0000-7000-8000-${String(++made).padStart(12, '0')}` as ConversationId

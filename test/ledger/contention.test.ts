@@ -3,7 +3,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { Ledger } from '../../ledger/ledger.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
-import { acknowledge, databaseUrl, newId, node, pool, send, start, streamOf } from './command-kit.ts'
+import {
+  acknowledge,
+  databaseUrl,
+  newId,
+  node,
+  pool,
+  send,
+  start,
+  streamOf,
+  useLedger,
+} from './command-kit.ts'
+
+useLedger()
 
 const NODES = 4
 const WRITERS = 4

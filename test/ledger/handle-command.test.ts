@@ -14,7 +14,10 @@ import {
   send,
   start,
   streamOf,
+  useLedger,
 } from './command-kit.ts'
+
+useLedger()
 
 describe('a command', () => {
   test('is answered only after its facts are durable', async () => {

@@ -4,7 +4,9 @@ import type { CommandHandler } from '../../ledger/handle-command.ts'
 import type { CommandHandlerDeps } from '../../ledger/mailbox/contract.ts'
 import { createMailboxes, type Room } from '../../ledger/mailbox/mailboxes.ts'
 import { conversationStream } from '../../ledger/streams.ts'
-import { acknowledge, depsOf, ledger, newId, send, start } from './command-kit.ts'
+import { acknowledge, depsOf, ledger, newId, send, start, useLedger } from './command-kit.ts'
+
+useLedger()
 
 function withRoomFor(room: Room, overrides: Partial<CommandHandlerDeps> = {}) {
   const { mailbox, mailboxInMemory, outdate } = createMailboxes(depsOf(overrides), room)

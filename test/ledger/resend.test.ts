@@ -2,7 +2,9 @@
 import { expect, test } from 'vitest'
 import { GENESIS_HASH } from '../../ledger/hash-chain.ts'
 import { conversationStream } from '../../ledger/streams.ts'
-import { ledger, newId, node, send, start } from './command-kit.ts'
+import { ledger, newId, node, send, start, useLedger } from './command-kit.ts'
+
+useLedger()
 
 test('gets the first answer, and what is said after it stands in the chain', async () => {
   const id = newId()

@@ -6,7 +6,9 @@ import type { CommandHandlerDeps } from '../../ledger/mailbox/contract.ts'
 import { createMailboxes } from '../../ledger/mailbox/mailboxes.ts'
 import { createStreamReads, TooManyReads } from '../../ledger/mailbox/stream-reads.ts'
 import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
-import { acknowledge, depsOf, ledger, newId, node, send, start } from './command-kit.ts'
+import { acknowledge, depsOf, ledger, newId, node, send, start, useLedger } from './command-kit.ts'
+
+useLedger()
 
 /** Counts the statements of loading and refreshing, and can keep them waiting. */
 function watched() {

@@ -18,7 +18,10 @@ import {
   send,
   start,
   streamOf,
+  useLedger,
 } from './command-kit.ts'
+
+useLedger()
 
 /** Without what the event at a revision says of its place in the chain. */
 function forged(event: RecordedEvent, revision: number, field: 'hash' | 'prevHash'): RecordedEvent {
