@@ -40,11 +40,23 @@ export function createWriter(connectionString: string): ClosableWriter {
     return own
   }
 
+  /** One query after another, for `pg` will soon keep none waiting itself. What waited for one that hung is asked no more. */
+  let line: { answered: Promise<unknown> } = { answered: Promise.resolve() }
+
   return {
-    query: async (query) => (await client()).query(query),
+    query: (query) => {
+      const own = line
+      const answer = own.answered.then(async () => {
+        if (own !== line) throw new Error('the connection was given up')
+        return (await client()).query(query)
+      })
+      own.answered = answer.catch(() => {})
+      return answer
+    },
     discard: () => {
       const broken = connecting
       connecting = undefined
+      line = { answered: Promise.resolve() }
       // `end` waits for the query that hangs; nobody waits for it here.
       broken?.then((connection) => connection.end()).catch(() => {})
     },

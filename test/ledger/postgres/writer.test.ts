@@ -37,6 +37,31 @@ test('the end of a connection that was given up does not make the writer forget 
   await vi.waitFor(async () => expect(await writers()).toEqual([]))
 })
 
+test('queries go one after another, and what waits for one that hangs is asked no more once it is given up', async () => {
+  const warnings: Error[] = []
+  const warned = (warning: Error) => warnings.push(warning)
+  process.on('warning', warned)
+  const writer = createWriter(database.url)
+  const both = await Promise.all([writer.query(PID), writer.query(PID)])
+  expect(new Set(both.map(({ rows }) => rows[0].pid)).size).toBe(1)
+
+  await admin.query('CREATE TABLE asked (what text)')
+  const asking = (text: string) => ({ name: text, text, values: [] })
+  const hanging = expect(writer.query(asking('SELECT pg_sleep(60)'))).rejects.toThrow('terminated')
+  const waiting = expect(writer.query(asking("INSERT INTO asked VALUES ('late')"))).rejects.toThrow(
+    'given up',
+  )
+  const asleep = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+  await vi.waitFor(async () => expect((await admin.query(asleep)).rowCount).toBe(1))
+  writer.discard()
+  await writer.query(asking("INSERT INTO asked VALUES ('next')"))
+  await Promise.all([hanging, waiting])
+  expect((await admin.query('SELECT what FROM asked')).rows).toEqual([{ what: 'next' }])
+  expect(warnings).toEqual([])
+  process.off('warning', warned)
+  await writer.close()
+})
+
 test('a server that takes the connection and says nothing is given up', async () => {
   const sockets: Socket[] = []
   const silent = createServer((socket) => sockets.push(socket.resume())).listen(0, '127.0.0.1')
