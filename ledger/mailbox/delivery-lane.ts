@@ -22,8 +22,12 @@ import type { StreamReads } from './stream-reads.ts'
 
 export type DeliveryLane = Lane<DeliveryState, Addressed<DeliveryCommand>, DeliveryResult>
 
-/** A read may be two events: reading implies delivered. */
-const RECEIPT_BYTES = 2 * 1000
+/**
+ * A read may be two events: reading implies delivered. The ids of person and device, of up to 192 characters together, stand in the command's own id,
+ * and five times in each event.
+ */
+const weigh = ({ envelope: { commandId } }: Addressed<DeliveryCommand>): number =>
+  2 * Math.max(1000, 600 + 5 * commandId.length)
 
 export function createDeliveryLane(
   deps: CommandHandlerDeps,
@@ -58,7 +62,7 @@ export function createDeliveryLane(
     // Nobody has received or tried anything of what was never begun. Anybody may say so of any id: it costs one stream, not two.
     isEmpty: () => conversation.state.kind === undefined,
     merge: mergeAcknowledgements,
-    weigh: () => RECEIPT_BYTES,
+    weigh,
     encode: (event, command, index) => encode(event, stream, command.envelope, index, deps.node),
     committed: (events, before, after) =>
       deps.onCommitted?.({

@@ -79,8 +79,14 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
   /** Joined by all who ask before it begins: who comes and goes in a large group is told by the hundred. */
   const refresh = oneBehind(async () => {
     const covers = outdated
-    if (isUnread()) await load()
-    else await readWhatIsNew()
+    try {
+      if (isUnread()) await load()
+      else await readWhatIsNew()
+    } catch (error) {
+      // Who asked knew of something that is not read yet: whoever looks next reads it.
+      outdated++
+      throw error
+    }
     covered = covers
   })
 
@@ -117,7 +123,8 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
       return load()
     },
     advance: (now) => {
-      folded = now
+      // While an append was repeated, because nobody knew whether it was written, a refresh may have read it and what came after it.
+      if (!folded || now.revision > folded.revision) folded = now
     },
     snapshotIfDue,
     outdate: () => {

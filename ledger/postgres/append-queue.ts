@@ -55,6 +55,8 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
   let lastBegun = Number.NEGATIVE_INFINITY
   let lastRequests = 0
   let lastRung = Number.NEGATIVE_INFINITY
+  /** When something was committed last that did not ring. */
+  let lastUnrung = Number.NEGATIVE_INFINITY
   let ringing: NodeJS.Timeout | undefined
 
   /** Whoever appends alone never waits; where several do, the next few milliseconds' appends share a transaction. */
@@ -110,10 +112,10 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
   const isDue = () => performance.now() - lastRung >= RING_MS
 
   function ringLater(): void {
-    const committed = performance.now()
+    lastUnrung = performance.now()
     ringing ??= setTimeout(() => {
       ringing = undefined
-      if (lastRung >= committed) return
+      if (lastRung >= lastUnrung) return
       lastRung = performance.now()
       // A hint: if it is lost, followers look by themselves within a second.
       writer.query({ name: 'ledger-ring', text: RING, values: [] }).catch(() => {})
@@ -235,12 +237,13 @@ const toOutcome = (row: AppendRow): AppendOutcome =>
 
 /**
  * An error with an SQLSTATE means that the statement was rolled back, except where the server ended the session (57P0x) or
- * lost track of the transaction (08xxx, 40003): there, and without any answer, the outcome is unknown.
+ * lost track of the transaction (08xxx, 40003): there, and without any answer, the outcome is unknown. (An SQLSTATE has a digit; `EPIPE`, which
+ * looks like one, is of the network.)
  */
 function classify(error: unknown): AppendOutcome {
   const state = (error as { code?: unknown }).code
   const rolledBack =
-    typeof state === 'string' && /^[0-9A-Z]{5}$/.test(state) && !/^(08|57P0|40003)/.test(state)
+    typeof state === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(state) && !/^(08|57P0|40003)/.test(state)
   if (!rolledBack) return { kind: 'ambiguous', cause: error }
   // Class 40 conflict with another transaction, 53 insufficient resources, 55 lock not available, 57 operator intervention.
   return { kind: 'refused', retryable: /^(40|53|55|57)/.test(state), cause: error }

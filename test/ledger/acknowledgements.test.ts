@@ -1,6 +1,7 @@
 /** Receipts that wait together are merged; that refuses nobody, and moves no watermark elsewhere. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { acknowledgeCommand } from '../../api/messages/commands.ts'
 import {
   evolveDelivery,
   initialDelivery,
@@ -8,11 +9,12 @@ import {
   watermarksOf,
 } from '../../domain/delivery/state.ts'
 import type { DeliveryEvent } from '../../domain/events.ts'
-import type { ConversationId, DeviceId, Millis, Seq } from '../../domain/ids.ts'
+import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import { decode } from '../../ledger/codec/decode.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 import { deliveryStream } from '../../ledger/streams.ts'
 import {
+  ALICE,
   acknowledge,
   BOB,
   envelope,
@@ -155,3 +157,19 @@ async function watermarksIn(id: ConversationId): Promise<Watermarks> {
     evolveDelivery(state, decode(recorded) as DeliveryEvent)
   return watermarksOf(state, BOB)
 }
+
+test('readings of 230 people with the longest ids, all at once, are recorded', async () => {
+  const handler = node()
+  const id = newId()
+  const people = Array.from({ length: 230 }, (_, n) => `${n}`.padStart(128, 'p') as UserId)
+  const at = Date.now() as Millis
+  const group = { type: 'start', at, by: ALICE, kind: 'group', members: people } as const
+  await handler.converse(id, { ...group, envelope: envelope(`start ${id}`) })
+  await send(handler, id, 'to all of them')
+  const deviceId = 'd'.repeat(64) as DeviceId
+  const readings = people.map((userId) =>
+    handler.deliver(id, acknowledgeCommand('read', id, 1 as Seq, userId, deviceId)),
+  )
+  const answers = await Promise.all(readings)
+  expect([...new Set(answers.map(({ kind }) => kind))]).toEqual(['done'])
+})

@@ -61,12 +61,12 @@ export const depsOf = (overrides: Partial<CommandHandlerDeps> = {}): CommandHand
 export const node = (overrides: Partial<CommandHandlerDeps> = {}): CommandHandler =>
   createCommandHandler(depsOf(overrides))
 
-export const start = (handler: CommandHandler, id: ConversationId) =>
+export const start = (handler: CommandHandler, id: ConversationId, kind: 'direct' | 'group' = 'direct') =>
   handler.converse(id, {
     type: 'start',
     at: Date.now() as Millis,
     by: ALICE,
-    kind: 'direct',
+    kind,
     members: [BOB],
     envelope: envelope(`start ${id}`),
   })

@@ -1,10 +1,10 @@
 import type { QueryResult } from 'pg'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Revision, StreamName } from '../../../ledger/ledger.ts'
 import { createAppendQueue, type Writer } from '../../../ledger/postgres/append-queue.ts'
 
-/** A writer that writes everything, until `fails` says otherwise, and notes what rings the bell. */
-function given(fails: () => boolean = () => false) {
+/** A writer that writes everything, until `fails` says otherwise by a code, and notes what rings the bell. */
+function given(fails: () => string | undefined = () => undefined) {
   const rings: (boolean | 'by itself')[] = []
   const writer: Writer = {
     query: async ({ name, values }) => {
@@ -13,7 +13,8 @@ function given(fails: () => boolean = () => false) {
         return { rows: [] } as unknown as QueryResult
       }
       rings.push(values[9] as boolean)
-      if (fails()) throw Object.assign(new Error('a test'), { code: '40001' })
+      const code = fails()
+      if (code !== undefined) throw Object.assign(new Error('a test'), { code })
       return {
         rows: [{ batch: 1, written: true, revision: 0, last_position: '1' }],
       } as unknown as QueryResult
@@ -38,9 +39,33 @@ test('commits that follow each other closely ring the bell once, and the last of
   await queue.close()
 })
 
+test('the last of a burst is rung for, also where one before it rang by itself', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { rings, queue, append } = given()
+  const appended = async (stream: string, afterMs: number) => {
+    await vi.advanceTimersByTimeAsync(afterMs)
+    await append(stream)
+  }
+  await appended('a', 0)
+  await appended('b', 7)
+  await appended('c', 15)
+  await appended('d', 2)
+  expect(rings).toEqual([true, false, true, false])
+  await vi.advanceTimersByTimeAsync(50)
+  expect(rings).toEqual([true, false, true, false, 'by itself'])
+  await queue.close()
+})
+
+test('a connection that broke while it was written to has told nobody whether anything was written', async () => {
+  const { queue, append } = given(() => 'EPIPE')
+  expect(await append('a')).toMatchObject({ kind: 'ambiguous' })
+  await queue.close()
+})
+
 test('a commit that failed has rung for nobody: the next one does', async () => {
   let broken = true
-  const { rings, queue, append } = given(() => broken)
+  const { rings, queue, append } = given(() => (broken ? '40001' : undefined))
   expect(await append('a')).toMatchObject({ kind: 'refused' })
   broken = false
   expect(await append('b')).toMatchObject({ kind: 'written' })
