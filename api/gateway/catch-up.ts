@@ -49,7 +49,7 @@ export interface CatchUp {
   run(session: Session, start: DeviceStart): Promise<void>
   /**
    * For a session that was live: from where it stands. While it is live and only doubted, it stays so until the read models
-   * have what it may have missed. Asked while it runs already, it runs once more.
+   * have what it may have missed, and it is its turn. Asked while it runs already, it runs once more.
    */
   resume(session: Session): Promise<void>
   /**
@@ -90,7 +90,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         askedAgain.delete(session)
         if (session.mode === 'live' && !(await projectedMeanwhile(session))) return
         if (!(await drained(session))) return
-        session.startCatchingUp()
+        if (session.mode !== 'live') session.startCatchingUp()
         const upTo = await once(session, from)
         if (upTo !== undefined) from = { kept: upTo, knownFrom: upTo }
       } while (session.mode === 'behind' || askedAgain.has(session))
@@ -125,9 +125,13 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       comeBack(session)
       return undefined
     }
-    // Gone while it waited: nothing is read for it, and whoever waits gets on.
-    const missed = await turns(async () => (isOver(session) ? undefined : await whatMoved(session, start)))
-    if (missed && !(await sendAll(session, missed))) return undefined
+    const read = await turns(async () => {
+      // One that is doubted stays live until its turn: where all are, the last would be told nothing for long.
+      if (session.mode === 'live') session.startCatchingUp()
+      // Gone while it waited, or fallen behind: whoever waits gets on.
+      return session.mode === 'catching-up' ? { missed: await whatMoved(session, start) } : undefined
+    })
+    if (!read || (read.missed && !(await sendAll(session, read.missed)))) return undefined
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
     // What it was asked for again may be later than what was read.
     if (askedAgain.has(session)) session.doubted = true
@@ -212,6 +216,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   }
 
   async function look(session: Session): Promise<void> {
+    // About to be read anyway.
+    if (running.has(session)) return
     if (session.mode !== 'live') return await resume(session)
     try {
       const { userId, deviceId } = session

@@ -41,8 +41,8 @@ export interface Claims {
   received(message: ClaimMessage): void
 }
 
-/** 25 claims with the longest ids fit the smallest bus. */
-const CLAIMS_A_MESSAGE = 25
+/** 20 claims with the longest ids, 251 bytes each, fit the smallest bus (5,969), and leave room for the name of the node. */
+const CLAIMS_A_MESSAGE = 20
 
 export function createClaims({ node, hub, bus, directory, report }: ClaimsDeps): Claims {
   const claimed = (session: Session): boolean => session.mode !== 'closed' && session.claim !== undefined

@@ -7,6 +7,7 @@
 import type { DeviceId } from '../../domain/ids.ts'
 import { NO_SEQ } from '../../domain/ids.ts'
 import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import type { PresenceFrame } from '../../protocol/server-frames.ts'
 import { type Identity, LOGIN_CLAIM } from '../auth/identity.ts'
 import type { Session } from './session.ts'
 
@@ -34,16 +35,18 @@ interface PollSessionDeps {
   readonly onClosed: (session: PollSession) => void
 }
 
-/** Of what is never recorded (typing, presence) only the newest wait for a client that is between two polls. */
+/** Of who is typing, and of answers, only the newest wait for a client that is between two polls; of presence the last of each person. */
 const MAX_SENT = 1_000
 
 /** Frames that no ledger holds: they are handed over as they are. */
 const FLEETING = /^\{"t":"(typing|presence)"/
+const PRESENCE = /^\{"t":"presence"/
 
 export function createPollSession({ identity, deviceId, onClosed }: PollSessionDeps): PollSession {
   let closedWith: number | undefined
   let isOver = false
   let sent: string[] = []
+  const presence = new Map<string, string>()
   let isDirty = true
   let wake = () => {}
   let current: PollTurn | undefined
@@ -54,8 +57,9 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
   }
 
   function keep(json: string): void {
-    sent.push(json)
-    if (sent.length > MAX_SENT) sent.shift()
+    const frame = PRESENCE.test(json) ? (JSON.parse(json) as PresenceFrame) : undefined
+    if (frame) presence.set(frame.userId, json)
+    else if (sent.push(json) > MAX_SENT) sent.shift()
     rouse()
   }
 
@@ -113,8 +117,9 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     },
     closed: end,
     takeSent: () => {
-      const taken = sent
+      const taken = [...sent, ...presence.values()]
       sent = []
+      presence.clear()
       return taken
     },
     begin: (tokenEnds) => {

@@ -2,10 +2,11 @@
  * What a session is: one device at one node, what it has been sent, and whether it can take more. Types; a socket's is in
  * `socket-session.ts`, that of a device that polls in `poll-session.ts`.
  *
- *   catching-up ──settled──▶ live ──gap not mended, or reader too slow──▶ behind ──catch up again──▶ catching-up
- *        │                     │                                             │
- *        └─────────────────────┴───────────── socket closes ─────────────────┴──▶ closed
+ *   arriving ──welcomed──▶ catching-up ──settled──▶ live ──gap not mended, or reader too slow──▶ behind ──catch up again──▶ catching-up
+ *       │                       │                     │                                             │
+ *       └───────────────────────┴─────────────────────┴───────────── socket closes ─────────────────┴──▶ closed
  *
+ * - arriving: where it begins is not known yet. What happens waits; all that is missed until then is still to be read.
  * - catching-up: what happens meanwhile waits in `pending`, and is sent when the missed has been.
  * - live: what happens is sent as it happens. A frame that overtook another of its conversation between nodes is early: it is
  *   held until the other comes, by itself or from the ledger (`gaps.ts`); other conversations go on.
@@ -43,7 +44,7 @@ export interface Delivery {
   readonly typing?: string
 }
 
-export type SessionMode = 'catching-up' | 'live' | 'behind' | 'closed'
+export type SessionMode = 'arriving' | 'catching-up' | 'live' | 'behind' | 'closed'
 
 /** One device at one node, on a socket (here) or by long poll (`poll-session.ts`). */
 export interface Session {

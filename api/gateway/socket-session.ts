@@ -54,7 +54,7 @@ export class SocketSession implements Session {
 
   readonly #events: SessionEvents
   readonly #outbox: Outbox
-  #mode: SessionMode = 'catching-up'
+  #mode: SessionMode = 'arriving'
   #position = BEGINNING
   #heardAt = performance.now()
   /** `NOTHING` until something is. */
@@ -82,8 +82,9 @@ export class SocketSession implements Session {
     return this.#position
   }
 
-  get isThere(): true {
-    return true
+  get isThere(): boolean {
+    // A socket that was closed may wait for its client for half a minute.
+    return this.#mode !== 'closed'
   }
 
   get isPolling(): false {
@@ -111,7 +112,8 @@ export class SocketSession implements Session {
   }
 
   resync(): void {
-    if (this.#mode !== 'closed') this.#events.onResync(this)
+    // What it missed while it arrives is read when it has.
+    if (this.#mode !== 'closed' && this.#mode !== 'arriving') this.#events.onResync(this)
   }
 
   nudge(): void {
@@ -123,8 +125,8 @@ export class SocketSession implements Session {
     const mode = this.#mode
     if (delivery.typing !== undefined && (mode !== 'live' || this.backlog > TYPING_BACKLOG_BYTES)) return
     if (mode === 'live') this.#deliverNow(delivery)
-    else if (mode === 'catching-up') {
-      if (this.#pending.length >= MAX_PENDING) return this.fallBehind()
+    else if (mode === 'catching-up' || mode === 'arriving') {
+      if (this.#pending.length >= MAX_PENDING) return this.#overflow()
       if (this.#pending === NOTHING) this.#pending = [delivery]
       else this.#pending.push(delivery)
     }
@@ -151,6 +153,11 @@ export class SocketSession implements Session {
     this.#mode = 'behind'
     this.#forgetWaiting()
     this.#events.onBehind(this)
+  }
+
+  #overflow(): void {
+    if (this.#mode === 'arriving') this.#forgetWaiting()
+    else this.fallBehind()
   }
 
   startCatchingUp(): void {

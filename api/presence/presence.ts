@@ -141,11 +141,13 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     }
   })
 
-  const offGap = bus.onGap(() => {
+  const hearAgain = () => {
     watches.recheckAll()
     readPrivacyAgain(performance.now()).catch(report)
-  })
-  const offFoundAgain = directory.onFoundAgain(watches.recheckAll)
+  }
+  const offGap = bus.onGap(hearAgain)
+  // Of a node that died nobody knows what it did not tell any more.
+  const offFoundAgain = directory.onFoundAgain(hearAgain)
   let closed = false
   /** Of the last sweep: what a node did not tell before it stopped is found once more after it has gone. */
   let hadPeers = false
@@ -160,16 +162,15 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
   async function readPrivacyAgain(missedUntil: number): Promise<void> {
     while (!closed) {
       try {
-        if (await waiter.waitFor(await ledger.head(), PATIENCE_MS)) break
+        if (!(await waiter.waitFor(await ledger.head(), PATIENCE_MS))) continue
+        known.forget(missedUntil)
+        await Promise.all([...hub.all()].map(loadPrivacy))
+        return watches.recheckAll()
       } catch (error) {
         report(error)
         await sleep(RETRY_MS)
       }
     }
-    if (closed) return
-    known.forget(missedUntil)
-    await Promise.all([...hub.all()].map(loadPrivacy))
-    watches.recheckAll()
   }
 
   async function loadPrivacy(session: Session): Promise<void> {
@@ -196,7 +197,11 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       move(session, removed)
     },
     loadPrivacy,
-    did: register.did,
+    did: (session) => {
+      register.did(session)
+      // With a session it shows when it ends.
+      if (!session.attendance) watches.moved([session.userId])
+    },
     didWithoutSession: (userId) => {
       register.didWithoutSession(userId)
       watches.moved([userId])

@@ -53,6 +53,80 @@ test('for a socket that is gone while it waits for its turn, nothing is read', a
   expect(here.mode).toBe('live')
 })
 
+test('a session that is doubted stays live until it is its turn', async () => {
+  const turns = createTurns(1)
+  const catchUp = createCatchUp({
+    pool: { query: async () => ({ rows: [] }) },
+    ledger: { head: async () => 1n },
+    waiter: { waitFor: async () => true },
+    turns,
+    report: (error: unknown) => expect.unreachable(String(error)),
+  } as unknown as CatchUpDeps)
+  const modes: string[] = []
+  const session = {
+    mode: 'live' as SessionMode,
+    backlog: 0,
+    position: 0n,
+    doubted: false,
+    startCatchingUp(this: { mode: SessionMode }) {
+      this.mode = 'catching-up'
+      modes.push('catching-up')
+    },
+    settle(this: { mode: SessionMode; doubted: boolean }) {
+      this.mode = 'live'
+      this.doubted = false
+      modes.push('live')
+    },
+  }
+  let giveBack = () => {}
+  void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
+  const resumed = catchUp.resume(session as unknown as Session)
+  // It is about to be read for, and needs no look of its own.
+  const looked = catchUp.look(session as unknown as Session)
+  await sleep(20)
+  expect([session.mode, session.doubted, modes]).toEqual(['live', true, []])
+  giveBack()
+  await Promise.all([resumed, looked])
+  expect([session.mode, session.doubted, modes]).toEqual(['live', false, ['catching-up', 'live']])
+})
+
+test('a session that falls behind while it waits for its turn is read for from where it stood', async () => {
+  const turns = createTurns(1)
+  const reads: unknown[] = []
+  const catchUp = createCatchUp({
+    pool: {
+      query: async ({ values }: { values: unknown[] }) => {
+        reads.push(values)
+        return { rows: [] }
+      },
+    },
+    ledger: { head: async () => 9n },
+    waiter: { waitFor: async () => true },
+    turns,
+    report: (error: unknown) => expect.unreachable(String(error)),
+  } as unknown as CatchUpDeps)
+  const session = {
+    mode: 'live' as SessionMode,
+    backlog: 0,
+    position: 3n,
+    startCatchingUp(this: { mode: SessionMode }) {
+      this.mode = 'catching-up'
+    },
+    settle(this: { mode: SessionMode }) {
+      this.mode = 'live'
+    },
+  }
+  let giveBack = () => {}
+  void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
+  const resumed = catchUp.resume(session as unknown as Session)
+  await sleep(20)
+  session.mode = 'behind'
+  giveBack()
+  await resumed
+  expect([session.mode, reads.length]).toEqual(['live', 1])
+  expect(reads[0]).toContain(3n)
+})
+
 test('a clock that is set ahead makes no reader slow', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())

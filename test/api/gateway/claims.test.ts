@@ -4,6 +4,7 @@ import { createHub } from '../../../api/gateway/hub.ts'
 import type { Session } from '../../../api/gateway/session.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { Bus } from '../../../runtime/bus/bus.ts'
+import { sealable } from '../../../runtime/bus/payload-seal.ts'
 
 const ANN = 'ann' as UserId
 
@@ -84,4 +85,19 @@ test('a lost message is made good when the claims are told again, also without t
   await made[0]?.claims.tell([sessions[0]])
   carry()
   expect(sessions).toMatchObject([{ mode: 'closed' }, { mode: 'live' }])
+})
+
+test('the longest claims fit the bus, also where the session store does not answer', async () => {
+  const { made, lose } = nodes('n'.repeat(64), 'south')
+  const longest = Array.from({ length: 45 }, (_, n) => ({
+    userId: 'a'.repeat(128) as UserId,
+    deviceId: `${n}`.padStart(64, 'd') as DeviceId,
+    claim: 2n ** 63n - 1n - BigInt(n),
+    mode: 'live',
+  })) as unknown as Session[]
+  if (made[0]) made[0].state.lookUp = false
+  await made[0]?.claims.tell(longest)
+  const told = lose()
+  expect(told.flatMap(({ payload }) => JSON.parse(payload).claims)).toHaveLength(45)
+  for (const { payload } of told) expect(Buffer.byteLength(payload)).toBeLessThanOrEqual(sealable(7_999))
 })

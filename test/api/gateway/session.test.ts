@@ -15,15 +15,25 @@ interface Given {
   sent(): string[]
   readonly behind: { times: number }
   readonly gaps: { times: number }
+  readonly resyncs: { times: number }
   readonly reader: { backlog: number }
 }
 
 /** A session that is live at position 100. */
 function live(): Given {
+  const given = arriving()
+  given.session.startCatchingUp()
+  given.session.settle(position(100), '"live"')
+  return given
+}
+
+/** A session that is in the hub, and not welcomed yet. */
+function arriving(): Given {
   const frames: string[] = []
   const reader = { backlog: 0 }
   const behind = { times: 0 }
   const gaps = { times: 0 }
+  const resyncs = { times: 0 }
   const socket = {
     OPEN: 1,
     readyState: 1,
@@ -42,15 +52,15 @@ function live(): Given {
       scheduleFlush: () => {},
       onBehind: () => behind.times++,
       onGap: () => gaps.times++,
-      onResync: () => {},
+      onResync: () => resyncs.times++,
       onNudge: () => {},
     },
   })
-  session.settle(position(100), '"live"')
   return {
     session,
     behind,
     gaps,
+    resyncs,
     reader,
     sent: () => {
       session.flush()
@@ -224,4 +234,29 @@ test('frames of one turn leave as arrays of at most 64 KiB and 1,000 frames', ()
   expect(frames.every((frame) => Buffer.byteLength(frame) <= 64 * 1024)).toBe(true)
   expect(frames.every((frame) => JSON.parse(frame).length <= 1000)).toBe(true)
   expect(frames.flatMap((frame) => JSON.parse(frame))).toHaveLength(2501)
+})
+
+describe('a session that arrives', () => {
+  test('is sent nothing, and looks for nothing that it may have missed: all that is still to be read', () => {
+    const { session, sent, resyncs, behind } = arriving()
+    session.deliver(message(1, 0))
+    session.resync()
+    session.nudge()
+    expect([sent(), resyncs.times]).toEqual([[], 0])
+    // More than it holds is left to what is read.
+    for (let number = 2; number <= 2_500; number++) session.deliver(message(number, number - 1))
+    expect([session.mode, behind.times]).toEqual(['arriving', 0])
+    session.startCatchingUp()
+    session.markSent(CONVERSATION, seq(2_499))
+    session.settle(position(2_499), '"live"')
+    session.resync()
+    expect([sent(), resyncs.times]).toEqual([['live', 2_500], 1])
+  })
+
+  test('is there until it is closed, also while its client has not said good-bye', () => {
+    const { session } = arriving()
+    expect(session.isThere).toBe(true)
+    session.close(1001, 'going away')
+    expect(session.isThere).toBe(false)
+  })
 })

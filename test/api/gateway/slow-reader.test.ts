@@ -57,7 +57,10 @@ test('is pushed to no more, closed with 4408 in the end, and others get everythi
   // It never gets as far as reading what was missed.
   const catchUp = createCatchUp({ report: (error: unknown) => broken.push(error) } as unknown as CatchUpDeps)
   const [slow, quick] = [await connect('slow', hub, catchUp), await connect('quick', hub, catchUp)]
-  for (const { session } of [slow, quick]) session.settle(1n as Position, '{"t":"live"}')
+  for (const { session } of [slow, quick]) {
+    session.startCatchingUp()
+    session.settle(1n as Position, '{"t":"live"}')
+  }
   slow.client.pause()
   let received = 0
   quick.client.on('message', (data) => {

@@ -64,7 +64,12 @@ test('an open socket holds on to nothing that Fastify made of its request', asyn
       },
       dismiss: hub.remove,
     },
-    catchUp: { run: async (session: Session) => session.settle(1n as Position, '{"t":"live"}') },
+    catchUp: {
+      run: async (session: Session) => {
+        session.startCatchingUp()
+        session.settle(1n as Position, '{"t":"live"}')
+      },
+    },
     gaps: {},
   }
   await app.register(socketRoute(deps as unknown as SocketDeps))
