@@ -61,10 +61,15 @@ const UNREAD: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'the head of the request is over 16 KiB',
   ERR_HTTP_REQUEST_TIMEOUT: 'the request took too long to arrive',
 }
+const UNREAD_AS: Readonly<Record<string, ErrorCode>> = {
+  HPE_HEADER_OVERFLOW: 'too_large',
+  // Of a bad network, perhaps: the same request may come through later.
+  ERR_HTTP_REQUEST_TIMEOUT: 'unavailable',
+}
 
 export function handleUnreadable(error: { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return
-  const code: ErrorCode = error.code === 'HPE_HEADER_OVERFLOW' ? 'too_large' : 'bad_frame'
+  const code = UNREAD_AS[error.code ?? ''] ?? 'bad_frame'
   const body = JSON.stringify(problemOf(code, UNREAD[error.code ?? ''] ?? 'the request cannot be read'))
   const { status } = ERRORS[code]
   const head = [

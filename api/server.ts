@@ -27,6 +27,9 @@ import { searchRoutes } from './routes/search.ts'
 import { syncRoutes } from './routes/sync.ts'
 import { ticketRoutes } from './routes/tickets.ts'
 
+/** Until all of a request has arrived. */
+const REQUEST_TIMEOUT_MS = 30_000
+
 export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: deps.log,
@@ -41,9 +44,15 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
     frameworkErrors: handleUnroutable,
     // Room for an id of 128 characters, each of them percent-encoded; how long it may be is told by its schema.
     routerOptions: { maxParamLength: 400, querystringParser: parseQuery },
-    requestTimeout: 30_000,
-    // Whoever leaves it out is told so by `requireHost`, with a code.
-    http: { requireHostHeader: false, ...onlyUpgradesAt(SOCKET_PATH) },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: {
+      // Not above it, for then Node takes the longer one for the whole request; and looked at more often than each half minute.
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 5_000,
+      // Whoever leaves it out is told so by `requireHost`, with a code.
+      requireHostHeader: false,
+      ...onlyUpgradesAt(SOCKET_PATH),
+    },
   }).withTypeProvider<ZodTypeProvider>()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
@@ -93,6 +102,8 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
  * `content-type: application/json` with every request, also with one that has no body; what wants a body says so itself.
  */
 function acceptJson(app: FastifyInstance): void {
+  // No route takes it; like any other type it is told what to send instead.
+  app.removeContentTypeParser('text/plain')
   app.addContentTypeParser(
     'application/json',
     { parseAs: 'buffer' },

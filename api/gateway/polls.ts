@@ -140,10 +140,12 @@ export function createPolls(deps: PollsDeps): Polls {
 
   async function keptBy(session: PollSession, after: Position | undefined): Promise<Position> {
     const head = await ledger.head()
-    if (after === undefined) return (await positions.start(session.userId, session.deviceId, head)).kept
-    const kept = least(after, head)
-    await positions.keepAnswered(session, kept)
-    return kept
+    // Nobody was told of what is beyond the end: it is of another system, or of a time that was put back. What is known counts.
+    if (after === undefined || after > head) {
+      return (await positions.start(session.userId, session.deviceId, head)).kept
+    }
+    await positions.keepAnswered(session, after)
+    return after
   }
 
   async function answerWithin(

@@ -19,7 +19,7 @@ import { limitConnections } from '../rate-limits/request-limits.ts'
 import { BURST_SECONDS } from '../rate-limits/token-buckets.ts'
 import type { Admission } from './admission.ts'
 import { type CatchUp, comeBack } from './catch-up.ts'
-import type { DevicePositions } from './device-positions.ts'
+import type { DevicePositions, DeviceStarted } from './device-positions.ts'
 import type { Dispatch } from './dispatch.ts'
 import { createFrameLimits, type FrameLimits } from './frame-limits.ts'
 import type { Gaps } from './gaps.ts'
@@ -162,7 +162,7 @@ export const socketRoute =
     async function greet(session: SocketSession, after: Position | undefined): Promise<void> {
       const { userId, deviceId } = session
       const started = await admission.admit(session)
-      const start = after === undefined ? started : { ...started, kept: await keptUpTo(session, after) }
+      const start = after === undefined ? started : await startAfter(session, after, started)
       const welcome: WelcomeFrame = {
         t: 'welcome',
         userId,
@@ -185,12 +185,18 @@ export const socketRoute =
       await catchUp.run(session, start)
     }
 
-    /** The device says what it has, as with `ack`; beyond the end of the ledger there is nothing to have. */
-    async function keptUpTo(session: Session, after: Position): Promise<Position> {
-      const head = await ledger.head()
-      const kept = after < head ? after : head
-      await positions.keepAnswered(session, kept)
-      return kept
+    /**
+     * The device says what it has, as with `ack`. Nobody was told of what is beyond the end: it is of another system, or of a time that was put
+     * back. What is known counts then.
+     */
+    async function startAfter(
+      session: Session,
+      after: Position,
+      started: DeviceStarted,
+    ): Promise<DeviceStarted> {
+      if (after > (await ledger.head())) return started
+      await positions.keepAnswered(session, after)
+      return { ...started, kept: after }
     }
   }
 

@@ -4,12 +4,15 @@
  */
 import type { FastifyPluginAsync } from 'fastify'
 import { projectionLag } from '../../projections/queries/projection-lag.ts'
+import { inTime } from '../../runtime/in-time.ts'
 import { keptFor } from '../../runtime/kept-for.ts'
 import type { ApiDeps } from '../deps.ts'
 
 /** Read models further behind than this are not shown to people, unless they are catching up. */
 const MAX_LAG_SECONDS = 10
 const KEPT_MS = 1_000
+/** Who wants to know whether this is well is told within this, also while nothing answers. */
+const PATIENCE_MS = 2_000
 
 interface Check {
   readonly ok: boolean
@@ -35,7 +38,7 @@ export const healthRoutes =
     app.get('/metrics', async (_request, reply) => {
       // Of another process's work, so it is asked when it is wanted; when it cannot be known, it is not shown.
       lag.reset()
-      await projections().then(
+      await inTime(PATIENCE_MS, projections()).then(
         ({ lanes }) => {
           for (const { lane, seconds } of lanes) lag.set({ lane: String(lane) }, seconds)
         },
@@ -45,12 +48,15 @@ export const healthRoutes =
       return metrics.registry.metrics()
     })
 
+    // Each is asked once, however long it takes to answer.
     const projections = keptFor(KEPT_MS, async () => projectionLag(pool, await ledger.head()))
+    const databaseAnswers = keptFor(KEPT_MS, async () => void (await pool.query('SELECT 1')))
+    const ledgerAnswers = keptFor(KEPT_MS, () => ledger.ping())
 
     const readiness = keptFor(KEPT_MS, async () => {
       const [database, log, projections] = await Promise.all([
-        check(async () => void (await pool.query('SELECT 1'))),
-        check(() => ledger.ping()),
+        check(databaseAnswers),
+        check(ledgerAnswers),
         checkProjections(),
       ])
       const ready = database.ok && log.ok && projections.ok
@@ -60,7 +66,7 @@ export const healthRoutes =
     /** Behind but getting on is ready: a restart would only make it start the catching up anew. */
     async function checkProjections(): Promise<Check & { lagSeconds?: number }> {
       try {
-        const { seconds, events } = await projections()
+        const { seconds, events } = await inTime(PATIENCE_MS, projections())
         const progressing = events > eventsBefore
         eventsBefore = events
         return { ok: seconds <= MAX_LAG_SECONDS || progressing, lagSeconds: seconds }
@@ -72,7 +78,7 @@ export const healthRoutes =
 
 async function check(probe: () => Promise<void>): Promise<Check> {
   try {
-    await probe()
+    await inTime(PATIENCE_MS, probe())
     return { ok: true }
   } catch {
     return { ok: false, detail: 'no answer' }

@@ -8,7 +8,9 @@ import type { Polls } from '../gateway/polls.ts'
 export const syncRoutes =
   (polls: Polls): FastifyPluginAsyncZod =>
   async (app) => {
-    app.get('/v1/sync', { schema: { querystring: http.syncQuery } }, async (request, reply) => {
+    // Not for HEAD, which is to change nothing: a poll takes the place of its device's socket.
+    const options = { schema: { querystring: http.syncQuery }, exposeHeadRoute: false }
+    app.get('/v1/sync', options, async (request, reply) => {
       const { device, after, wait } = request.query
       const gone = new AbortController()
       reply.raw.on('close', () => gone.abort())

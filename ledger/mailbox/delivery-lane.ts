@@ -53,8 +53,10 @@ export function createDeliveryLane(
     },
     prepare: async (fresh) => {
       if (!fresh) isReadNow = conversationLane.durable === undefined
+      // What is being sent may be what is acknowledged: one array of frames may hold both.
+      if (fresh) await conversationLane.settled()
       // Asked for as fresh, because a load may be under way that began before this batch.
-      if (!fresh || !isReadNow) conversation = await conversationLane.current(fresh || isReadNow)
+      conversation = await conversationLane.current(fresh !== isReadNow)
       const { state } = conversation
       return (command: Addressed<DeliveryCommand>, draft: DeliveryState) =>
         decideDelivery(command, draft, state)

@@ -59,6 +59,8 @@ export interface LaneDeps<State, Event, Unsealed, Command, Result> extends Strea
 
 export interface Lane<State, Command, Result> {
   submit(command: Command): Promise<Handled<Result>>
+  /** Resolves when everything that was submitted so far has its answer. */
+  settled(): Promise<unknown>
   /** The durable state; `fresh` reads the tail first. */
   current(fresh: boolean): Promise<Folded<State>>
   /** The same, as far as it is in memory. */
@@ -94,6 +96,8 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   let queue: Waiting<Command, Result>[] = []
   let queuedBytes = 0
   let running = false
+  /** What was submitted last: what came before it is answered before it, or with it. */
+  let latest: Promise<unknown> = Promise.resolve()
   let contendedUntil = 0
 
   async function run(): Promise<void> {
@@ -235,8 +239,8 @@ export function createLane<State, Event, Unsealed, Command, Result>(
   }
 
   return {
-    submit: (command) =>
-      new Promise((answer) => {
+    submit: (command) => {
+      const handled = new Promise<Handled<Result>>((answer) => {
         const bytes = deps.weigh(command)
         if (queuedBytes + bytes > MAX_QUEUED_BYTES) return answer({ kind: 'overloaded' })
         queuedBytes += bytes
@@ -244,7 +248,11 @@ export function createLane<State, Event, Unsealed, Command, Result>(
         if (running) return
         running = true
         run()
-      }),
+      })
+      latest = handled
+      return handled
+    },
+    settled: () => latest,
     current: state.current,
     outdate: state.outdate,
     get durable() {

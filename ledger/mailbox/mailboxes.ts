@@ -85,6 +85,7 @@ export function createMailboxes(
           return lane.durable
         },
         outdate: lane.outdate,
+        settled: lane.settled,
       }
     }
 

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
 import { numbers, plain, written } from '../../runtime/array-literals.ts'
+import { inTime } from '../../runtime/in-time.ts'
 import type { AppendOutcome, EventToAppend, Position, Revision, StreamName } from '../ledger.ts'
 import { BELL } from './doorbell.ts'
 
@@ -169,7 +170,7 @@ async function write(
 ): Promise<AppendOutcome[]> {
   const values = valuesOf(batch, ring)
   try {
-    const result = await within(timeoutMs, writer.query({ name: 'ledger-append', text: APPEND, values }))
+    const result = await inTime(timeoutMs, writer.query({ name: 'ledger-append', text: APPEND, values }))
     return toOutcomes(result.rows as AppendRow[], batch)
   } catch (error) {
     const outcome = classify(error)
@@ -247,11 +248,4 @@ function classify(error: unknown): AppendOutcome {
   if (!rolledBack) return { kind: 'ambiguous', cause: error }
   // Class 40 conflict with another transaction, 53 insufficient resources, 55 lock not available, 57 operator intervention.
   return { kind: 'refused', retryable: /^(40|53|55|57)/.test(state), cause: error }
-}
-
-function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }

@@ -204,6 +204,12 @@ test('no body is no bad one where none is wanted, whatever its content type is s
   expect((await ask('/v1/ws-tickets', { method: 'POST', headers: json })).status).toBe(201)
   const left = await ask(`/v1/conversations/${group}/members/ben`, { method: 'DELETE', headers: json })
   expect(left.status).toBe(204)
+  const odd = await ask('/v1/ws-tickets', {
+    method: 'POST',
+    headers: { 'content-type': 'text/plain' },
+    body: 'x',
+  })
+  expect(odd).toMatchObject({ status: 400, body: { detail: expect.stringContaining('application/json') } })
   const wanted = await ask('/v1/conversations', { method: 'POST', headers: json })
   expect(wanted).toMatchObject({ status: 400, body: { code: 'bad_frame' } })
 })

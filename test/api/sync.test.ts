@@ -219,6 +219,34 @@ describe('a long poll', () => {
     }
   })
 
+  test('with a position that nobody was told begins where the device is known to stand', async () => {
+    const [ann, ben] = people('ann', 'ben') as [string, string]
+    const id = await begin(url(), ann, 'direct', [ben])
+    const there = await join(url(), ben)
+    await there.close()
+    const writer = await join(url(), ann)
+    await writer.say(id, 'while ben is away')
+    const missed = { t: 'message', seq: 1 }
+    const beyond = '999999999999'
+    const page = await poll(ben, { after: beyond })
+    expect(page.frames).toContainEqual(expect.objectContaining(missed))
+    expect(BigInt(page.position)).toBeLessThan(BigInt(beyond))
+    const back = await join(url(), ben, { after: beyond })
+    await back.get(missed)
+    await Promise.all([back.close(), writer.close()])
+  })
+
+  test('is no poll where only the head is asked for', async () => {
+    const [ann] = people('ann') as [string]
+    const socket = await join(url(), ann)
+    const headers = { authorization: `Bearer ${await tokenFor(ann)}` }
+    const head = await fetch(`${url()}/v1/sync`, { method: 'HEAD', headers })
+    expect([head.status, head.headers.get('allow')]).toEqual([405, 'GET, POST'])
+    socket.send({ t: 'ping', ref: 1 })
+    await socket.get({ t: 'pong', ref: 1 })
+    await socket.close()
+  })
+
   test('ends when its node stops, and the next one goes on elsewhere', async () => {
     const [ann, ben] = people('ann', 'ben') as [string, string]
     const third = await system.startApi()

@@ -173,3 +173,14 @@ test('readings of 230 people with the longest ids, all at once, are recorded', a
   const answers = await Promise.all(readings)
   expect([...new Set(answers.map(({ kind }) => kind))]).toEqual(['done'])
 })
+
+test('what is being sent may be acknowledged already', async () => {
+  const handler = node()
+  const id = newId()
+  await start(handler, id)
+  for (const upTo of [1, 2]) {
+    const answers = [send(handler, id, `said ${upTo}`), acknowledge(handler, id, upTo, 'read')]
+    expect(await Promise.all(answers)).toMatchObject([{ kind: 'done' }, { kind: 'done', result: { upTo } }])
+  }
+  expect(await acknowledge(handler, id, 3, 'read')).toMatchObject({ kind: 'rejected', code: 'conflict' })
+})

@@ -30,6 +30,8 @@ export interface Chat {
 
 export interface JoinOptions {
   readonly device?: string
+  /** The position that the device says to have. */
+  readonly after?: string
   readonly token?: string
   /** Instead of a token, as browsers do. */
   readonly ticket?: string
@@ -40,8 +42,12 @@ export interface JoinOptions {
 export async function join(url: string, userId: string, options: JoinOptions = {}): Promise<Chat> {
   const deviceId = options.device ?? 'default'
   const token = options.token ?? (await tokenFor(userId))
-  const query = options.device === undefined ? '' : `?device=${encodeURIComponent(options.device)}`
-  const target = `${url.replace('http', 'ws')}/v1/ws${query}`
+  const { device, after } = options
+  const query = new URLSearchParams({
+    ...(device === undefined ? {} : { device }),
+    ...(after === undefined ? {} : { after }),
+  })
+  const target = `${url.replace('http', 'ws')}/v1/ws?${query}`
   const socket =
     options.ticket === undefined
       ? new WebSocket(target, 'triptick.v1', { headers: { authorization: `Bearer ${token}` } })

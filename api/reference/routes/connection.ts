@@ -21,6 +21,7 @@ export const connectionReference: RouteDescriptions = {
     summary: 'For browsers: a ticket that opens one WebSocket, once, as a second subprotocol `ticket.<t>`',
     access: 'person',
     answers: { 201: { description: 'A fresh ticket.', schema: socketTicket } },
+    errors: ['bad_frame'],
     example: () => ({
       status: 201,
       answer: { ticket: 'b3Blbi1zZXNhbWUtb25jZS1hbmQtb25seS1v', expiresInSeconds: 30 },
