@@ -1,6 +1,11 @@
-/** A ledger that counts and times its appends. Changes nothing of what they do. */
+/** A ledger that counts and times its appends, and does not answer a ping while they do not get through. Changes nothing of what they do. */
 import type { Metrics } from '../runtime/metrics.ts'
 import type { Ledger } from './ledger.ts'
+
+/** After one that failed it is doubted this long, unless another gets through: so that who asks nothing of it is tried again. */
+const DOUBTED_MS = 10_000
+/** Far longer than an append takes under any load. */
+const STUCK_MS = 5_000
 
 export function measureAppends(ledger: Ledger, metrics: Metrics): Ledger {
   const seconds = metrics.histogram(
@@ -14,14 +19,37 @@ export function measureAppends(ledger: Ledger, metrics: Metrics): Ledger {
     [],
     [1, 2, 5, 10, 20, 50, 100, 200, 500],
   )
+  /** In the order in which they began. */
+  const underWay = new Set<{ readonly began: number }>()
+  /** When the last one failed, unless one got through since. */
+  let failedAt = Number.NEGATIVE_INFINITY
+
+  function getThrough(): boolean {
+    const now = performance.now()
+    const [oldest] = underWay
+    return now - failedAt > DOUBTED_MS && (oldest === undefined || now - oldest.began < STUCK_MS)
+  }
+
   return {
     ...ledger,
     append: async (stream, batch, expected) => {
-      const began = performance.now()
-      const outcome = await ledger.append(stream, batch, expected)
-      seconds.observe({ outcome: outcome.kind }, (performance.now() - began) / 1000)
-      events.observe(batch.length)
-      return outcome
+      const append = { began: performance.now() }
+      underWay.add(append)
+      try {
+        const outcome = await ledger.append(stream, batch, expected)
+        const now = performance.now()
+        seconds.observe({ outcome: outcome.kind }, (now - append.began) / 1000)
+        events.observe(batch.length)
+        const isAnswered = outcome.kind === 'written' || outcome.kind === 'conflict'
+        failedAt = isAnswered ? Number.NEGATIVE_INFINITY : now
+        return outcome
+      } finally {
+        underWay.delete(append)
+      }
+    },
+    ping: async () => {
+      if (!getThrough()) throw new Error('appends do not get through')
+      await ledger.ping()
     },
   }
 }

@@ -28,6 +28,7 @@ export type Running = z.infer<typeof Running>
 export interface HeldDataFolder {
   /** Processes of an earlier run that was killed: they end by themselves soon, but may still use what we need. */
   readonly leftovers: readonly ProcessIdentity[]
+  /** Throws where the disk takes nothing: what was said before stands then. Does nothing once the folder is released. */
   publish(facts: Pick<Running, 'children' | 'databaseUrl' | 'address'>): void
   release(): void
 }
@@ -65,9 +66,10 @@ export function holdDataFolder(folder: string): HeldDataFolder {
   let said: Running = { ...us, children: [] }
   const draft = `${file}.${process.pid}`
   const write = () => writeFileSync(draft, JSON.stringify(said), { mode: 0o600 })
+  let isReleased = false
 
-  write()
   try {
+    write()
     // A link is made only if the name is free, and the file is complete when it appears.
     for (let attempt = 0; !tryLink(draft, file); attempt++) {
       const other = parse(file)
@@ -75,17 +77,28 @@ export function holdDataFolder(folder: string): HeldDataFolder {
       leftovers = other?.children.filter(isStill) ?? []
       discard(file, other)
     }
+  } catch (error) {
+    throw isSystemError(error) ? notWritten(folder, error) : error
   } finally {
     rmSync(draft, { force: true })
   }
   return {
     leftovers,
     publish(facts) {
+      if (isReleased) return
       said = { ...us, ...facts }
-      write()
-      renameSync(draft, file)
+      try {
+        write()
+        renameSync(draft, file)
+      } catch (error) {
+        rmSync(draft, { force: true })
+        throw error
+      }
     },
-    release: () => rmSync(file, { force: true }),
+    release: () => {
+      isReleased = true
+      rmSync(file, { force: true })
+    },
   }
 }
 
@@ -125,6 +138,16 @@ function parse(file: string): Running | undefined {
   } catch {
     return undefined
   }
+}
+
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
+  error instanceof Error && 'syscall' in error
+
+function notWritten(folder: string, error: Error) {
+  return startProblem(
+    `the data folder ${folder} can't be written: ${error.message}`,
+    'Make room on its disk, or set TRIPTICK_DATA to a folder that you may write to.',
+  )
 }
 
 function inUse(folder: string, other: Running | undefined) {

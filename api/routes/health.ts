@@ -22,7 +22,7 @@ interface Check {
 export const healthRoutes =
   ({ pool, ledger, metrics }: ApiDeps): FastifyPluginAsync =>
   async (app) => {
-    let eventsBefore = 0n
+    let positionsBefore = new Map<number, bigint>()
     const lag = metrics.gauge('triptick_read_models_lag_seconds', 'How far the read models are behind.', [
       'lane',
     ])
@@ -66,10 +66,14 @@ export const healthRoutes =
     /** Behind but getting on is ready: a restart would only make it start the catching up anew. */
     async function checkProjections(): Promise<Check & { lagSeconds?: number }> {
       try {
-        const { seconds, events } = await inTime(PATIENCE_MS, projections())
-        const progressing = events > eventsBefore
-        eventsBefore = events
-        return { ok: seconds <= MAX_LAG_SECONDS || progressing, lagSeconds: seconds }
+        const { seconds, lanes } = await inTime(PATIENCE_MS, projections())
+        const before = positionsBefore
+        positionsBefore = new Map(lanes.map(({ lane, position }) => [lane, position]))
+        // Each of them: that others get on is no help to whose conversations are in one that stands still.
+        const ok = lanes.every(
+          ({ lane, position, seconds }) => seconds <= MAX_LAG_SECONDS || position > (before.get(lane) ?? 0n),
+        )
+        return { ok, lagSeconds: seconds }
       } catch {
         return { ok: false, detail: 'the read models do not answer' }
       }

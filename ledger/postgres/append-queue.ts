@@ -246,6 +246,7 @@ function classify(error: unknown): AppendOutcome {
   const rolledBack =
     typeof state === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(state) && !/^(08|57P0|40003)/.test(state)
   if (!rolledBack) return { kind: 'ambiguous', cause: error }
-  // Class 40 conflict with another transaction, 53 insufficient resources, 55 lock not available, 57 operator intervention.
-  return { kind: 'refused', retryable: /^(40|53|55|57)/.test(state), cause: error }
+  // Class 40 conflict with another transaction, 53 insufficient resources, 55 lock not available, 57 operator intervention or statement_timeout;
+  // 25006 a server that only reads for now, as after a failover.
+  return { kind: 'refused', retryable: /^(40|53|55|57|25006)/.test(state), cause: error }
 }

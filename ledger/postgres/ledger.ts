@@ -61,7 +61,8 @@ const MAX_REVISION = 2 ** 31 - 1
 
 export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
   const { databaseUrl, pool, appendTimeoutMs = 10_000, log = SILENT } = options
-  const writer = createWriter(databaseUrl)
+  // A little sooner than it is given up here, so that what became of it is known.
+  const writer = createWriter(databaseUrl, Math.ceil(appendTimeoutMs * 0.9))
   const queue = createAppendQueue(writer, appendTimeoutMs)
   const doorbell = createDoorbell(databaseUrl)
   const closing = new AbortController()

@@ -20,8 +20,8 @@ export class EngineStopped extends Error {
   }
 }
 
-/** Of SQLSTATE: connection, resources, cancellation and shutdown, serialisation and deadlock, locks not had in time. */
-const TRANSIENT = /^(08|53|57|40|55P03|25P03|58030)/
+/** Of SQLSTATE: connection, resources, cancellation and shutdown, serialisation and deadlock, locks not had in time, a server that only reads for now. */
+const TRANSIENT = /^(08|53|57|40|55P03|25P03|25006|58030)/
 /** Data that a column does not take, constraints, and what is too large for a row, an index or a tsvector. */
 const POISON = /^(22|23|54000)/
 /** `pg` has no code for a connection that ended in the middle of a query, `pg-pool` none for one that it could not give in time. */

@@ -5,6 +5,7 @@ import { ask, type Database, type Statement } from './statement.ts'
 
 interface LaneLag {
   readonly lane: number
+  /** Grows between two calls: progressing, however far behind. */
   readonly position: Position
   /** 0 when this lane has everything that is in the ledger; `Infinity` before it has folded anything at all. */
   readonly seconds: number
@@ -15,15 +16,13 @@ export interface ProjectionLag {
   readonly seconds: number
   /** Everything up to here is projected. */
   readonly position: Position
-  /** Events folded since the read models were built. Grows between two calls: progressing, however far behind. */
-  readonly events: bigint
   readonly lanes: readonly LaneLag[]
 }
 
 const LAG: Statement = {
   name: 'projection lag',
   text: `
-    SELECT c.lane, c.position, c.events, c.event_at,
+    SELECT c.lane, c.position, c.event_at,
            extract(epoch FROM clock_timestamp()) * 1000 AS now, extract(epoch FROM m.caught_up_at) * 1000 AS caught_up_at
     FROM read.checkpoints c CROSS JOIN read.model m
     ORDER BY c.lane`,
@@ -32,7 +31,6 @@ const LAG: Statement = {
 interface Row {
   readonly lane: number
   readonly position: string
-  readonly events: string
   readonly event_at: string
   readonly now: string
   readonly caught_up_at: string | null
@@ -49,7 +47,6 @@ export async function projectionLag(db: Database, head: Position): Promise<Proje
   return {
     seconds: Math.max(0, ...lanes.map(({ seconds }) => seconds)),
     position: lowest(lanes, head),
-    events: rows.reduce((sum, { events }) => sum + BigInt(events), 0n),
     lanes,
   }
 }

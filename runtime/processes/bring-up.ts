@@ -23,6 +23,7 @@ const PROCESSES: readonly { name: string; roles: readonly RoleName[] }[] = [
 
 /** Children of a supervisor that was killed notice it at once and stop by themselves; this long they are waited for. */
 const LEFTOVERS_LIMIT_MS = 5_000
+const PUBLISH_AGAIN_MS = 5_000
 
 export interface SupervisorOptions {
   readonly config: Config
@@ -58,7 +59,13 @@ export async function bringUp(
   const facts: { databaseUrl?: string; address?: string } = {}
   const publish = () => {
     const children = up.children.flatMap(({ child }) => child.identity ?? [])
-    folder.publish({ ...facts, children })
+    try {
+      folder.publish({ ...facts, children })
+    } catch (error) {
+      // A full disk is no reason to end what runs; it is only not to be found by commands until there is room.
+      log.error({ err: error }, 'running.json could not be written; trying again')
+      setTimeout(publish, PUBLISH_AGAIN_MS).unref()
+    }
   }
   const allReady = PROCESSES.map(
     ({ name, roles }) =>

@@ -1,5 +1,5 @@
 import fastify from 'fastify'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import type { ApiDeps } from '../../api/deps.ts'
 import { healthRoutes } from '../../api/routes/health.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
@@ -69,3 +69,46 @@ test('however many ask, the database is asked once', async () => {
   expect(statements).toBe(2)
   await app.close()
 })
+
+test('a lane that stands still is not ready, however well the other gets on', async () => {
+  const now = Date.now()
+  const lanes = [
+    { lane: 0, position: '10', event_at: String(now - 60_000), now: String(now), caught_up_at: null },
+    { lane: 1, position: '10', event_at: String(now - 60_000), now: String(now), caught_up_at: null },
+  ]
+  const pool = {
+    query: async ({ name }: { name?: string }) => ({
+      rows: name === 'projection lag' ? lanes.map((lane) => ({ ...lane })) : [],
+    }),
+  }
+  const ledger = { ping: async () => {}, head: async () => 1_000n }
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const app = fastify()
+  await app.register(healthRoutes({ pool, ledger, metrics: createMetrics('api') } as unknown as ApiDeps))
+  const statusAfter = async (progress: readonly number[]) => {
+    await vi.advanceTimersByTimeAsync(2_100)
+    for (const [index, by] of progress.entries()) {
+      const lane = lanes[index] as (typeof lanes)[0]
+      lane.position = String(Number(lane.position) + by)
+    }
+    return (await app.inject('/readyz')).statusCode
+  }
+  expect(await statusAfter([0, 0])).toBe(200)
+  expect(await statusAfter([5, 5])).toBe(200)
+  expect(await statusAfter([5, 0])).toBe(503)
+  expect(await statusAfter([5, 5])).toBe(200)
+  await app.close()
+})
+
+test('who asks is told within seconds, also while nothing answers', async () => {
+  const silent = () => new Promise<never>(() => {})
+  const pool = { query: silent }
+  const ledger = { ping: silent, head: silent }
+  const app = fastify()
+  await app.register(healthRoutes({ pool, ledger, metrics: createMetrics('api') } as unknown as ApiDeps))
+  const answers = await Promise.all([app.inject('/readyz'), app.inject('/metrics')])
+  expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 200])
+  expect(answers[0]?.json()).toMatchObject({ database: { ok: false }, ledger: { ok: false } })
+  await app.close()
+}, 5_000)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -40,6 +40,24 @@ test('the one that runs tells where it can be reached', () => {
   expect(readRunning(folder)).toMatchObject({ pid: process.pid, address: 'http://127.0.0.1:1' })
   held.release()
   expect(readRunning(folder)).toBeUndefined()
+})
+
+test('on a full disk it is not taken, or what was said before stands; nothing is left of the try', () => {
+  const fill = () => symlinkSync('/dev/full', join(folder, `running.json.${process.pid}`))
+  fill()
+  expect(() => holdDataFolder(folder)).toThrow(/can't be written: ENOSPC/)
+  expect(readdirSync(folder)).toEqual([])
+
+  const held = holdDataFolder(folder)
+  held.publish({ children: [], address: 'http://127.0.0.1:1' })
+  fill()
+  expect(() => held.publish({ children: [], address: 'http://127.0.0.1:2' })).toThrow('ENOSPC')
+  expect(readRunning(folder)).toMatchObject({ address: 'http://127.0.0.1:1' })
+  held.publish({ children: [], address: 'http://127.0.0.1:3' })
+  expect(readRunning(folder)).toMatchObject({ address: 'http://127.0.0.1:3' })
+  held.release()
+  held.publish({ children: [], address: 'http://127.0.0.1:4' })
+  expect(readdirSync(folder)).toEqual([])
 })
 
 test('a folder whose Triptick was killed is free, and its living children are reported', () => {

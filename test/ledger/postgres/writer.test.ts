@@ -25,7 +25,7 @@ const writers = async () =>
   ).rows
 
 test('the end of a connection that was given up does not make the writer forget the one that came after it', async () => {
-  const writer = createWriter(database.url)
+  const writer = createWriter(database.url, 10_000)
   const pid = async () => (await writer.query(PID)).rows[0].pid as number
   const first = await pid()
   writer.discard()
@@ -41,7 +41,7 @@ test('queries go one after another, and what waits for one that hangs is asked n
   const warnings: Error[] = []
   const warned = (warning: Error) => warnings.push(warning)
   process.on('warning', warned)
-  const writer = createWriter(database.url)
+  const writer = createWriter(database.url, 10_000)
   const both = await Promise.all([writer.query(PID), writer.query(PID)])
   expect(new Set(both.map(({ rows }) => rows[0].pid)).size).toBe(1)
 
@@ -67,8 +67,17 @@ test('a server that takes the connection and says nothing is given up', async ()
   const silent = createServer((socket) => sockets.push(socket.resume())).listen(0, '127.0.0.1')
   await once(silent, 'listening')
   const { port } = silent.address() as { readonly port: number }
-  const writer = createWriter(`postgres://nobody@127.0.0.1:${port}/nothing`)
+  const writer = createWriter(`postgres://nobody@127.0.0.1:${port}/nothing`, 10_000)
   await expect(writer.query(PID)).rejects.toThrow('timeout')
   await vi.waitFor(() => expect(sockets.map(({ closed }) => closed)).toEqual([true]))
   silent.close()
 }, 15_000)
+
+test('a query that takes too long is ended by the server, which keeps no connection for it', async () => {
+  const writer = createWriter(database.url, 200)
+  const slow = writer.query({ name: 'slow', text: 'SELECT pg_sleep(60)', values: [] })
+  await expect(slow).rejects.toMatchObject({ code: '57014' })
+  const { rows } = await writer.query(PID)
+  expect(await writers()).toEqual([{ pid: rows[0].pid }])
+  await writer.close()
+})

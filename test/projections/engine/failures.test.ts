@@ -11,6 +11,8 @@ test('what is in the way for now is told from what an event does to itself, and 
     coded('ECONNREFUSED'),
     coded('57P01'),
     coded('53300'),
+    // A server that only reads for now, as after a failover.
+    coded('25006'),
   ]
   expect(passing.map(classify)).toEqual(passing.map(() => 'transient'))
   const poison = [coded('22003'), coded('23505'), coded('54000')]

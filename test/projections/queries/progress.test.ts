@@ -106,7 +106,7 @@ test('a failure is told to everybody who waits, and later ones wait anew', async
 test('the lag is 0 when everything is projected, and otherwise the age of what is known to be projected', async () => {
   await world.project(createMemoryLedger(events))
   const caughtUp = await projectionLag(world.pool, head)
-  expect(caughtUp).toMatchObject({ seconds: 0, position: head, events: BigInt(events.length) })
+  expect(caughtUp).toMatchObject({ seconds: 0, position: head })
   // The events are from 2023, and nobody has said since that nothing was missing.
   await world.pool.query('UPDATE read.model SET caught_up_at = NULL')
   expect((await projectionLag(world.pool, (head + 1n) as Position)).seconds).toBeGreaterThan(86_400)
