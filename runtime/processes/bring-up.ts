@@ -57,14 +57,16 @@ export async function bringUp(
 
   // 2. the processes: they load their code while the database comes up
   const facts: { databaseUrl?: string; address?: string } = {}
+  let publishingAgain: NodeJS.Timeout | undefined
   const publish = () => {
+    clearTimeout(publishingAgain)
     const children = up.children.flatMap(({ child }) => child.identity ?? [])
     try {
       folder.publish({ ...facts, children })
     } catch (error) {
       // A full disk is no reason to end what runs; it is only not to be found by commands until there is room.
       log.error({ err: error }, 'running.json could not be written; trying again')
-      setTimeout(publish, PUBLISH_AGAIN_MS).unref()
+      publishingAgain = setTimeout(publish, PUBLISH_AGAIN_MS).unref()
     }
   }
   const allReady = PROCESSES.map(
