@@ -59,7 +59,7 @@ interface Following {
 function follow({ url }: IdentityProvider, { settings, timing }: Following = {}) {
   const keySet = followKeySet(url, log, {
     refreshMs: 3_600_000,
-    cooldownMs: 3_600_000,
+    cooldownMs: 100,
     retryMs: 0,
     ...timing,
   })
@@ -238,14 +238,28 @@ describe('a token of the identity provider', () => {
   })
 
   test('with an invented key id causes one look a cooldown, however many come', async () => {
-    const { provider, verify } = await withProvider([ec])
+    const { provider, verify } = await withProvider([ec], { timing: { cooldownMs: 500 } })
     expect(await verify(await ec.sign(claims()))).toBeDefined()
     const before = provider.asked
-    for (let i = 0; i < 20; i++) {
-      const token = handmade({ alg: 'ES256', kid: `invented-${i}` }, claims(), SECRET)
-      expect(await verify(token)).toBeUndefined()
-    }
-    expect(provider.asked).toBe(before)
+    const invented = Array.from({ length: 20 }, (_, i) =>
+      verify(handmade({ alg: 'ES256', kid: `invented-${i}` }, claims(), SECRET)),
+    )
+    expect(await Promise.all(invented)).toEqual(invented.map(() => undefined))
+    expect(provider.asked).toBe(before + 1)
+  })
+
+  test('of a new key is accepted also where an invented one was asked for a moment before', async () => {
+    const { provider, verify } = await withProvider([ec], { timing: { cooldownMs: 500 } })
+    expect(await verify(handmade({ alg: 'ES256', kid: 'invented' }, claims(), SECRET))).toBeUndefined()
+    const next = await makeKey('next')
+    provider.publish(ec, next)
+    expect(await verify(await next.sign(claims()))).toMatchObject({ sub: 'alice' })
+  })
+
+  test('is accepted also where its provider shows what is no key beside its own', async () => {
+    const odd = { ...ec, publicJwk: null } as unknown as ProviderKey
+    const { verify } = await withProvider([odd, ec])
+    expect(await verify(await ec.sign(claims()))).toMatchObject({ sub: 'alice' })
   })
 
   describe.each(['error', 'garbage', 'hang-up'] as const)('while the provider answers with: %s', (how) => {
