@@ -58,9 +58,12 @@ async function canResume(client: pg.ClientBase, besideRead: boolean, log: Logger
     )
     return false
   }
-  if (!besideRead) return true
+  return !besideRead || !(await skippedDiffer(client))
+}
+
+export async function skippedDiffer(client: pg.ClientBase): Promise<boolean> {
   const { rows } = await client.query<{ differ: boolean }>(SKIPPED_DIFFER)
-  return rows[0]?.differ === false
+  return rows[0]?.differ !== false
 }
 
 export async function dropNext(client: pg.ClientBase): Promise<void> {

@@ -8,7 +8,7 @@
  *   4. live      somebody keeps `read` up to date; if nobody does, we do meanwhile  (live.ts)
  *   5. compare   both builds at the very same position, if asked to                 (align.ts, compare.ts)
  *   6. catch up  with what came in meanwhile
- *   7. swap      hold, align, rename: one transaction                               (swap.ts)
+ *   7. swap      hold, align, look again whether nothing is lost, rename: one transaction (swap.ts)
  */
 import type pg from 'pg'
 import type { Ledger, Position } from '../../ledger/ledger.ts'
@@ -25,7 +25,7 @@ import { findReadModel, READ_MODEL_VERSION, READ_TABLES } from '../schema.ts'
 import { align } from './align.ts'
 import { compareBuilds, type TableComparison } from './compare.ts'
 import { createThrottle, isBeyond, liveRuns, waitForLive } from './live.ts'
-import { dropNext, parkedByRebuild, prepareNext } from './prepare.ts'
+import { dropNext, parkedByRebuild, prepareNext, skippedDiffer } from './prepare.ts'
 import { connect, holdLive, putFirst, putInPlace } from './swap.ts'
 
 export interface RebuildOptions {
@@ -85,10 +85,11 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
       await dropNext(client)
       return { ...result, swapped: false, pausedMs: 0 }
     }
-    await refuseMoreParked(client, read !== null)
     // 6. catch up
     await catchUp(options, client)
     signal.throwIfAborted()
+    // Before the build from before is dropped; the swap looks again.
+    await refuseMoreParked(client, read !== null)
     // 7. swap
     const pausedMs = await swapIn(options, client, read !== null, alignable)
     return { ...result, swapped: true, pausedMs }
@@ -203,6 +204,15 @@ async function refuseMoreParked(client: pg.Client, besideRead: boolean): Promise
   )
 }
 
+/** What a person decided about `read` since `read_next` was begun. */
+async function refuseLostSkips(client: pg.Client): Promise<void> {
+  if (!(await skippedDiffer(client))) return
+  throw startProblem(
+    'events were skipped while the read models were rebuilt',
+    'Nothing was swapped. Run this again: it begins afresh, and leaves them out.',
+  )
+}
+
 /** Answers how many milliseconds engines had to wait. */
 async function swapIn(
   options: RebuildOptions,
@@ -217,8 +227,14 @@ async function swapIn(
     return 0
   }
   await client.query('DROP SCHEMA IF EXISTS read_previous CASCADE')
+  // Held still, nobody parks, retries or skips any more: what is found now is what is swapped.
+  const replace = async () => {
+    await refuseMoreParked(client, besideRead)
+    await refuseLostSkips(client)
+    await putInPlace(client)
+  }
   const begun = performance.now()
-  if (alignable) await alignWithLive(options, client, () => putInPlace(client))
-  else await holdLive(client, () => putInPlace(client))
+  if (alignable) await alignWithLive(options, client, replace)
+  else await holdLive(client, replace)
   return Math.round(performance.now() - begun)
 }

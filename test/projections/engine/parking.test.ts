@@ -242,6 +242,44 @@ test('a rebuild that cannot understand what is in use is not swapped in; run aga
   expect(await dump(world.pool)).toEqual(inUse)
 })
 
+test('… also if what it cannot understand comes in last, when it is brought together with what is in use', async () => {
+  const events = someTalk()
+  const live = createMemoryLedger(events)
+  const engine = world.start(live)
+  await projected(world.pool, await live.head())
+  const inUse = await dump(world.pool)
+  const index = messageOf(events, 2)
+  const spoilt = createMemoryLedger(spoil(events, index, 'of a type that nobody knows'))
+  // What is followed ends before that event; what is read when both are aligned does not.
+  const ledger = { ...spoilt, subscribe: createMemoryLedger(events.slice(0, index)).subscribe }
+  await expect(rebuildFrom(ledger)).rejects.toThrow(`though they are in use now:\n  ${sick}: `)
+  await engine.stop()
+  expect(await parkedConversations(world.pool)).toEqual([])
+  expect(await dump(world.pool)).toEqual(inUse)
+})
+
+test('what a person skips while a rebuild runs is not undone by it', async () => {
+  const events = someTalk()
+  const index = messageOf(events, 2)
+  const spoilt = createMemoryLedger(spoil(events, index, 'with data that its schema does not take'))
+  await world.project(spoilt)
+  let skipping: Promise<unknown> | undefined
+  const ledger: MemoryLedger = {
+    ...spoilt,
+    async *subscribe(options) {
+      skipping ??= skipParked(world.pool, sick, 'see INC-12')
+      await skipping
+      yield* spoilt.subscribe(options)
+    },
+  }
+  await expect(rebuildFrom(ledger)).rejects.toThrow('events were skipped while')
+
+  expect(await rebuildFrom(ledger)).toMatchObject({ swapped: true, resumed: false })
+  expect((await world.pool.query('SELECT position FROM read.skipped_events')).rows).toEqual([
+    { position: String(events[index]?.position) },
+  ])
+})
+
 test.each([
   ['is followed by others', true],
   ['is the last of its conversation', false],
