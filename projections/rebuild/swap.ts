@@ -5,6 +5,7 @@
  */
 import pg from 'pg'
 import { NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
+import { dropNext } from './prepare.ts'
 
 /** Engines wait, readers do not. An engine's transaction begins with its checkpoint, so none is half done now. */
 const HOLD_LIVE = 'LOCK TABLE read.checkpoints IN EXCLUSIVE MODE'
@@ -48,9 +49,13 @@ export async function putInPlace(client: pg.Client): Promise<void> {
   )
 }
 
-/** `read` and `read_previous` change names; what is put back then catches up. Within the transaction of `holdLive`. */
+/**
+ * `read` and `read_previous` change names; what is put back then catches up. An unfinished build gives up its name for it: it was
+ * begun beside what goes now. Within the transaction of `holdLive`.
+ */
 export async function putBack(client: pg.Client): Promise<void> {
   const generation = await nextGeneration(client, 'read_previous')
+  await dropNext(client)
   await client.query('ALTER SCHEMA read RENAME TO read_next')
   await client.query('ALTER SCHEMA read_previous RENAME TO read')
   await client.query('ALTER SCHEMA read_next RENAME TO read_previous')

@@ -112,6 +112,22 @@ test('after a return the former read models are in place again and catch up, and
   await engine.stop()
 })
 
+test('one can return although a rebuild was begun and not finished since', async () => {
+  const ledger = createMemoryLedger(somePast())
+  await world.project(ledger)
+  await world.pool.query(`COMMENT ON TABLE read.members IS 'the first build'`)
+  await rebuild(options(ledger))
+  const failAt = () => {
+    throw new Error('killed')
+  }
+  await expect(rebuild(options(ledger, { failAt }))).rejects.toThrow()
+
+  await returnToPrevious(world.url)
+  const { rows } = await world.pool.query(`SELECT obj_description('read.members'::regclass) AS comment`)
+  expect(rows).toEqual([{ comment: 'the first build' }])
+  expect(await rebuild(options(ledger))).toMatchObject({ swapped: true, resumed: false })
+})
+
 test('a rebuild that was killed anywhere is run again and gives the same rows', async () => {
   const ledger = createMemoryLedger(somePast(), 20)
   await world.project(ledger)
