@@ -80,7 +80,7 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
   }
 
   /** Whether there is a job. */
-  async function wake(userId: UserId, isReachable: boolean): Promise<boolean> {
+  async function wake({ userId, hasConnected }: WaitingPerson, isReachable: boolean): Promise<boolean> {
     // The job after its state: what is known of a job may be older than its last try, and must not be older than that.
     const state = await queue.getJobState(jobIdOf(userId))
     const job = await queue.getJob(jobIdOf(userId))
@@ -90,7 +90,7 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     const restMs = isReachable ? settings.restMs : settings.backoff.capMs
     if (state === 'failed' && Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
     // Made before its person had ever connected.
-    if (job.priority) await job.changePriority({ priority: 0 })
+    if (job.priority && (hasConnected || isReachable)) await job.changePriority({ priority: 0 })
     return true
   }
 
@@ -108,8 +108,9 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
 
   /** A hint, as all of this: whoever stops meanwhile leaves the person to the pause of their job. */
   function lookAgain(userId: UserId): void {
+    const person = { userId, hasConnected: true }
     const look = async () => {
-      if (!(await wake(userId, true))) await add([{ userId, hasConnected: true }], () => 0)
+      if (!(await wake(person, true))) await add([person], () => 0)
     }
     setTimeout(() => look().catch(() => {}), LOOKED_AT_AGAIN_MS).unref()
   }
@@ -126,7 +127,7 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
       for (let i = 0; i < woken.length; i += WOKEN_AT_ONCE) {
         const some = woken.slice(i, i + WOKEN_AT_ONCE)
         // A job may have run, or been taken up by another worker, in between: then it needs no waking.
-        await Promise.allSettled(some.map(({ userId }) => wake(userId, reachable.has(userId))))
+        await Promise.allSettled(some.map((person) => wake(person, reachable.has(person.userId))))
       }
     },
     ensured: (people) => add(people, () => Math.floor(Math.random() * settings.spreadMs)),

@@ -17,10 +17,13 @@ afterEach(() => {
 /** Of a job that is in these states, one look after another. */
 function queueOf(states: string[], isReachable: boolean) {
   const promoted = vi.fn(async () => {})
+  const prioritized = vi.fn(async () => {})
   const job = {
     processedOn: Date.now(),
     failedReason: 'offline, attempt 1 of 12',
     promote: promoted,
+    priority: 1,
+    changePriority: prioritized,
   }
   let state = 'unknown'
   const getJobState = async () => {
@@ -32,7 +35,7 @@ function queueOf(states: string[], isReachable: boolean) {
   const store = { queue: () => ({ addBulk: added, getJob, getJobState }) }
   const channel = { reachable: async () => (isReachable ? [BOB] : []) } as unknown as Channel
   const deps = { store, channels: [channel], settings: DEFAULT_DELIVERY } as unknown as DeliveryQueueDeps
-  return { queue: createDeliveryQueue(deps), promoted, added }
+  return { queue: createDeliveryQueue(deps), promoted, prioritized, added }
 }
 
 test('a message that finds the job of somebody who can be reached running is tried when that try has reached nobody', async () => {
@@ -59,4 +62,15 @@ test('of somebody who cannot be reached it is left to its pause', async () => {
   await queue.wanted([{ userId: BOB, hasConnected: true }])
   await vi.advanceTimersByTimeAsync(10_000)
   expect(promoted).not.toHaveBeenCalled()
+})
+
+test('a job of somebody who never connected comes after all others for as long as they have not', async () => {
+  const changes = async (hasConnected: boolean, isReachable: boolean) => {
+    const { queue, prioritized } = queueOf(['delayed'], isReachable)
+    await queue.wanted([{ userId: BOB, hasConnected }])
+    return prioritized.mock.calls
+  }
+  expect(await changes(false, false)).toEqual([])
+  expect(await changes(true, false)).toEqual([[{ priority: 0 }]])
+  expect(await changes(false, true)).toEqual([[{ priority: 0 }]])
 })
