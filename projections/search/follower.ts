@@ -4,7 +4,7 @@
  *
  *   standby   another process has the lock. Asks for it → following
  *   following takes up the index where it stands, and follows the ledger from there
- *             → standby, after a pause, when the connection is lost or anything fails
+ *             → standby, after a pause, when the connection is lost, the index was emptied, or anything fails
  *   stopped   by `stop`, from anywhere
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,7 +17,7 @@ import { classify } from '../engine/failures.ts'
 import { acquireOwnership, type Ownership } from '../engine/ownership.ts'
 import { createPatientWaiter } from '../queries/projection-waiter.ts'
 import { type EntryDeps, indexEntries, NO_ENTRIES, type Placed, UnindexableMessage } from './index-entries.ts'
-import { takeUpIndex, writeIndex } from './write-index.ts'
+import { IndexEmptied, takeUpIndex, writeIndex } from './write-index.ts'
 
 export interface FollowerDeps extends EntryDeps {
   readonly databaseUrl: string
@@ -61,7 +61,8 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
         try {
           await follow(ownership, AbortSignal.any([stop, ownership.lost]))
         } catch (err) {
-          const transient = ownership.lost.aborted || classify(err) === 'transient'
+          const transient =
+            ownership.lost.aborted || err instanceof IndexEmptied || classify(err) === 'transient'
           log[transient ? 'warn' : 'error']({ err }, 'the search index stands still and is taken up again')
           pause = transient ? AFTER_TROUBLE_MS : AFTER_FAILURE_MS
         } finally {

@@ -36,12 +36,18 @@ const WRITE = `
   )
   UPDATE search.progress SET position = $1`
 
+/** Somebody emptied the index while a follower went on: what it writes now would have a gap before it. */
+export class IndexEmptied extends Error {
+  override readonly name = 'IndexEmptied'
+}
+
+/** @throws IndexEmptied. Whoever takes up the index next removes what was written. */
 export async function writeIndex(
   connection: Connection,
   { messages, mentions, removed }: IndexEntries,
   upTo: Position,
 ): Promise<void> {
-  await connection.query(WRITE, [
+  const { rowCount } = await connection.query(WRITE, [
     upTo,
     ...placesOf(removed),
     ...placesOf(messages),
@@ -51,6 +57,7 @@ export async function writeIndex(
     numbers(mentions, ({ position }) => position),
     plain(mentions, ({ userId }) => userId),
   ])
+  if (rowCount === 0) throw new IndexEmptied('the search index was emptied under its follower')
 }
 
 const placesOf = (places: IndexEntries['removed']): string[] => [
@@ -82,6 +89,6 @@ const INTERRUPT = `
 
 /** Removes every entry. A follower that runs, in whichever process, makes them again. */
 export async function emptyIndex(db: pg.Pool | pg.ClientBase): Promise<void> {
-  await db.query(EMPTY)
-  await db.query(INTERRUPT)
+  // One transaction: of a follower that has nothing to write, nobody else would ask for its place.
+  await db.query(`${EMPTY}; ${INTERRUPT}`)
 }

@@ -43,6 +43,24 @@ function follow(
   })
 }
 
+const key = Buffer.alloc(32, 1)
+
+/** Four messages, whose words can be indexed. */
+const sealedTalk = () =>
+  someTalk({ conversations: 1, turns: 4 }).map((event) => {
+    if (event.type !== 'MessageSent') return event
+    const data = event.data as { messageId: MessageId }
+    const body = seal(key, data.messageId, { kind: 'text', text: 'hello' }).bytes
+    return { ...event, data: { ...data, body } }
+  })
+
+const indexed = async (): Promise<number[]> => {
+  const { rows } = await world.pool.query<{ seq: number }>('SELECT seq FROM search.messages ORDER BY seq')
+  return rows.map(({ seq }) => seq)
+}
+
+const EMPTY = 'TRUNCATE search.messages, search.mentions, search.progress'
+
 test('what fails for no fault of a message leaves no message out: the index stands still, and goes on later', async () => {
   let asked = 0
   const follower = follow(async () => {
@@ -60,14 +78,8 @@ test('what fails for no fault of a message leaves no message out: the index stan
 })
 
 test('a message from which nothing can be made is left out, and those beside it are not', async () => {
-  await world.pool.query('TRUNCATE search.messages, search.mentions, search.progress')
-  const key = Buffer.alloc(32, 1)
-  const said = someTalk({ conversations: 1, turns: 4 }).map((event) => {
-    if (event.type !== 'MessageSent') return event
-    const data = event.data as { messageId: MessageId }
-    const body = seal(key, data.messageId, { kind: 'text', text: 'hello' }).bytes
-    return { ...event, data: { ...data, body } }
-  })
+  await world.pool.query(EMPTY)
+  const said = sealedTalk()
   const blind = createBlindLexemes(Buffer.alloc(32, 7))
   const follower = follow(async () => ({ of: () => key }), createMemoryLedger(said), {
     ...blind,
@@ -78,6 +90,18 @@ test('a message from which nothing can be made is left out, and those beside it 
   })
   await expect.poll(async () => (await progress()) >= lastMessage(said), { timeout: 10_000 }).toBe(true)
   await follower.stop()
-  const { rows } = await world.pool.query('SELECT seq FROM search.messages ORDER BY seq')
-  expect(rows.map(({ seq }) => seq)).toEqual([1, 3, 4])
+  expect(await indexed()).toEqual([1, 3, 4])
+})
+
+test('a follower under which the index is emptied begins anew, though nobody has told it', async () => {
+  await world.pool.query(EMPTY)
+  const said = sealedTalk()
+  const fourth = said.findLastIndex(({ type }) => type === 'MessageSent')
+  const growing = createMemoryLedger(said.slice(0, fourth))
+  const follower = follow(async () => ({ of: () => key }), growing)
+  await expect.poll(indexed, { timeout: 10_000 }).toEqual([1, 2, 3])
+  await world.pool.query(EMPTY)
+  growing.add(said.slice(fourth))
+  await expect.poll(indexed, { timeout: 10_000 }).toEqual([1, 2, 3, 4])
+  await follower.stop()
 })
