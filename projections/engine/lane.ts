@@ -16,7 +16,7 @@ import { type Move, move, type Owner, stopFor } from './checkpoint.ts'
 import type { FailPoint } from './fail-point.ts'
 import { classify, describePoison } from './failures.ts'
 import { type FoldRules, foldEvents } from './fold-events.ts'
-import type { ParkedConversations, Parking } from './parking.ts'
+import { type ParkedConversations, parkedIn } from './parking.ts'
 import type { Session } from './session.ts'
 import type { EngineSettings } from './settings.ts'
 import { type BatchOutcome, writeBatch } from './write-batch.ts'
@@ -57,8 +57,6 @@ export interface Lane {
   run(): Promise<void>
 }
 
-/** Lanes that park at the same time do not see each other until both have. */
-const NOTHING_PARKED: Parking = { begun: [], events: [] }
 /** Long enough for the reader to fetch what somebody waits for: it reads at least this often. */
 const HURRY_MS = 100
 /** The window meanwhile, so that many who wait share a transaction. */
@@ -160,7 +158,7 @@ export function createLane(deps: LaneDeps): Lane {
     const last = events.at(-1) as RecordedEvent
     const time = Number(last.metadata.recordedAt) || 0
     const folded = foldEvents(events, { parked, skipped, ...(refused ? { refused } : {}) })
-    parked.refuseBeyondLimit(folded.parking)
+    await withinLimit(folded.parking.begun.length)
     const outcome = await writeBatch(
       session,
       owner,
@@ -174,10 +172,16 @@ export function createLane(deps: LaneDeps): Lane {
     }
     settle(outcome.kind, last.position, time)
     parked.add(folded.parking)
-    parked.refuseBeyondLimit(NOTHING_PARKED)
+    // Lanes that park at the same time do not see each other until both have. Tried again by itself: the batch is stored.
+    await untilDone(() => withinLimit(0))
     for (const { conversationId, position: bad, reason } of folded.parking.begun) {
       deps.onParked(conversationId, bad, reason)
     }
+    return true
+  }
+
+  async function withinLimit(more: number): Promise<true> {
+    await parked.refuseBeyondLimit(more, () => parkedIn(session, owner.schema))
     return true
   }
 

@@ -47,6 +47,17 @@ const stillParked = perSchema((schema) => ({
     SELECT conversation_id FROM ${schema}.parked_conversations WHERE conversation_id = ANY ($1) FOR KEY SHARE`,
 }))
 
+const parkedNow = perSchema((schema) => ({
+  name: `${schema}: parked conversations`,
+  text: `SELECT conversation_id FROM ${schema}.parked_conversations`,
+}))
+
+/** Those that are parked in the tables. */
+export async function parkedIn(session: Session, schema: ReadSchema): Promise<ReadonlySet<string>> {
+  const { rows } = await session.query<{ conversation_id: string }>(parkedNow(schema))
+  return new Set(rows.map((row) => row.conversation_id))
+}
+
 /** Within the transaction of the batch. Answers the conversations that a person has freed since, and then writes nothing. */
 export async function park(
   session: Session,
@@ -81,27 +92,46 @@ export async function park(
   return []
 }
 
-/** What is parked, in memory, shared by the lanes of an engine. Changed only after the transaction that says the same. */
+/**
+ * What is parked, in memory, shared by the lanes of an engine. Changed only after the transaction that says the same. One that a
+ * person has freed stays until something is said in it, or until there are too many.
+ */
 export interface ParkedConversations {
   has(conversationId: string): boolean
   add(parking: Parking): void
   free(conversationIds: readonly string[]): void
-  /** @throws EngineStopped */
-  refuseBeyondLimit(parking: Parking): void
+  /**
+   * Whether `more` may be parked. Before it refuses, it looks at what is `stored`, and forgets those freed.
+   * @throws EngineStopped
+   */
+  refuseBeyondLimit(more: number, stored: () => Promise<ReadonlySet<string>>): Promise<void>
 }
 
 export function createParkedConversations(stored: Iterable<string>): ParkedConversations {
-  const conversations = new Set(stored)
+  /** Each with a mark of its own, which tells it from itself parked again. */
+  const conversations = new Map<string, symbol>()
+  const remember = (conversationId: string) => conversations.set(conversationId, Symbol())
+  for (const conversationId of stored) remember(conversationId)
+  const isBeyond = (more: number) => conversations.size + more > MAX_PARKED_CONVERSATIONS
+
   return {
     has: (conversationId) => conversations.has(conversationId),
     add(parking) {
-      for (const { conversationId } of parking.begun) conversations.add(conversationId)
+      for (const { conversationId } of parking.begun) remember(conversationId)
     },
     free(conversationIds) {
       for (const conversationId of conversationIds) conversations.delete(conversationId)
     },
-    refuseBeyondLimit(parking) {
-      if (conversations.size + parking.begun.length <= MAX_PARKED_CONVERSATIONS) return
+    async refuseBeyondLimit(more, look) {
+      if (!isBeyond(more)) return
+      const before = [...conversations]
+      const parked = await look()
+      for (const [conversationId, mark] of before) {
+        // While we looked, its lane may have found it freed and parked it for another event.
+        const isSame = conversations.get(conversationId) === mark
+        if (isSame && !parked.has(conversationId)) conversations.delete(conversationId)
+      }
+      if (!isBeyond(more)) return
       throw new EngineStopped(
         'too-many-parked',
         `more than ${MAX_PARKED_CONVERSATIONS} conversations would be parked: see \`npx triptick parked list\`, then retry or skip, and start again`,

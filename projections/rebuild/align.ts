@@ -7,7 +7,7 @@ import type { Ledger, Position, RecordedEvent } from '../../ledger/ledger.ts'
 import { PROJECTED_PREFIXES } from '../../ledger/streams.ts'
 import { foldEvents } from '../engine/fold-events.ts'
 import { laneNumber } from '../engine/lanes.ts'
-import { createParkedConversations } from '../engine/parking.ts'
+import { createParkedConversations, parkedIn } from '../engine/parking.ts'
 import type { Session } from '../engine/session.ts'
 import { applyFolded } from '../engine/write-batch.ts'
 
@@ -25,11 +25,6 @@ const COPY_CHECKPOINTS = {
     SELECT lane, position, event_at, events FROM read.checkpoints`,
 }
 
-const PARKED = {
-  name: 'read_next: parked conversations',
-  text: 'SELECT conversation_id FROM read_next.parked_conversations',
-}
-
 const SKIPPED = { name: 'read_next: skipped events', text: 'SELECT position FROM read_next.skipped_events' }
 
 /** Events folded at once: what came in while the two were brought together, so hardly ever more than one page. */
@@ -41,9 +36,7 @@ export async function align(session: Session, ledger: Ledger): Promise<void> {
     const live = await positions(session, 'read')
     const next = await positions(session, 'read_next')
     const rules = {
-      parked: createParkedConversations(
-        (await rowsOf<{ conversation_id: string }>(session, PARKED)).map((row) => row.conversation_id),
-      ),
+      parked: createParkedConversations(await parkedIn(session, 'read_next')),
       skipped: new Set(
         (await rowsOf<{ position: string }>(session, SKIPPED)).map(
           ({ position }) => BigInt(position) as Position,

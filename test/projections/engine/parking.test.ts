@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Millis } from '../../../domain/ids.ts'
-import type { RecordedEvent } from '../../../ledger/ledger.ts'
+import type { Position, RecordedEvent } from '../../../ledger/ledger.ts'
 import { conversationOf } from '../../../ledger/streams.ts'
 import { EngineStopped } from '../../../projections/engine/failures.ts'
-import { MAX_PARKED_CONVERSATIONS } from '../../../projections/engine/parking.ts'
+import { createParkedConversations, MAX_PARKED_CONVERSATIONS } from '../../../projections/engine/parking.ts'
 import { createSession, type Session } from '../../../projections/engine/session.ts'
 import { type ParkedEvent, parkedConversations, parkedEvents } from '../../../projections/parked/list.ts'
 import { retryParked } from '../../../projections/parked/retry.ts'
@@ -336,4 +336,36 @@ test('beyond the limit of parked conversations the engine stops instead of falli
   const engine = world.start(ledger)
   await expect(engine.finished).rejects.toThrow(EngineStopped)
   expect(engine.state).toBe('failed')
+})
+
+test('conversations that were freed do not count as parked, however silent they have been since', async () => {
+  const past = createPast()
+  const half = MAX_PARKED_CONVERSATIONS / 2 + 1
+  for (let n = 0; n < 2 * half; n++) {
+    past.converse(conversationNumber(n), { type: 'start', kind: 'direct', by: ANN, members: [BOB] })
+  }
+  const understood = createMemoryLedger(past.events)
+  const bad = past.events.map((event) => ({ ...event, type: 'Unknown' }))
+  const ledger = createMemoryLedger(bad.slice(0, half))
+  const engine = world.start(ledger)
+  await projected(world.pool, await ledger.head())
+  for (let n = 0; n < half; n++) {
+    expect(await retryParked(session, understood, conversationNumber(n))).toMatchObject({ kind: 'freed' })
+  }
+  ledger.add(bad.slice(half))
+  await projected(world.pool, await ledger.head())
+  expect(engine.state).toBe('running')
+  expect(await parkedConversations(world.pool)).toHaveLength(half)
+  await engine.stop()
+})
+
+test('one that is parked again while those freed are looked for stays parked', async () => {
+  const ids = Array.from({ length: MAX_PARKED_CONVERSATIONS + 1 }, (_, n) => conversationNumber(n))
+  const parked = createParkedConversations(ids)
+  await parked.refuseBeyondLimit(0, async () => {
+    parked.free([sick])
+    parked.add({ begun: [{ conversationId: sick, position: 1n as Position, reason: 'again' }], events: [] })
+    return new Set()
+  })
+  expect(ids.filter(parked.has)).toEqual([sick])
 })
