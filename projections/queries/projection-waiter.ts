@@ -4,13 +4,15 @@ import { projectedPosition } from './projected-position.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface ProjectionWaiter {
-  /** True as soon as everything up to `position` is projected; false when that takes longer than `timeoutMs`. */
+  /**
+   * True as soon as everything up to `position` is projected; false when that takes longer than `timeoutMs`, whether or not
+   * Postgres answers by then. Rejects when it fails.
+   */
   waitFor(position: Position, timeoutMs: number): Promise<boolean>
 }
 
 interface Waiting {
   readonly position: Position
-  readonly until: number
   settle(reached: boolean): void
   fail(error: unknown): void
 }
@@ -72,7 +74,7 @@ function createWaiter(
     while (waiting.size > 0) {
       try {
         known = await reachedPosition(db)
-        settleAll()
+        settleReached()
         if (waiting.size > 0 && hurries) hurry()
       } catch (error) {
         for (const one of waiting) one.fail(error)
@@ -90,20 +92,31 @@ function createWaiter(
     ask(db, HURRY).catch(() => {})
   }
 
-  function settleAll(): void {
-    const now = performance.now()
+  function settleReached(): void {
     for (const one of waiting) {
-      if (known < one.position && now < one.until) continue
+      if (known < one.position) continue
       waiting.delete(one)
-      one.settle(known >= one.position)
+      one.settle(true)
     }
   }
 
   return {
-    waitFor: (wanted, timeoutMs) =>
-      new Promise((settle, fail) => {
-        waiting.add({ position: wanted, until: performance.now() + timeoutMs, settle, fail })
-        if (!polling) void poll()
-      }),
+    async waitFor(position, timeoutMs) {
+      let timer: NodeJS.Timeout | undefined
+      try {
+        return await new Promise<boolean>((settle, fail) => {
+          const one = { position, settle, fail }
+          waiting.add(one)
+          // A time of its own: a poll that is not answered ends only with the patience of `pg`.
+          timer = setTimeout(() => {
+            waiting.delete(one)
+            settle(false)
+          }, timeoutMs)
+          if (!polling) void poll()
+        })
+      } finally {
+        clearTimeout(timer)
+      }
+    },
   }
 }

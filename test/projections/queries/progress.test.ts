@@ -64,6 +64,22 @@ test('waiting ends when its time is over, without an answer that is not true', a
   expect(await waiter.waitFor(head, 60)).toBe(true)
 })
 
+test('… also while Postgres does not answer, and whoever waits longer has its answer', async () => {
+  await world.project(createMemoryLedger(events))
+  let answer = () => {}
+  const silence = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const silent = {
+    query: (...args: Parameters<typeof world.pool.query>) => silence.then(() => world.pool.query(...args)),
+  } as unknown as Database
+  const waiter = createProjectionWaiter(silent)
+  const patient = waiter.waitFor(head, 10_000)
+  expect(await waiter.waitFor(head, 60)).toBe(false)
+  answer()
+  expect(await patient).toBe(true)
+})
+
 test('any number of waiters cost one poll at a time, and none when nobody waits', async () => {
   await world.project(createMemoryLedger(events))
   let asked = 0
