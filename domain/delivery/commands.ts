@@ -26,9 +26,11 @@ export interface RecordAttempt extends Reported {
   readonly error?: string
 }
 
-/** The delivery worker gave up on a person for now. */
+/** The delivery worker gave up on a person in this conversation, until something new comes. */
 export interface RecordExhausted extends Reported {
   readonly type: 'record-exhausted'
+  /** Of the last try. */
+  readonly toSeq: Seq
 }
 
 export type DeliveryCommand = Acknowledge | RecordAttempt | RecordExhausted

@@ -104,7 +104,8 @@ function recordExhausted(
   conversation: ConversationState,
 ): Decided<'record-exhausted'> {
   const pending = pendingFor(command, state, conversation)
-  if (!pending) return alreadyDone({ recorded: false })
+  // What has come since the last try is new.
+  if (!pending || command.toSeq < pending.fromSeq) return alreadyDone({ recorded: false })
   const { attempts } = watermarksOf(state, command.userId)
   return accepted(
     [
@@ -113,7 +114,8 @@ function recordExhausted(
         conversationId: state.conversationId,
         at: notBefore(state, command.at),
         userId: command.userId,
-        ...pending,
+        fromSeq: pending.fromSeq,
+        toSeq: command.toSeq,
         attempts,
       },
     ],

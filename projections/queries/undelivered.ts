@@ -24,6 +24,16 @@ const WAITING = `
   m.left_seq IS NULL AND c.last_seq - m.delivered_seq - m.own_after_delivered > 0
   AND NOT EXISTS (SELECT FROM read.parked_conversations p WHERE p.conversation_id = m.conversation_id::text)`
 
+/**
+ * The delivery worker has not given this person up in this conversation, or something has come or been acknowledged since. A
+ * subquery of one value, so that it stays a look into the index for each that waits.
+ */
+const NOT_GIVEN_UP = `
+  c.last_seq > coalesce(
+    (SELECT max(a.to_seq) FROM read.delivery_attempts a
+     WHERE a.conversation_id = m.conversation_id AND a.user_id = m.user_id
+       AND a.position > coalesce(m.delivered_position, 0) AND a.outcome = 'exhausted'), 0)`
+
 /** Nobody acknowledges their own: who sends all day and acknowledges nothing has any number of them before the first of somebody else. */
 const MOST_OWN = 1_000
 
@@ -53,7 +63,7 @@ const UNDELIVERED_PEOPLE: Statement = {
   text: `
     SELECT m.user_id AS "userId", EXISTS (SELECT FROM read.devices d WHERE d.user_id = m.user_id) AS "hasConnected", ${RANGES}
     FROM read.members m JOIN read.conversations c USING (conversation_id)
-    WHERE m.user_id > $1 AND ${WAITING} AND ${OLDEST_WAITING} < $2
+    WHERE m.user_id > $1 AND ${WAITING} AND ${NOT_GIVEN_UP} AND ${OLDEST_WAITING} < $2
     GROUP BY m.user_id ORDER BY m.user_id LIMIT $3`,
 }
 
@@ -71,11 +81,14 @@ const UNDELIVERED_OF: Statement = {
   text: `
     SELECT m.conversation_id AS "conversationId", m.delivered_seq + 1 AS "fromSeq", c.last_seq AS "toSeq"
     FROM read.members m JOIN read.conversations c USING (conversation_id)
-    WHERE m.user_id = $1 AND ${WAITING}
+    WHERE m.user_id = $1 AND ${WAITING} AND ${NOT_GIVEN_UP}
     ORDER BY m.conversation_id`,
 }
 
-/** A page of people, by user id, for whom a message from before `olderThan` waits. The next page begins after the last one. */
+/**
+ * A page of people, by user id, for whom a message from before `olderThan` waits, but in conversations in which they were given up.
+ * The next page begins after the last one.
+ */
 export function undeliveredPeople(
   db: Database,
   { olderThan, limit, afterUserId }: UndeliveredPage,
@@ -89,7 +102,7 @@ export interface UndeliveredPage {
   readonly afterUserId?: UserId
 }
 
-/** The same, everybody at once, in these conversations only. */
+/** Everybody at once, in these conversations only, also if they were given up: it is asked when something new has come. */
 export function undeliveredIn(
   db: Database,
   conversationIds: readonly ConversationId[],
@@ -98,7 +111,7 @@ export function undeliveredIn(
   return ask<UndeliveredPerson>(db, UNDELIVERED_IN, [conversationIds, olderThan])
 }
 
-/** What waits for one person, however young. */
+/** What waits for one person, however young, but where they were given up. */
 export function undeliveredOf(db: Database, userId: UserId): Promise<readonly UndeliveredRange[]> {
   return ask<UndeliveredRange>(db, UNDELIVERED_OF, [userId])
 }

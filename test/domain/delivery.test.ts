@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DeliveryCommand } from '../../domain/delivery/commands.ts'
 import { MOST_DEVICES, watermarksOf } from '../../domain/delivery/state.ts'
-import type { DeviceId } from '../../domain/ids.ts'
+import type { DeviceId, Seq } from '../../domain/ids.ts'
 import {
   ALICE,
   acknowledge,
@@ -126,14 +126,17 @@ describe('attempts', () => {
     thenRejected(when(chat(), attempt(CARL, 1, 3)), 'not_member')
   })
 
-  test('giving up is recorded with what is still missing', () => {
-    const giveUp = { type: 'record-exhausted', at: at(40), userId: BOB } as const
+  test('giving up is recorded with what is still missing of what was tried', () => {
+    const giveUp = { type: 'record-exhausted', at: at(40), userId: BOB, toSeq: 3 as Seq } as const
     expect(when(chat(attempt(BOB, 1, 3)), giveUp)).toMatchObject({
       events: [{ type: 'DeliveryExhausted', fromSeq: 1, toSeq: 3, attempts: 1 }],
     })
-    expect(when(chat(acknowledge('delivered', BOB, 3)), giveUp)).toMatchObject({
-      result: { recorded: false },
-    })
+    const sends = ['a', 'b', 'c', 'new'].map((text) => send(ALICE, text))
+    const longer = (...more: DeliveryCommand[]) => given(startDirect(ALICE, BOB), ...sends, ...more)
+    expect(when(longer(), giveUp)).toMatchObject({ events: [{ fromSeq: 1, toSeq: 3 }] })
+    for (const world of [chat, longer].map((one) => one(acknowledge('delivered', BOB, 3)))) {
+      expect(when(world, giveUp)).toMatchObject({ result: { recorded: false } })
+    }
   })
 })
 

@@ -178,9 +178,11 @@ function happen(past: Past, { what, conversation: n, person, other, device, how 
       })
       return
     }
-    case 'exhaust':
-      past.deliver(id, { type: 'record-exhausted', userId: by })
+    case 'exhaust': {
+      const toSeq = past.messages(id).at(-1)?.seq
+      if (toSeq) past.deliver(id, { type: 'record-exhausted', userId: by, toSeq })
       return
+    }
     case 'connect':
       past.attend(by, { type: 'connect', deviceId, connection: `c.${past.events.length}`, node: 'a "node"' })
       return

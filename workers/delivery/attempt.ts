@@ -4,7 +4,7 @@
  *   1. look      what waits for this person, in the read models
  *   2. push      through the channels, until one reaches a device
  *   3. record    each try, in every conversation that was waiting
- *   4. decide    delivered, again later, or given up
+ *   4. decide    delivered, again later, or given up: each conversation by itself, and the job with the last of them
  *
  * The life of a person's job; everything but the job itself is in the ledger, so a lost job begins again where it stood:
  *
@@ -15,13 +15,16 @@
  *   (nothing) ◀──days later── exhausted ◀──something waits after the last try──┘
  *                                 └──a message waits, and the person is back──▶ waiting
  *
+ * A conversation that was given up waits no more (`undelivered.of`) until it has something new. If the least tried one decided for
+ * all, somebody with a new conversation every now and then would never be given up, and each would go on getting a fact at every try.
+ *
  * A try is recorded even if its acknowledgement overtakes step 3: it is why the acknowledgement came.
  *
  * Where it cannot be recorded (a conversation with an event that this program does not understand, say), that conversation goes on
  * waiting, and the others are decided without it: a job that failed for it would try for ever, with a fact in each of the
  * others at every try.
  */
-import type { ConversationId, UserId } from '../../domain/ids.ts'
+import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Channel, Push } from './channel.ts'
 import type { Recorder } from './recorder.ts'
 import { backoffMs, type DeliverySettings } from './settings.ts'
@@ -47,7 +50,7 @@ const RECORDED_AT_ONCE = 20
 
 interface Waiting extends WaitingRange {
   /** Absent: this try could not be recorded. */
-  readonly attempt?: number
+  readonly tried?: { readonly attempt: number; readonly toSeq: Seq }
 }
 
 /** Rejects when the read models do not answer, or no try could be recorded anywhere; trying again is harmless. */
@@ -74,7 +77,7 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
       try {
         const { attempt, pending } = await recorder.attempt(conversationId, { ...tried, fromSeq, toSeq })
         isRecorded = true
-        return pending ? [{ conversationId, ...pending, attempt }] : []
+        return pending ? [{ conversationId, ...pending, tried: { attempt, toSeq } }] : []
       } catch (error) {
         failures.push({ conversationId, error })
         return [range]
@@ -85,20 +88,23 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
     if (last.outcome === 'pushed' || waiting.length === 0) break
   }
 
-  // 4. Decide. The conversation that waits for the shortest time sets the pace, of those that are known.
+  // 4. Decide, by those that are known. Of those that have tries left, the one that waits for the shortest time sets the pace.
   if (waiting.length === 0) return (await somethingNew(looked, userId, deps)) ?? { kind: 'delivered' }
-  const known = waiting.filter((one) => one.attempt !== undefined)
+  const known = waiting.flatMap(({ conversationId, tried }) => (tried ? [{ conversationId, ...tried }] : []))
   if (known.length === 0) {
     return { kind: 'again', inMs: backoffMs(settings.backoff, 1), why: 'the attempt could not be recorded' }
   }
-  const attempt = Math.min(...known.map((one) => one.attempt ?? 0))
-  if (attempt >= settings.maxAttempts) {
-    await inTurns(known, async ({ conversationId }) => {
-      await recorder.exhausted(conversationId, userId)
-      return []
-    })
-    return { kind: 'exhausted', attempts: attempt }
+  const spent = known.filter((one) => one.attempt >= settings.maxAttempts)
+  const left = known.filter((one) => one.attempt < settings.maxAttempts)
+  await inTurns(spent, async ({ conversationId, toSeq }) => {
+    await recorder.exhausted(conversationId, userId, toSeq)
+    return []
+  })
+  if (left.length === 0) {
+    const attempts = Math.max(...spent.map((one) => one.attempt))
+    return (await somethingNew(looked, userId, deps)) ?? { kind: 'exhausted', attempts }
   }
+  const attempt = Math.min(...left.map((one) => one.attempt))
   return { kind: 'again', inMs: backoffMs(settings.backoff, attempt), why: describe(last, attempt, settings) }
 }
 

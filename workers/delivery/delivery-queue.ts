@@ -42,7 +42,7 @@ export interface DeliveryQueueDeps {
 
 /** More tries than a job will ever need: how often is the attempt's decision, not BullMQ's. */
 const NO_LIMIT = 1_000_000
-/** Jobs that gave up keep the reconciler from starting over; a week of them, and no more than Redis can bear. */
+/** Jobs that gave up keep new messages from starting over at once; a week of them, and no more than Redis can bear. */
 const KEEP_EXHAUSTED = { age: 7 * 86_400, count: 100_000 }
 
 /**

@@ -1,7 +1,7 @@
 /** Writes tries into the ledger, through command handling. Decides nothing: what still waits is the decider's to say. */
 import { randomUUID } from 'node:crypto'
 import type { DeliveryResults, RecordAttempt, RecordExhausted } from '../../domain/delivery/commands.ts'
-import type { ConversationId, Millis, UserId } from '../../domain/ids.ts'
+import type { ConversationId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Envelope } from '../../ledger/codec/encode.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
 
@@ -10,7 +10,8 @@ type Tried = Pick<RecordAttempt, 'userId' | 'fromSeq' | 'toSeq' | 'channel' | 'o
 export interface Recorder {
   /** Answers what still waits after this try. Rejects when the ledger can't say. */
   attempt(conversationId: ConversationId, tried: Tried): Promise<DeliveryResults['record-attempt']>
-  exhausted(conversationId: ConversationId, userId: UserId): Promise<void>
+  /** @param toSeq of the last try */
+  exhausted(conversationId: ConversationId, userId: UserId, toSeq: Seq): Promise<void>
 }
 
 export function createRecorder(handler: Pick<CommandHandler, 'conversation' | 'deliver'>): Recorder {
@@ -43,8 +44,8 @@ export function createRecorder(handler: Pick<CommandHandler, 'conversation' | 'd
       // Rejected: there is nothing any more that could wait.
       return recorded ?? { attempt: 0 }
     },
-    async exhausted(conversationId, userId) {
-      await record(conversationId, { type: 'record-exhausted', at: now(), userId })
+    async exhausted(conversationId, userId, toSeq) {
+      await record(conversationId, { type: 'record-exhausted', at: now(), userId, toSeq })
     },
   }
 }

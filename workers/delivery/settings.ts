@@ -6,7 +6,7 @@ export interface DeliverySettings {
   /** How long an api node may take to answer a nudge. */
   readonly nudgeTimeoutMs: number
   readonly backoff: BackoffSettings
-  /** Tries since the person last acknowledged, after which the worker gives up. */
+  /** Tries in a conversation since the person last acknowledged there, after which the worker gives it up. */
   readonly maxAttempts: number
   /** How often the read models are searched for people without a job. */
   readonly reconcileMs: number
@@ -18,7 +18,7 @@ export interface DeliverySettings {
   readonly placeRest: number
   /**
    * After giving up, a new message begins again no sooner than this for a person who is connected (and no sooner than the
-   * cap of the backoff for others): each round writes two facts in every conversation that waits.
+   * cap of the backoff for others): each round writes two facts in every conversation that has something new.
    */
   readonly restMs: number
   /** A worker that says nothing for so long has lost its jobs. */
@@ -52,7 +52,7 @@ export interface BackoffSettings {
   readonly capMs: number
 }
 
-/** 12 attempts with these pauses take 2 hours and 25 minutes. */
+/** 12 attempts with these pauses take 2 hours and 25 minutes; less where a younger conversation sets the pace meanwhile. */
 export const DEFAULT_DELIVERY: DeliverySettings = {
   graceMs: 2_000,
   nudgeTimeoutMs: 2_000,

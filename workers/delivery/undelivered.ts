@@ -14,6 +14,7 @@ export interface WaitingPerson {
   readonly hasConnected: boolean
 }
 
+/** Of a conversation in which a person was given up, nothing waits until something new comes or they acknowledge. */
 export interface Undelivered {
   /** A page of the people for whom a message from before `olderThan` waits, by user id. */
   people(page: {
@@ -21,7 +22,7 @@ export interface Undelivered {
     readonly limit: number
     readonly afterUserId?: UserId
   }): Promise<readonly WaitingPerson[]>
-  /** The same in these conversations only, everybody at once. */
+  /** The same in these conversations only, everybody at once, also who was given up: something new has just come. */
   in(conversationIds: readonly ConversationId[], olderThan: Millis): Promise<readonly WaitingPerson[]>
   /** What waits for this person, however young. */
   of(userId: UserId): Promise<readonly WaitingRange[]>

@@ -225,25 +225,28 @@ test('people with undelivered messages are found, all of them, page by page, and
       const oldest = oracle.messages(id).find(({ seq }) => seq === first)
       return oldest !== undefined && oldest.at < before
     }
-    const rangesOf = (userId: UserId, before: number) =>
+    const isLeft = (id: ConversationId, userId: UserId) => oracle.givenUp(id, userId) < oracle.lastSeq(id)
+    const rangesOf = (userId: UserId, before: number, counts: typeof isLeft) =>
       [...oracle.conversations]
         .sort()
         .filter((id) => oracle.people(id).includes(userId) && waits(id, userId, before))
+        .filter((id) => counts(id, userId))
         .map((id) => ({
           conversationId: id,
           fromSeq: oracle.watermark(id, userId, 'delivered') + 1,
           toSeq: oracle.lastSeq(id),
         }))
-    const expected = [...PEOPLE]
-      .sort()
-      .map((userId) => ({
-        userId,
-        hasConnected: events.some(
-          ({ type, stream }) => type === 'DeviceConnected' && stream === userStream(userId),
-        ),
-        conversations: rangesOf(userId, olderThan),
-      }))
-      .filter(({ conversations }) => conversations.length > 0)
+    const peopleWho = (counts: typeof isLeft) =>
+      [...PEOPLE]
+        .sort()
+        .map((userId) => ({
+          userId,
+          hasConnected: events.some(
+            ({ type, stream }) => type === 'DeviceConnected' && stream === userStream(userId),
+          ),
+          conversations: rangesOf(userId, olderThan, counts),
+        }))
+        .filter(({ conversations }) => conversations.length > 0)
 
     const found = []
     for (let afterUserId: UserId | undefined; ; ) {
@@ -256,10 +259,13 @@ test('people with undelivered messages are found, all of them, page by page, and
       found.push(...page)
       afterUserId = page.at(-1)?.userId
     }
-    expect(found).toEqual(expected)
-    expect(await undeliveredIn(world.pool, oracle.conversations, olderThan)).toEqual(expected)
+    expect(found).toEqual(peopleWho(isLeft))
+    const everybody = peopleWho(() => true)
+    expect(await undeliveredIn(world.pool, oracle.conversations, olderThan)).toEqual(everybody)
     for (const userId of PEOPLE) {
-      expect(await undeliveredOf(world.pool, userId)).toEqual(rangesOf(userId, Number.POSITIVE_INFINITY))
+      expect(await undeliveredOf(world.pool, userId)).toEqual(
+        rangesOf(userId, Number.POSITIVE_INFINITY, isLeft),
+      )
     }
   })
 })

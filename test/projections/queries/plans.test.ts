@@ -58,6 +58,9 @@ const FIXTURE = `
   INSERT INTO read.receipts
     SELECT conversation_id, user_id, 'laptop', kind, 1, delivered_seq, 1, 1
     FROM read.members CROSS JOIN (VALUES ('delivered'), ('read')) kinds (kind);
+  INSERT INTO read.delivery_attempts
+    SELECT conversation_id, user_id, null, 1, 2, 'socket', 1, CASE n WHEN 1 THEN 'exhausted' ELSE 'offline' END, null, 1, n
+    FROM read.members CROSS JOIN generate_series(1, 2) n;
   INSERT INTO search.messages
     SELECT conversation_id, seq, position, to_tsvector('simple', 'word' || seq % 100) FROM read.messages;
   INSERT INTO search.mentions
@@ -164,7 +167,7 @@ async function plansOf(ask: (db: Database) => Promise<unknown>): Promise<Plan[]>
 }
 
 /** `conversations` may be read whole: somebody who is in most of them needs most of it. */
-const LARGE = new Set(['members', 'messages', 'receipts', 'device_watermarks'])
+const LARGE = new Set(['members', 'messages', 'receipts', 'device_watermarks', 'delivery_attempts'])
 
 test.each(Object.keys(asked))('%s is answered through indexes, whatever the values', async (name) => {
   const plans = await plansOf(asked[name] as (db: Database) => Promise<unknown>)

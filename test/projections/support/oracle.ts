@@ -30,6 +30,8 @@ export interface Oracle {
   /** Where everything is that a person may read, newest first. */
   readable(userId: UserId): readonly Position[]
   watermark(conversationId: ConversationId, userId: UserId, kind: 'delivered' | 'read'): number
+  /** The last seq of what the delivery worker gave up since this person acknowledged more, 0 if it did not. */
+  givenUp(conversationId: ConversationId, userId: UserId): number
   /** Of one device, 0 if it never acknowledged. */
   deviceHas(conversationId: ConversationId, userId: UserId, deviceId: DeviceId): number
   /** Of any of the person's devices, as far as it was recorded up to there. */
@@ -130,6 +132,17 @@ export function createOracle(recorded: readonly RecordedEvent[]): Oracle {
         event.type === type && event.userId === userId ? [event.toSeq as number] : [],
       )
       return Math.max(oracle.memberships(id, userId).at(-1)?.joinedSeq ?? 0, ...reached)
+    },
+    givenUp(id, userId) {
+      const had = oracle.hadThen(id, userId, oracle.lastPosition(id))
+      const given = of(id).flatMap((event) =>
+        event.type === 'DeliveryExhausted' &&
+        event.userId === userId &&
+        oracle.hadThen(id, userId, event.position) === had
+          ? [event.toSeq as number]
+          : [],
+      )
+      return Math.max(0, ...given)
     },
     deviceHas(id, userId, deviceId) {
       const reached = of(id).flatMap((event) =>

@@ -27,8 +27,8 @@ function given(changed: Partial<AttemptDeps> = {}): { deps: AttemptDeps; done: s
         done.push(`record ${conversationId} ${channel} ${outcome}`)
         return { attempt: 3, pending }
       },
-      async exhausted(conversationId) {
-        done.push(`exhausted ${conversationId}`)
+      async exhausted(conversationId, _, toSeq) {
+        done.push(`exhausted ${conversationId} to ${toSeq}`)
       },
     },
     settings: DEFAULT_DELIVERY,
@@ -63,20 +63,27 @@ test('an acknowledgement that overtakes the record ends the job', async () => {
   expect(await attemptDelivery(bob, deps)).toEqual({ kind: 'delivered' })
 })
 
-test('a message of another conversation that came during the attempt keeps the job alive', async () => {
-  const answers = [[conversation('c')], [conversation('c'), conversation('d')]]
-  const { deps } = given({
-    undelivered: { of: async () => answers.shift() ?? [] },
-    recorder: { attempt: async () => ({ attempt: 0 }), exhausted: async () => {} },
-  })
-  expect(await attemptDelivery(bob, deps)).toMatchObject({ kind: 'again' })
-})
+test.each([
+  ['what was tried arrived', { attempt: 0 }],
+  ['it was the last', { attempt: 12, pending }],
+])(
+  'a message of another conversation that came during the attempt keeps the job alive when %s',
+  async (_, answer) => {
+    const answers = [[conversation('c')], [conversation('c'), conversation('d')]]
+    const { deps } = given({
+      undelivered: { of: async () => answers.shift() ?? [] },
+      recorder: { attempt: async () => answer, exhausted: async () => {} },
+    })
+    expect(await attemptDelivery(bob, deps)).toMatchObject({ kind: 'again', why: 'something new waits' })
+  },
+)
 
-test('the worker gives up when every conversation that waits has had its attempts, and not before', async () => {
+test('the worker gives up each conversation that has had its attempts, goes on at the pace of the others, and ends with the last', async () => {
   const attempts = new Map([
     ['c', 12],
-    ['d', 11],
+    ['d', 1],
     ['e', 0],
+    ['f', 11],
   ])
   const { deps, done } = given()
   const recorder: AttemptDeps['recorder'] = {
@@ -86,14 +93,14 @@ test('the worker gives up when every conversation that waits has had its attempt
       return conversationId === 'e' ? { attempt } : { attempt, pending }
     },
   }
-  const undelivered = { of: async () => ['c', 'd', 'e'].map(conversation) }
-  expect(await attemptDelivery(bob, { ...deps, undelivered, recorder })).toMatchObject({ kind: 'again' })
-  attempts.set('d', 12)
-  expect(await attemptDelivery(bob, { ...deps, undelivered, recorder })).toEqual({
-    kind: 'exhausted',
-    attempts: 12,
-  })
-  expect(done.filter((what) => what.startsWith('exhausted'))).toEqual(['exhausted c', 'exhausted d'])
+  const givenUp = () => done.splice(0).filter((what) => what.startsWith('exhausted'))
+  const attempt = (...waiting: string[]) =>
+    attemptDelivery(bob, { ...deps, undelivered: { of: async () => waiting.map(conversation) }, recorder })
+  expect(await attempt('c', 'd', 'e', 'f')).toMatchObject({ kind: 'again', why: 'pushed, attempt 1 of 12' })
+  expect(givenUp()).toEqual(['exhausted c to 2'])
+  attempts.set('d', 12).set('f', 13)
+  expect(await attempt('d', 'e', 'f')).toEqual({ kind: 'exhausted', attempts: 13 })
+  expect(givenUp()).toEqual(['exhausted d to 2', 'exhausted f to 2'])
 })
 
 test('a ledger that does not answer fails the attempt, so that BullMQ makes it again', async () => {
@@ -119,7 +126,7 @@ test('a conversation in which no try can be recorded neither keeps the job of th
   expect(await attempt()).toMatchObject({ kind: 'again', why: 'pushed, attempt 11 of 12' })
   attempts.set('c', 12)
   expect(await attempt()).toEqual({ kind: 'exhausted', attempts: 12 })
-  expect(done.filter((what) => what.startsWith('exhausted'))).toEqual(['exhausted c'])
+  expect(done.filter((what) => what.startsWith('exhausted'))).toEqual(['exhausted c to 2'])
   // What was acknowledged meanwhile waits no more; the broken one does, and has a first pause.
   attempts.clear()
   expect(await attempt()).toMatchObject({ kind: 'again', why: 'the attempt could not be recorded' })

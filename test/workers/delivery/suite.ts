@@ -90,6 +90,23 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       await until(async () => expect(await world.jobState('bob')).toBe('failed'))
     })
 
+    test('a conversation is given up by itself, whatever else begins to wait meanwhile', async () => {
+      // Long enough to send in between, on a busy machine too.
+      await world.startWorkers({ backoff: { baseMs: 500, factor: 1, capMs: 500 } })
+      const [one, two] = [
+        await world.startConversation('ann', 'bob'),
+        await world.startConversation('cid', 'bob'),
+      ]
+      await pause(RECONCILED_MS)
+      await world.send(one, 'ann')
+      await until(async () => expect(await world.attempts(one, 'bob')).toContain('offline 2'))
+      await world.send(two, 'cid')
+      const all = ['offline 1', 'offline 2', 'offline 3', 'offline 4', 'exhausted 4']
+      await until(async () => expect(await world.attempts(two, 'bob')).toEqual(all))
+      expect(await world.attempts(one, 'bob')).toEqual(all)
+      await until(async () => expect(await world.jobState('bob')).toBe('failed'))
+    })
+
     test('a person who was given up is left alone, until a message comes after they are back', async () => {
       const conversationId = await world.startConversation('ann', 'bob')
       const node = await world.startNode('api-1', () => 1)

@@ -15,6 +15,7 @@ import type { Undelivered, WaitingRange } from '../../../workers/delivery/undeli
 interface Waits extends WaitingRange {
   readonly userId: UserId
   readonly since: Millis
+  readonly isGivenUp: boolean
 }
 
 export function undeliveredFromLedger(ledger: Pick<Ledger, 'readAll'>): Undelivered {
@@ -24,7 +25,7 @@ export function undeliveredFromLedger(ledger: Pick<Ledger, 'readAll'>): Undelive
       .map((userId) => ({ userId, hasConnected: !userId.startsWith('nobody') }))
   return {
     people: async ({ olderThan, limit, afterUserId = '' as UserId }) => {
-      const old = (await everybodyWho(ledger)).filter(({ since }) => since < olderThan)
+      const old = (await everybodyWho(ledger)).filter((w) => w.since < olderThan && !w.isGivenUp)
       return people(old)
         .filter(({ userId }) => userId > afterUserId)
         .slice(0, limit)
@@ -33,7 +34,7 @@ export function undeliveredFromLedger(ledger: Pick<Ledger, 'readAll'>): Undelive
       const waits = await everybodyWho(ledger)
       return people(waits.filter((w) => w.since < olderThan && conversationIds.includes(w.conversationId)))
     },
-    of: async (userId) => (await everybodyWho(ledger)).filter((w) => w.userId === userId),
+    of: async (userId) => (await everybodyWho(ledger)).filter((w) => w.userId === userId && !w.isGivenUp),
     waitFor: async () => true,
   }
 }
@@ -45,17 +46,20 @@ async function everybodyWho(ledger: Pick<Ledger, 'readAll'>): Promise<Waits[]> {
     const { conversationId } = event
     const world = worlds.get(conversationId) ?? emptyWorld(conversationId)
     worlds.set(conversationId, world)
+    if (event.type === 'DeliveryExhausted') world.givenUp.set(event.userId, event.toSeq)
+    if (event.type === 'MessageDelivered') world.givenUp.delete(event.userId)
     if (recorded.stream.startsWith('delivery-')) evolveDelivery(world.delivery, event as DeliveryEvent)
     else evolveConversation(world.conversation, event as ConversationEvent)
   }
-  return [...worlds.values()].flatMap(({ conversationId, conversation, delivery }) =>
+  return [...worlds.values()].flatMap(({ conversationId, conversation, delivery, givenUp }) =>
     [...conversation.members].flatMap(([userId, { joinedSeq }]) => {
       const has = Math.max(joinedSeq, watermarksOf(delivery, userId).delivered) as Seq
       const range = { fromSeq: (has + 1) as Seq, toSeq: conversation.lastSeq }
       const oldest = recentBetween(conversation.recent, range.fromSeq, range.toSeq).find(
         ({ senderId }) => senderId !== userId,
       )
-      return oldest ? [{ conversationId, ...range, userId, since: oldest.at }] : []
+      const isGivenUp = (givenUp.get(userId) ?? 0) >= range.toSeq
+      return oldest ? [{ conversationId, ...range, userId, since: oldest.at, isGivenUp }] : []
     }),
   )
 }
@@ -64,4 +68,5 @@ const emptyWorld = (conversationId: ConversationId) => ({
   conversationId,
   conversation: initialConversation(conversationId),
   delivery: initialDelivery(conversationId),
+  givenUp: new Map<UserId, Seq>(),
 })
