@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { z } from 'zod'
+import { EVENTSTORE_OPTION_NAMES, isEventStoreUrl, isPostgresUrl, isRedisUrl } from './server-urls.ts'
 
 export interface Setting<S extends z.ZodType = z.ZodType> {
   readonly env: string
@@ -33,17 +34,7 @@ const urlOf = (...protocols: readonly string[]) =>
     .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
     .optional()
 
-/**
- * For URLs that only their own client can read: several hosts (`esdb://a:1,b:2`), or none and a socket's folder instead
- * (`postgres://user@/db?host=/run/postgresql`).
- */
-const startingWith = (...beginnings: readonly string[]) =>
-  z
-    .string()
-    .refine((text) =>
-      beginnings.some((beginning) => text.startsWith(beginning) && text.length > beginning.length),
-    )
-    .optional()
+const urlWhich = (isTaken: (text: string) => boolean) => z.string().refine(isTaken).optional()
 
 const secretOf32Bytes = z
   .string()
@@ -114,24 +105,24 @@ export const SETTINGS = {
   }),
   databaseUrl: setting({
     env: 'DATABASE_URL',
-    schema: startingWith('postgres://', 'postgresql://'),
-    expected: 'postgres://user:password@host:port/database',
+    schema: urlWhich(isPostgresUrl),
+    expected: 'postgres://user:password@host:port/database, percent-encoded',
     absent: { means: 'an embedded PostgreSQL 18 in the data folder' },
     meaning: 'Postgres for the read models (and for the ledger, unless LEDGER_URL is set).',
     secret: true,
   }),
   ledgerUrl: setting({
     env: 'LEDGER_URL',
-    schema: startingWith('esdb://', 'esdb+discover://'),
-    expected: 'esdb://… or esdb+discover://…',
+    schema: urlWhich(isEventStoreUrl),
+    expected: `esdb://user:password@host:port?option=value or esdb+discover://…, percent-encoded, options: ${EVENTSTORE_OPTION_NAMES.join(', ')}`,
     absent: { means: 'the ledger is kept in Postgres' },
     meaning: 'EventStoreDB that keeps the ledger.',
     secret: true,
   }),
   redisUrl: setting({
     env: 'REDIS_URL',
-    schema: urlOf('redis:', 'rediss:'),
-    expected: 'redis://host:port or rediss://host:port',
+    schema: urlWhich(isRedisUrl),
+    expected: 'redis://user:password@host:port/number or rediss://…, percent-encoded',
     absent: { means: 'jobs in Postgres, sessions within this machine' },
     meaning: 'Redis for jobs, sessions and the push between nodes.',
     secret: true,

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { readConfig } from '../../runtime/config.ts'
 import { SETTINGS, type Setting } from '../../runtime/settings.ts'
+
+afterEach(() => vi.restoreAllMocks())
 
 const problemsOf = (env: Record<string, string>) => {
   const reading = readConfig(env)
@@ -40,6 +42,18 @@ test('the value of a secret is never repeated', () => {
   const [problem] = problemsOf({ TRIPTICK_JWT_SECRET: 'hunter2' })
   expect(problem).toMatchObject({ setting: 'TRIPTICK_JWT_SECRET' })
   expect(JSON.stringify(problem)).not.toContain('hunter2')
+})
+
+test.each([
+  ['DATABASE_URL', 'postgres://admin:hunter2@h:x/chat'],
+  ['LEDGER_URL', 'esdb://admin:hunter2@h:1?tls=false&foo=bar'],
+  ['LEDGER_URL', 'esdb://admin:hunter2@h:x'],
+  ['REDIS_URL', 'redis://admin:hunter2@h:x'],
+])('… nor that of a wrong URL in %s, by anybody', (name, value) => {
+  const said = (['warn', 'error', 'log'] as const).map((how) => vi.spyOn(console, how))
+  expect(problemsOf({ [name]: value })).toMatchObject([{ setting: name }])
+  expect(JSON.stringify(problemsOf({ [name]: value }))).not.toContain('hunter2')
+  for (const one of said) expect(one).not.toHaveBeenCalled()
 })
 
 test('a misspelt setting is refused, with the one that was probably meant', () => {
