@@ -94,10 +94,12 @@ async function show({ pool }: ReadModels, id: string, { json }: Flags): Promise<
 }
 
 async function retry({ databaseUrl, ledger }: ReadModels, id: string, { json }: Flags): Promise<number> {
-  const [{ retryParked }, { createSession }] = await Promise.all([
+  const [{ checkLedger }, { retryParked }, { createSession }] = await Promise.all([
+    import('../ledger/open.ts'),
     import('../projections/parked/retry.ts'),
     import('../projections/engine/session.ts'),
   ])
+  await checkLedger(settings().ledgerUrl)
   const session = createSession(databaseUrl, 'triptick parked retry')
   try {
     const outcome = await retryParked(session, ledger, id)

@@ -42,8 +42,9 @@ Examples:
   npx triptick rebuild --return`
 
 async function run({ compare, swap, fresh, json }: RebuildFlags): Promise<number> {
-  const [{ openReadModels }, { rebuild }, { createProgressBar }] = await Promise.all([
+  const [{ openReadModels }, { checkLedger }, { rebuild }, { createProgressBar }] = await Promise.all([
     import('./read-models.ts'),
+    import('../ledger/open.ts'),
     import('../projections/rebuild/rebuild.ts'),
     import('./rebuild-progress.ts'),
   ])
@@ -51,7 +52,9 @@ async function run({ compare, swap, fresh, json }: RebuildFlags): Promise<number
   const interrupt = () => interrupted.abort(new Error('interrupted: run it again to go on'))
   process.once('SIGINT', interrupt)
   process.once('SIGTERM', interrupt)
-  const { ledger, databaseUrl, log, close } = await openReadModels(settings())
+  const config = settings()
+  await checkLedger(config.ledgerUrl)
+  const { ledger, databaseUrl, log, close } = await openReadModels(config)
   const bar = createProgressBar(process.stderr, await ledger.head())
   try {
     const result = await rebuild({

@@ -42,16 +42,18 @@ async function start({ role, supervised }: StartOptions, load: RoleLoader): Prom
     return await runSupervised(role, load)
   }
   const config = settings()
+  const checkLedger = async () => (await import('../ledger/open.ts')).checkLedger(config.ledgerUrl)
   const print = (line: string) => console.log(line)
   if (role !== undefined) {
     const { runAlone } = await import('../runtime/processes/alone.ts')
-    return await runAlone(role, config, load, print)
+    return await runAlone(role, config, load, checkLedger, print)
   }
   const { supervise } = await import('../runtime/processes/supervisor.ts')
   return await supervise({
     config,
     program: process.argv[1] ?? '',
     argsFor: (roles) => ['start', '--supervised', '--role', roles.join(',')],
+    checkLedger,
     print,
   })
 }

@@ -18,3 +18,10 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const { createEventStoreLedger } = await import('./eventstoredb/ledger.ts')
   return createEventStoreLedger({ url: ledgerUrl, log })
 }
+
+/** Rejects with a `StartProblem` if the EventStoreDB of a `LEDGER_URL` can't be read now. Of Postgres whoever migrates it says so. */
+export async function checkLedger(ledgerUrl: string | undefined): Promise<void> {
+  if (ledgerUrl === undefined) return
+  const { checkEventStore } = await import('./eventstoredb/check.ts')
+  await checkEventStore(ledgerUrl)
+}

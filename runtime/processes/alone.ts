@@ -13,6 +13,7 @@ export async function runAlone(
   names: readonly RoleName[],
   config: Config,
   load: RoleLoader,
+  checkLedger: () => Promise<void>,
   print: (line: string) => void,
 ): Promise<number> {
   // 1. what all processes of a deployment must have in common
@@ -22,7 +23,8 @@ export async function runAlone(
   const stopSignals = listenForStop()
   const resolved = resolveConfig(config, databaseUrl)
   const up = async () => {
-    // 2. the schema; processes that start together wait for each other
+    // 2. the ledger is there, and the schema; processes that start together wait for each other
+    await checkLedger()
     await migrate({ url: databaseUrl, log })
     // 3. the roles
     const starts = await Promise.all(names.map(async (name) => [name, await load(name)] as const))

@@ -30,6 +30,8 @@ export interface SupervisorOptions {
   /** The program to fork, and the arguments with which it runs these roles under a supervisor. */
   readonly program: string
   argsFor(roles: readonly RoleName[]): readonly string[]
+  /** Rejects with a `StartProblem` if the ledger of `LEDGER_URL` can't be reached. */
+  checkLedger(): Promise<void>
   /** What the person at the terminal reads. */
   print(line: string): void
 }
@@ -44,7 +46,7 @@ export interface BringUpContext {
 
 /** Resolves when everything is ready and said so. Rejects with the reason, or because of the signal. */
 export async function bringUp(
-  { config, program, argsFor, print }: SupervisorOptions,
+  { config, program, argsFor, checkLedger, print }: SupervisorOptions,
   up: Up,
   { log, signal, onBroken }: BringUpContext,
 ): Promise<void> {
@@ -54,6 +56,8 @@ export async function bringUp(
   await endLeftovers(folder.leftovers, log)
   await checkPort(config.port, config.host)
   if (config.redisUrl !== undefined) await checkRedis(config.redisUrl, log)
+  await checkLedger()
+  signal.throwIfAborted()
 
   // 2. the processes: they load their code while the database comes up
   const facts: { databaseUrl?: string; address?: string } = {}

@@ -48,6 +48,26 @@ test('a Redis that is not there is named before a database is made', async () =>
   expect(existsSync(join(scene.data, 'postgres'))).toBe(false)
 })
 
+test('… and so is an EventStoreDB, to whoever would start on it or read it', async () => {
+  const port = await freePort()
+  const LEDGER_URL = `esdb://admin:hunter2@127.0.0.1:${port}?tls=false`
+  const alone = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', ...SHARED }
+  const commands: [string[], Record<string, string>][] = [
+    [['start'], {}],
+    [['start', '--role', 'api'], alone],
+    [['events', '0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e'], {}],
+    [['rebuild'], {}],
+  ]
+  for (const [args, env] of commands) {
+    const triptick = scene.start(args, { LEDGER_URL, ...env })
+    expect(await triptick.ended()).toBe(1)
+    expect(triptick.output()).toContain(`EventStoreDB at 127.0.0.1:${port} does not let us in: `)
+    expect(triptick.output()).toContain('Check LEDGER_URL')
+    expect(triptick.output()).not.toMatch(/hunter2|ready|\n +at /)
+    expect(existsSync(join(scene.data, 'postgres'))).toBe(false)
+  }
+})
+
 test('a data folder in use is named, with the process that has it', async () => {
   const first = scene.start()
   const address = await first.ready()
