@@ -1,7 +1,7 @@
 /** `triptick token <user>`: a token of one's own making, to try things out. Talks to no server and registers nobody. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { signToken } from '../api/auth/sign-token.ts'
-import { findJwtSecret } from '../runtime/secrets.ts'
+import { knownJwtSecret } from '../runtime/secrets.ts'
 import { settings } from './settings.ts'
 
 const ROLES = ['user', 'analyst', 'support', 'admin'] as const
@@ -38,15 +38,12 @@ export function registerToken(program: Command): void {
         .default(12 * SECONDS.h, '12h'),
     )
     .option('--json', 'print an object with the token and when it expires')
-    .addHelpText(
-      'after',
-      '\nExample:\n  curl -H "Authorization: Bearer $(npx triptick token alice)" http://127.0.0.1:8080/v1/inbox',
-    )
+    .addHelpText('after', HELP)
     .action(async (user: string, options: TokenOptions) => {
       const expires = Math.floor(Date.now() / 1000) + options.ttl
       const config = settings()
       const { name, roles } = options
-      const signing = { ...config, jwtSecret: findJwtSecret(config) }
+      const signing = { ...config, jwtSecret: knownJwtSecret(config) }
       const token = await signToken(
         signing,
         user,
@@ -60,6 +57,12 @@ export function registerToken(program: Command): void {
       )
     })
 }
+
+const HELP = `
+The data folder has its secret once Triptick has been started.
+
+Example:
+  curl -H "Authorization: Bearer $(npx triptick token alice)" http://127.0.0.1:8080/v1/inbox`
 
 function parseUser(text: string): string {
   if (/^[\w.:@-]{1,128}$/.test(text)) return text

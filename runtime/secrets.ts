@@ -11,7 +11,20 @@ export function resolveConfig(config: Config, databaseUrl: string): ResolvedConf
   return { ...config, databaseUrl, jwtSecret: findJwtSecret(config), masterKey: findMasterKey(config) }
 }
 
-export function findJwtSecret({ jwtSecret, dataFolder }: Config): string {
+/**
+ * For commands beside a Triptick: they make no secret, since no server would know the tokens that they sign with it. Throws a
+ * `StartProblem` if none is known.
+ */
+export function knownJwtSecret({ jwtSecret, dataFolder }: Config): string {
+  const known = jwtSecret ?? readSecret(join(dataFolder, 'jwt-secret'))
+  if (known !== undefined) return known
+  throw startProblem(
+    `there is no Triptick in the data folder ${dataFolder}, or it keeps its secret elsewhere`,
+    'Set TRIPTICK_DATA to the folder of one that has been started, or TRIPTICK_JWT_SECRET to its secret.',
+  )
+}
+
+function findJwtSecret({ jwtSecret, dataFolder }: Config): string {
   return jwtSecret ?? kept(dataFolder, 'jwt-secret', () => randomBytes(32).toString('base64url'))
 }
 

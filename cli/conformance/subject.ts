@@ -1,6 +1,6 @@
 /** The system under test: the one that was named, else the one that runs here or one of our own. */
 import { startProblem } from '../../runtime/problem.ts'
-import { findJwtSecret } from '../../runtime/secrets.ts'
+import { knownJwtSecret } from '../../runtime/secrets.ts'
 import { findSystem } from '../system/find-system.ts'
 import { addressOf, statusOf } from '../system/named-system.ts'
 
@@ -25,7 +25,7 @@ export async function findSubject(named: readonly string[], secret: string | und
   const system = await findSystem(undefined)
   return {
     urls: [system.url],
-    secret: secret ?? findJwtSecret(system.config),
+    secret: secret ?? knownJwtSecret(system.config),
     stop: () => system.stop(),
   }
 }

@@ -2,7 +2,7 @@
 import type { Config } from '../../runtime/config.ts'
 import { readRunning } from '../../runtime/data-folder.ts'
 import { startProblem } from '../../runtime/problem.ts'
-import { findJwtSecret } from '../../runtime/secrets.ts'
+import { knownJwtSecret } from '../../runtime/secrets.ts'
 import { settings } from '../settings.ts'
 import { addressOf, statusOf } from './named-system.ts'
 import { startOwnSystem } from './own-system.ts'
@@ -57,7 +57,7 @@ const knowsSecret = (config: Config): boolean =>
   config.jwtSecret !== undefined || readRunning(config.dataFolder) !== undefined
 
 function running(url: string, config: Config): System {
-  const signing = { ...config, jwtSecret: findJwtSecret(config) }
+  const signing = { ...config, jwtSecret: knownJwtSecret(config) }
   return {
     url,
     own: false,

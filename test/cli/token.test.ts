@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { jwtVerify } from 'jose'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -17,18 +17,31 @@ async function run(...args: string[]): Promise<{ code: number | string; output: 
   return { code: await started.ended(), output: started.output().trim() }
 }
 const seconds = () => Math.floor(Date.now() / 1000)
-const kept = () => Buffer.from(readFileSync(join(scene.data, 'jwt-secret'), 'utf8').trim())
+const SECRET = 's'.repeat(40)
+/** What a first start leaves. */
+function keepSecret(): void {
+  mkdirSync(scene.data)
+  writeFileSync(join(scene.data, 'jwt-secret'), `${SECRET}\n`)
+}
 
-test('a token is good for the server of this data folder, even before its first start', async () => {
+test('a token is good for the server of this data folder', async () => {
+  keepSecret()
   const before = seconds()
   const { code, output } = await run('alice', '--roles', 'support,analyst', '--name', 'Alice', '--ttl', '15m')
   const after = seconds()
   expect(code).toBe(0)
-  const { payload } = await jwtVerify(output, kept(), { algorithms: ['HS256'] })
+  const { payload } = await jwtVerify(output, Buffer.from(SECRET), { algorithms: ['HS256'] })
   expect(payload).toMatchObject({ sub: 'alice', roles: ['support', 'analyst'], name: 'Alice' })
   expect(payload.exp).toBeGreaterThanOrEqual(before + 900)
   expect(payload.exp).toBeLessThanOrEqual(after + 900)
-  expect(statSync(join(scene.data, 'jwt-secret')).mode & 0o777).toBe(0o600)
+})
+
+test('in a folder where there is no Triptick it says so, and makes nothing', async () => {
+  const { code, output } = await run('alice')
+  expect(code).toBe(1)
+  expect(output).toContain(`there is no Triptick in the data folder ${scene.data}`)
+  expect(output).toContain('TRIPTICK_DATA')
+  expect(existsSync(scene.data)).toBe(false)
 })
 
 test('a name that no server would take makes no token', async () => {
@@ -40,6 +53,7 @@ test('a name that no server would take makes no token', async () => {
 })
 
 test('--json says when it expires', async () => {
+  keepSecret()
   const { output } = await run('bob', '--json')
   expect(JSON.parse(output)).toEqual({
     user: 'bob',
