@@ -1,5 +1,5 @@
 /** `triptick rebuild`: the read models anew from the ledger, without downtime. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { RebuildResult } from '../projections/rebuild/rebuild.ts'
 import { settings } from './settings.ts'
 
@@ -19,12 +19,23 @@ export function registerRebuild(program: Command): void {
     .description('build the read models anew from the ledger, beside those in use, and put them in place')
     .option(
       '--compare',
-      'compare every table with those in use first; a difference is exit code 1, and nothing is swapped',
+      'compare every table with those in use first, if there is anything to compare with; a difference is exit code 1, and nothing is swapped',
     )
     .option('--no-swap', 'only build (and compare), and leave everything as it was')
-    .option('--return', 'put those back that were in use before the last rebuild')
+    .addOption(
+      new Option('--return', 'put those back that were in use before the last rebuild').conflicts([
+        'compare',
+        'swap',
+        'fresh',
+      ]),
+    )
     .option('--fresh', 'begin at the beginning even if an earlier rebuild was cut short')
-    .option('--search', 'only the search index: empties it, and the running system fills it again')
+    .addOption(
+      new Option(
+        '--search',
+        'only the search index: empties it, and the running system fills it again',
+      ).conflicts(['compare', 'swap', 'return', 'fresh']),
+    )
     .option('--json', 'print the result as one JSON object')
     .addHelpText('after', HELP)
     .action(async (flags: RebuildFlags) => {
@@ -35,6 +46,7 @@ export function registerRebuild(program: Command): void {
 
 const HELP = `
 Everything else goes on meanwhile. Cut short, it goes on where it ended when it is run again.
+Where no read models of this version and this ledger are in use, --compare has nothing to compare with: it says so, and swaps.
 
 Examples:
   npx triptick rebuild --compare
@@ -68,10 +80,12 @@ async function run({ compare, swap, fresh, json }: RebuildFlags): Promise<number
       onProgress: bar.update,
     })
     bar.end()
-    console.log(json ? JSON.stringify(result) : describe(result))
     if (compare && !result.compared) {
-      console.error('not compared: no read models of this version were in use')
+      const said = 'not compared: no read models of this version and this ledger were in use'
+      if (json) console.error(said)
+      else console.log(said)
     }
+    console.log(json ? JSON.stringify(result) : describe(result))
     return result.compared?.some(({ equal }) => !equal) ? 1 : 0
   } catch (error) {
     bar.end()

@@ -84,6 +84,25 @@ test('`rebuild` tells what it did, compares, and goes back when told to', async 
   expect(json(differs.out)).toMatchObject([{ swapped: false }])
 })
 
+test('`rebuild --compare` with nothing to compare with says so', async () => {
+  const first = await processes.run('rebuild', '--compare', '--no-swap')
+  expect(first.code).toBe(0)
+  expect(first.out).toContain('not compared: no read models')
+})
+
+test('`rebuild` with options that contradict each other does nothing', async () => {
+  for (const options of [
+    ['--search', '--compare'],
+    ['--return', '--compare'],
+    ['--return', '--no-swap'],
+    ['--search', '--return'],
+  ]) {
+    const answer = await processes.run('rebuild', ...options)
+    expect(answer).toMatchObject({ code: 2, out: '' })
+    expect(answer.err).toContain(`option '${options[0]}' cannot be used with option '${options[1]}'`)
+  }
+})
+
 test('`parked` says what to do where there are no read models yet', async () => {
   const answer = await processes.run('parked', 'list')
   expect(answer).toMatchObject({ code: 1, out: '' })
