@@ -53,14 +53,17 @@ async function conformance({ url = [], secret, only, timeout, json }: Conformanc
   ])
   const areas = chosen(AREAS, only)
   const signals = listenForStop()
+  const interrupt = new AbortController()
+  signals.first.then(() => interrupt.abort())
   const subject = await findSubject(url, secret)
   const [first] = subject.urls
   try {
     const tokens = subject.secret === undefined ? tokensFromAccounts(first) : tokensFromSecret(subject.secret)
     const options = { tokens, urls: subject.urls, patienceMs: timeout * 1000 }
-    const running = runChecks(areas, options, json ? () => {} : tell)
+    const running = runChecks(areas, options, json ? () => {} : tell, interrupt.signal)
     const results = await Promise.race([running, signals.first])
     if (typeof results === 'string') {
+      console.error('interrupted: what was not told of is not checked')
       process.exitCode = 130
     } else {
       conclude(results, json)

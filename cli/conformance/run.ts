@@ -17,16 +17,19 @@ export interface Result {
 /** Each has people of its own, so they do not meet. */
 const AT_ONCE = 6
 
+/** @param interrupted from then on none begins, and those under way are not told of: their system may be going down. */
 export async function runChecks(
   areas: readonly Area[],
   options: StageOptions,
   onResult: (result: Result) => void,
+  interrupted: AbortSignal,
 ): Promise<readonly Result[]> {
   const queue = areas.flatMap(({ area, checks }) => checks.map((check) => ({ area, check })))
   const results: Result[] = []
   const work = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) {
+    for (let next = queue.shift(); next && !interrupted.aborted; next = queue.shift()) {
       const result = await runOne(next.area, next.check, options)
+      if (interrupted.aborted) return
       results.push(result)
       onResult(result)
     }
