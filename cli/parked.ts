@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { ParkedConversation } from '../projections/parked/list.ts'
 import { startProblem } from '../runtime/problem.ts'
+import { parseConversation } from './conversation-argument.ts'
 import type { ReadModels } from './read-models.ts'
 import { settings } from './settings.ts'
 
@@ -22,19 +23,23 @@ export function registerParked(program: Command): void {
   parked
     .command('show')
     .description('the parked events of a conversation, in order')
-    .argument('<conversationId>')
+    .argument('<conversationId>', 'as `parked list` shows it', parseConversation)
     .option('--json', 'one JSON object a line')
     .action((id: string, flags: Flags) => withReadModels((models) => show(models, id, flags)))
   parked
     .command('retry')
     .description('apply the parked events of a conversation, in order, up to the first that still fails')
-    .argument('<conversationId>')
+    .argument('<conversationId>', 'as `parked list` shows it', parseConversation)
     .option('--json', 'print the result as JSON')
     .action((id: string, flags: Flags) => withReadModels((models) => retry(models, id, flags)))
   parked
     .command('skip')
     .description('leave the first parked event of a conversation out of the read models; the ledger keeps it')
-    .argument('<conversationId>', 'parked, or named by a rebuild that could not apply an event of it')
+    .argument(
+      '<conversationId>',
+      'parked, or named by a rebuild that could not apply an event of it',
+      parseConversation,
+    )
     .requiredOption('--reason <text>', 'why; it is kept beside the event')
     .option('--json', 'print the result as JSON')
     .action((id: string, flags: Flags & { reason: string }) =>

@@ -18,11 +18,31 @@ export function createProgram(commands: readonly Register[]): Command {
     // Inherited by the commands below, so it comes before them.
     .exitOverride()
   for (const register of commands) register(program)
+  registerHelp(program)
   return program
 }
 
+/** In the place of commander's own, which shows the help of everything for a command that does not exist, and does not say so. */
+function registerHelp(program: Command): void {
+  program
+    .helpCommand(false)
+    .command('help')
+    .description('help for a command')
+    .argument('[command...]')
+    .action((names: readonly string[]) => {
+      let found = program
+      for (const name of names) {
+        found =
+          found.commands.find((command) => command.name() === name) ??
+          program.error(`error: unknown command '${names.join(' ')}'`)
+      }
+      found.help()
+    })
+}
+
 const EXIT_CODES = `
-Exit codes: 0 done, 1 something is in the way, 2 wrong usage or setting, 130 interrupted.
+Exit codes: 0 done (start: stopped in order, by Ctrl-C too), 1 something is in the way,
+2 wrong usage or setting, 130 interrupted.
 Data goes to standard output; logs and progress to standard error.`
 
 /** Sets the exit code of the process: 0 done, 1 something is in the way (or a bug), 2 wrong usage or setting. */

@@ -146,3 +146,12 @@ test('an unknown command or option is wrong usage', async () => {
   expect(await scene.start(['start', '--role', 'apy']).ended()).toBe(2)
   expect(await scene.start(['--help']).ended()).toBe(0)
 })
+
+test('help for a command that does not exist says so', async () => {
+  const unknown = scene.start(['help', 'strat'])
+  expect(await unknown.ended()).toBe(2)
+  expect(unknown.output()).toContain("unknown command 'strat'")
+  const known = scene.start(['help', 'start'])
+  expect(await known.ended()).toBe(0)
+  expect(known.output()).toContain('Usage: triptick start')
+})

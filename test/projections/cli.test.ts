@@ -67,6 +67,7 @@ test('`parked` lists, shows, retries and skips, for people and as JSON, and its 
   const again = await processes.run('parked', 'retry', sick)
   expect(again).toMatchObject({ code: 1, out: '' })
   expect(again.err).toContain('is not parked')
+  expect(await processes.run('parked', 'show', 'xx')).toMatchObject({ code: 2, out: '' })
 })
 
 test('`rebuild` tells what it did, compares, and goes back when told to', async () => {
