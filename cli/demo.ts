@@ -1,5 +1,6 @@
 /** `triptick demo`: people exchange messages on a real system, the terminal shows each tick, then the ledger what it holds. */
 import type { Command } from 'commander'
+import type { Ledger } from '../ledger/ledger.ts'
 import type { Screen } from './demo/screen.ts'
 import type { Told } from './demo/story.ts'
 import type { System } from './system/system.ts'
@@ -22,6 +23,7 @@ export function registerDemo(program: Command): void {
 
 const HELP = `
 Without a Triptick that runs it starts one of its own, with a data folder that is gone afterwards.
+With --url it reads the ledger of that Triptick too: TRIPTICK_DATA, or DATABASE_URL (and LEDGER_URL), have to name it.
 NO_COLOR is honoured.
 
 Examples:
@@ -29,9 +31,8 @@ Examples:
   npx triptick demo --url http://127.0.0.1:8080`
 
 async function demo({ url }: DemoOptions): Promise<void> {
-  const [{ createScreen, wantsColour }, { tell }, { findSystem }, { listenForStop }] = await Promise.all([
+  const [{ createScreen, wantsColour }, { findSystem }, { listenForStop }] = await Promise.all([
     import('./demo/screen.ts'),
-    import('./demo/story.ts'),
     import('./system/find-system.ts'),
     import('../runtime/shutdown.ts'),
   ])
@@ -41,8 +42,7 @@ async function demo({ url }: DemoOptions): Promise<void> {
   try {
     screen.blank()
     screen.title('Triptick', `${system.url}${system.own ? ', started for this demo' : ''}`)
-    const show = async () => showEvents(screen, system, await tell(system, screen))
-    const interrupted = await Promise.race([show(), signals.first])
+    const interrupted = await Promise.race([play(screen, system), signals.first])
     process.exitCode = interrupted === undefined ? 0 : 130
   } finally {
     await system.stop()
@@ -51,26 +51,30 @@ async function demo({ url }: DemoOptions): Promise<void> {
   process.exit()
 }
 
-async function showEvents(
-  screen: Screen,
-  { config }: System,
-  { conversationId, message }: Told,
-): Promise<void> {
-  const [{ openCommandLedger }, { conversationEvents }, { tableHead, tableRow }] = await Promise.all([
+async function play(screen: Screen, system: System): Promise<void> {
+  const [{ openCommandLedger }, { tell }] = await Promise.all([
     import('./system/command-ledger.ts'),
+    import('./demo/story.ts'),
+  ])
+  // Before the story: where there is no ledger to read, it would have no end.
+  const { ledger, close } = await openCommandLedger(system.config)
+  try {
+    await showEvents(screen, ledger, await tell(system, screen))
+  } finally {
+    await close()
+  }
+}
+
+async function showEvents(screen: Screen, ledger: Ledger, { conversationId, message }: Told): Promise<void> {
+  const [{ conversationEvents }, { tableHead, tableRow }] = await Promise.all([
     import('./events/conversation-events.ts'),
     import('./events/event-table.ts'),
   ])
   screen.chapter('4  The life of that message, out of the ledger')
   screen.plain(`\n    $ npx triptick events ${conversationId} --message ${message.messageId.slice(0, 8)}\n`)
-  const { ledger, close } = await openCommandLedger(config)
-  try {
-    screen.plain(`  ${tableHead()}`)
-    for await (const fact of conversationEvents(ledger, conversationId, message.messageId)) {
-      screen.plain(`  ${tableRow(fact)}`)
-    }
-  } finally {
-    await close()
+  screen.plain(`  ${tableHead()}`)
+  for await (const fact of conversationEvents(ledger, conversationId, message.messageId)) {
+    screen.plain(`  ${tableRow(fact)}`)
   }
   screen.blank()
 }

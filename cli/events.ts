@@ -26,8 +26,9 @@ export function registerEvents(program: Command): void {
 }
 
 const HELP = `
-Bodies are not shown, only their size and hash. Of an event that cannot be understood stands why, and the list goes on. It reads the ledger that the settings name: LEDGER_URL, DATABASE_URL,
-else the embedded one of TRIPTICK_DATA, running or not.
+Bodies are not shown, only their size and hash. Of an event that cannot be understood stands why, and the list goes on.
+It reads the ledger in the database of DATABASE_URL, else in the embedded one of TRIPTICK_DATA, running or not. With LEDGER_URL it
+reads that one, and needs one of the two all the same.
 
 Examples:
   npx triptick events 0199a3c2-7d51-7a4e-9c65-3f0a2b1c4d5e

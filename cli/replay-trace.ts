@@ -38,6 +38,7 @@ No trace comes with Triptick. A public one is CollegeMsg of SNAP, with its colum
 
 People come online around what they do in the trace and are offline in between. The verdict compares what their
 clients saw with what the ledger holds; exit code 1 if anything was lost, doubled, altered or out of order.
+With --url it reads the ledger of that Triptick too: TRIPTICK_DATA, or DATABASE_URL (and LEDGER_URL), have to name it.
 
 Examples:
   npm run replay-trace -- private-messages.tsv.gz

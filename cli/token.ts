@@ -28,7 +28,11 @@ export function registerToken(program: Command): void {
       `comma-separated: ${ROLES.join(', ')} (default: user); those of staff open nothing more yet`,
       parseRoles,
     )
-    .option('--name <name>', 'how the user is shown to others, 1 to 256 characters', parseName)
+    .option(
+      '--name <name>',
+      'the name in the token, 1 to 256 characters; it is shown to nobody yet',
+      parseName,
+    )
     .addOption(
       new Option(
         '--ttl <duration>',
