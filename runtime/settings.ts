@@ -123,7 +123,7 @@ export const SETTINGS = {
     env: 'REDIS_URL',
     schema: urlWhich(isRedisUrl),
     expected: 'redis://user:password@host:port/number or rediss://…, percent-encoded',
-    absent: { means: 'jobs in Postgres, sessions within this machine' },
+    absent: { means: 'jobs, sessions and that push in Postgres' },
     meaning: 'Redis for jobs, sessions and the push between nodes.',
     secret: true,
   }),

@@ -1,4 +1,4 @@
-/** Who may import whom (`docs/architecture.md`, "Folders"). Type imports count: what one part knows of another is coupling. */
+/** Who may import whom (`docs/architecture.md`, "Who may import whom"). Type imports count: what one part knows of another is coupling. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { expect, test } from 'vitest'
