@@ -56,8 +56,9 @@ export async function bringUp(
   await endLeftovers(folder.leftovers, log)
   await checkPort(config.port, config.host)
   if (config.redisUrl !== undefined) await checkRedis(config.redisUrl, log)
-  await checkLedger()
   signal.throwIfAborted()
+  // A server that is silent is waited for longer than somebody who has pressed Ctrl-C would.
+  await Promise.race([checkLedger(), aborted(signal)])
 
   // 2. the processes: they load their code while the database comes up
   const facts: { databaseUrl?: string; address?: string } = {}
