@@ -27,11 +27,13 @@ export async function parkedByRebuild(
   client: pg.ClientBase,
   besideRead: boolean,
 ): Promise<readonly ParkedByRebuild[]> {
+  // One that is parked in `read` too, but for a later event, is less here than there.
   const before = besideRead
-    ? 'WHERE conversation_id NOT IN (SELECT conversation_id FROM read.parked_conversations)'
+    ? `WHERE NOT EXISTS (SELECT FROM read.parked_conversations used
+                         WHERE used.conversation_id = built.conversation_id AND used.position <= built.position)`
     : ''
   const { rows } = await client.query<ParkedByRebuild>(
-    `SELECT conversation_id AS "conversationId", reason FROM read_next.parked_conversations ${before} ORDER BY position`,
+    `SELECT conversation_id AS "conversationId", reason FROM read_next.parked_conversations built ${before} ORDER BY position`,
   )
   return rows
 }

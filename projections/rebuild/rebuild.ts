@@ -89,7 +89,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     await catchUp(options, client)
     signal.throwIfAborted()
     // Before the build from before is dropped; the swap looks again.
-    await refuseMoreParked(client, read !== null)
+    await refuseLess(client, read !== null)
     // 7. swap
     const pausedMs = await swapIn(options, client, read !== null, alignable)
     return { ...result, swapped: true, pausedMs }
@@ -190,8 +190,14 @@ async function alignWithLive(
 
 const MAX_NAMED = 10
 
-/** What the program that is in place understood, this one must understand too. */
-async function refuseMoreParked(client: pg.Client, besideRead: boolean): Promise<void> {
+/** What the program that is in place understood, this one must understand too, and leave out what a person skipped since. */
+async function refuseLess(client: pg.Client, besideRead: boolean): Promise<void> {
+  if (besideRead && (await skippedDiffer(client))) {
+    throw startProblem(
+      'events were skipped while the read models were rebuilt',
+      'Nothing was swapped. Run this again: it begins afresh, and leaves them out.',
+    )
+  }
   const parked = await parkedByRebuild(client, besideRead)
   if (parked.length === 0) return
   const named = parked
@@ -201,15 +207,6 @@ async function refuseMoreParked(client: pg.Client, besideRead: boolean): Promise
   throw startProblem(
     `${parked.length} conversations could not be rebuilt, though they are in use now:${named.join('')}${more}`,
     'Nothing was swapped. Correct the program, or leave an event out with `npx triptick parked skip <conversationId>`, and run this again.',
-  )
-}
-
-/** What a person decided about `read` since `read_next` was begun. */
-async function refuseLostSkips(client: pg.Client): Promise<void> {
-  if (!(await skippedDiffer(client))) return
-  throw startProblem(
-    'events were skipped while the read models were rebuilt',
-    'Nothing was swapped. Run this again: it begins afresh, and leaves them out.',
   )
 }
 
@@ -229,8 +226,7 @@ async function swapIn(
   await client.query('DROP SCHEMA IF EXISTS read_previous CASCADE')
   // Held still, nobody parks, retries or skips any more: what is found now is what is swapped.
   const replace = async () => {
-    await refuseMoreParked(client, besideRead)
-    await refuseLostSkips(client)
+    await refuseLess(client, besideRead)
     await putInPlace(client)
   }
   const begun = performance.now()

@@ -242,6 +242,15 @@ test('a rebuild that cannot understand what is in use is not swapped in; run aga
   expect(await dump(world.pool)).toEqual(inUse)
 })
 
+test('… also if what is in use is parked as well, but for a later event', async () => {
+  const events = someTalk()
+  const inUse = spoil(events, messageOf(events, 3), 'of a type that nobody knows')
+  await world.project(createMemoryLedger(inUse))
+  const less = spoil(inUse, messageOf(events, 2), 'of a type that nobody knows')
+  await expect(rebuildFrom(createMemoryLedger(less))).rejects.toThrow(`in use now:\n  ${sick}: `)
+  expect(await rebuildFrom(createMemoryLedger(inUse))).toMatchObject({ swapped: true, resumed: false })
+})
+
 test('… also if what it cannot understand comes in last, when it is brought together with what is in use', async () => {
   const events = someTalk()
   const live = createMemoryLedger(events)
