@@ -1,5 +1,5 @@
 /**
- * Which tests run beside which. Quick ones, without processes, databases or a whole system, and without long waits, are what
+ * Which tests run beside which. Quick ones, without processes of their own or a whole system, and without long waits, are what
  * `npm run check` runs, in a minute.
  */
 import { defineConfig } from 'vitest/config'

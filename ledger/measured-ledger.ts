@@ -40,8 +40,9 @@ export function measureAppends(ledger: Ledger, metrics: Metrics): Ledger {
         const now = performance.now()
         seconds.observe({ outcome: outcome.kind }, (now - append.began) / 1000)
         events.observe(batch.length)
-        const isAnswered = outcome.kind === 'written' || outcome.kind === 'conflict'
-        failedAt = isAnswered ? Number.NEGATIVE_INFINITY : now
+        if (outcome.kind === 'written' || outcome.kind === 'conflict') failedAt = Number.NEGATIVE_INFINITY
+        // What is refused for good says something of these events, and nothing of the ledger.
+        else if (outcome.kind === 'ambiguous' || outcome.retryable) failedAt = now
         return outcome
       } finally {
         underWay.delete(append)

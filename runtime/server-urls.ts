@@ -76,8 +76,11 @@ function isOption(text: string): boolean {
 function parse(text: string): URL | undefined {
   if (!isEncoded(text) || !URL.canParse(text)) return undefined
   const url = new URL(text)
-  return /[@#]/.test(url.pathname + url.search + url.hash) ? undefined : url
+  return /[@#]/.test(url.pathname + url.hash) || !OPTIONS.test(url.search) ? undefined : url
 }
+
+/** A value may hold a `@`, as users do at some providers: `?user=app@server`. */
+const OPTIONS = /^(\?([^@=&]+=[^&]*&?)*)?$/
 
 /** What is not, clients read each in its own way, or throw. */
 function isEncoded(text: string): boolean {

@@ -71,13 +71,14 @@ export function followKeySet(url: string, log: Logger, timing: KeySetTiming = DE
   }
   const find: JWTVerifyGetKey = async (header, token) => {
     const asked = performance.now()
-    try {
-      return await keys(header, token)
-    } catch (error) {
-      const isKnownToBeNobodys = !keys.coolingDown || last.began >= asked
-      if (!(error instanceof errors.JWKSNoMatchingKey) || isKnownToBeNobodys) throw error
-      await untilCooled()
-      return await keys(header, token)
+    for (;;) {
+      try {
+        return await keys(header, token)
+      } catch (error) {
+        const isKnownToBeNobodys = !keys.coolingDown || last.began >= asked
+        if (!(error instanceof errors.JWKSNoMatchingKey) || isKnownToBeNobodys) throw error
+        await untilCooled()
+      }
     }
   }
   return { find, close: () => clearInterval(timer) }

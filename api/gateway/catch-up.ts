@@ -127,7 +127,11 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
     const read = await turns(async () => {
       // One that is doubted stays live until its turn: where all are, the last would be told nothing for long.
-      if (session.mode === 'live') session.startCatchingUp()
+      if (session.mode === 'live' && session.startCatchingUp()) {
+        // What it held may be later than `head`, and so not projected yet: once more, to the end of the ledger as it is now.
+        askedAgain.add(session)
+        return undefined
+      }
       // Gone while it waited, or fallen behind: whoever waits gets on.
       return session.mode === 'catching-up' ? { missed: await whatMoved(session, start) } : undefined
     })

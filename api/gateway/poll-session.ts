@@ -108,7 +108,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     markSent: () => {},
     isMissing: () => false,
     fallBehind: rouse,
-    startCatchingUp: () => {},
+    startCatchingUp: () => false,
     settle: (_upTo: Position) => false,
     flush: () => {},
     close: (code) => {

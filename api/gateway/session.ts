@@ -90,7 +90,8 @@ export interface Session {
   claim: bigint | undefined
   /** What is known of its person's being here; set when it is in the hub. */
   attendance: Attendance | undefined
-  startCatchingUp(): void
+  /** Whether frames were held for what is missing before them. They are forgotten: what is read from now on has them. */
+  startCatchingUp(): boolean
   /** The missed has been sent up to `position`: send what waited. `false` if something is missing again. */
   settle(position: Position, live: string): boolean
   flush(): void

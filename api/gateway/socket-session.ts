@@ -160,11 +160,12 @@ export class SocketSession implements Session {
     else this.fallBehind()
   }
 
-  startCatchingUp(): void {
-    if (this.#mode === 'closed') return
-    // What is held is in the ledger already, and so in what is about to be read.
+  startCatchingUp(): boolean {
+    if (this.#mode === 'closed') return false
+    const wasHolding = this.#earlyCount > 0
     if (this.#mode === 'live') this.#forgetWaiting()
     this.#mode = 'catching-up'
+    return wasHolding
   }
 
   settle(upTo: Position, live: string): boolean {

@@ -57,12 +57,13 @@ const knowsSecret = (config: Config): boolean =>
   config.jwtSecret !== undefined || readRunning(config.dataFolder) !== undefined
 
 function running(url: string, config: Config): System {
-  const signing = { ...config, jwtSecret: knownJwtSecret(config) }
   return {
     url,
     own: false,
     config,
-    tokenFor: (userId, name) => signPlayer(signing, userId, name),
+    // Not before it is wanted: who brings a secret of their own asks for no token.
+    tokenFor: async (userId, name) =>
+      await signPlayer({ ...config, jwtSecret: knownJwtSecret(config) }, userId, name),
     async stop() {},
   }
 }

@@ -240,16 +240,17 @@ export function createLane<State, Event, Unsealed, Command, Result>(
 
   return {
     submit: (command) => {
+      const bytes = deps.weigh(command)
+      if (queuedBytes + bytes > MAX_QUEUED_BYTES) return Promise.resolve({ kind: 'overloaded' })
+      queuedBytes += bytes
       const handled = new Promise<Handled<Result>>((answer) => {
-        const bytes = deps.weigh(command)
-        if (queuedBytes + bytes > MAX_QUEUED_BYTES) return answer({ kind: 'overloaded' })
-        queuedBytes += bytes
         queue.push({ command, bytes, answer })
-        if (running) return
-        running = true
-        run()
       })
       latest = handled
+      if (!running) {
+        running = true
+        run()
+      }
       return handled
     },
     settled: () => latest,

@@ -50,8 +50,10 @@ export function createWriter(connectionString: string, timeoutMs: number): Closa
     query: (query) => {
       const own = line
       const answer = own.answered.then(async () => {
-        if (own !== line) throw new Error('the connection was given up')
-        return (await client()).query(query)
+        const connection = own === line ? await client() : undefined
+        // Given up also while it was being opened.
+        if (own !== line || !connection) throw new Error('the connection was given up')
+        return connection.query(query)
       })
       own.answered = answer.catch(() => {})
       return answer

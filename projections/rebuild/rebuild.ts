@@ -206,7 +206,7 @@ async function refuseLess(client: pg.Client, besideRead: boolean): Promise<void>
   const more = parked.length > named.length ? `\n  and ${parked.length - named.length} more` : ''
   throw startProblem(
     `${parked.length} conversations could not be rebuilt, though they are in use now:${named.join('')}${more}`,
-    'Nothing was swapped. Correct the program, or leave an event out with `npx triptick parked skip <conversationId>`, and run this again.',
+    'Nothing was swapped. Correct the program and run this again. Of a conversation that `npx triptick parked list` does not show, an event can be left out: `npx triptick parked skip <conversationId>`.',
   )
 }
 
@@ -223,10 +223,11 @@ async function swapIn(
     await putFirst(client)
     return 0
   }
-  await client.query('DROP SCHEMA IF EXISTS read_previous CASCADE')
   // Held still, nobody parks, retries or skips any more: what is found now is what is swapped.
   const replace = async () => {
     await refuseLess(client, besideRead)
+    // In the same transaction: where this is refused there is still something to return to.
+    await client.query('DROP SCHEMA IF EXISTS read_previous CASCADE')
     await putInPlace(client)
   }
   const begun = performance.now()

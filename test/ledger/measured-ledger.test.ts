@@ -41,6 +41,16 @@ test('after an append that failed, until another gets through', async () => {
   }
 })
 
+test('but not after one that was refused for what it was, which makes nothing well either', async () => {
+  const { isWell, append } = given()
+  const refused: AppendOutcome = { kind: 'refused', retryable: false, cause: new Error('too large') }
+  await append(refused)
+  expect(await isWell()).toBe(true)
+  await append(AMBIGUOUS)
+  await append(refused)
+  expect(await isWell()).toBe(false)
+})
+
 test('for a while, where nobody appends any more: who is asked nothing cannot show that it works again', async () => {
   const { isWell, append } = given()
   await append(REFUSED)

@@ -127,6 +127,41 @@ test('a session that falls behind while it waits for its turn is read for from w
   expect(reads[0]).toContain(3n)
 })
 
+test('where a live session held a frame, the end of the ledger is looked at once more before it is read for', async () => {
+  const heads: bigint[] = [100n, 102n]
+  const waitedFor: bigint[] = []
+  const settled: bigint[] = []
+  const catchUp = createCatchUp({
+    pool: { query: async () => ({ rows: [] }) },
+    ledger: { head: async () => heads.shift() ?? 102n },
+    waiter: {
+      waitFor: async (position: bigint) => {
+        waitedFor.push(position)
+        return true
+      },
+    },
+    turns: createTurns(),
+    report: (error: unknown) => expect.unreachable(String(error)),
+  } as unknown as CatchUpDeps)
+  const session = {
+    mode: 'live' as SessionMode,
+    backlog: 0,
+    position: 90n,
+    startCatchingUp(this: { mode: SessionMode }) {
+      const wasLive = this.mode === 'live'
+      this.mode = 'catching-up'
+      return wasLive
+    },
+    settle(this: { mode: SessionMode }, upTo: bigint) {
+      this.mode = 'live'
+      settled.push(upTo)
+    },
+  }
+  await catchUp.resume(session as unknown as Session)
+  expect(settled).toEqual([102n])
+  expect(waitedFor.at(-1)).toBe(102n)
+})
+
 test('a clock that is set ahead makes no reader slow', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   onTestFinished(() => void vi.useRealTimers())

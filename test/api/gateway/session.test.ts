@@ -260,3 +260,15 @@ describe('a session that arrives', () => {
     expect(session.isThere).toBe(false)
   })
 })
+
+test('a session that held what overtook another says so when it catches up, for that may be later than what is read', () => {
+  const { session, sent } = live()
+  expect(session.startCatchingUp()).toBe(false)
+  session.settle(position(110), '"live again"')
+  session.deliver(message(7, 109))
+  session.deliver(message(9, 112))
+  expect(session.isMissing(CONVERSATION)).toBe(true)
+  expect(session.startCatchingUp()).toBe(true)
+  expect(session.startCatchingUp()).toBe(false)
+  expect(sent()).toEqual(['live', 'live again', 7])
+})

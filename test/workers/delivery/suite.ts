@@ -92,7 +92,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
 
     test('a conversation is given up by itself, whatever else begins to wait meanwhile', async () => {
       // Long enough to send in between, on a busy machine too.
-      await world.startWorkers({ backoff: { baseMs: 500, factor: 1, capMs: 500 } })
+      await world.startWorkers({ backoff: { baseMs: 1_500, factor: 1, capMs: 1_500 } })
       const [one, two] = [
         await world.startConversation('ann', 'bob'),
         await world.startConversation('cid', 'bob'),
