@@ -75,7 +75,7 @@ export function connect(options: ConnectOptions): Promise<Connection> {
   })
   const answers = createAnswers(timeoutMs)
   const outgoing = createOutgoing((text) => socket.send(text))
-  /** Pongs have no `ref`; they come in the order of the pings. */
+  /** These pings have no `ref`, and so have their pongs; they come in the order of the pings. */
   const pings: ((outcome: PongFrame | ClientProblem) => void)[] = []
   const live = settleable<LiveFrame>()
   const closed = settleable<Closing>()
