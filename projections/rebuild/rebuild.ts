@@ -88,7 +88,7 @@ export async function rebuild(options: RebuildOptions): Promise<RebuildResult> {
     // 6. catch up
     await catchUp(options, client)
     signal.throwIfAborted()
-    // Before the build from before is dropped; the swap looks again.
+    // Before anybody is held up for it; the swap looks again.
     await refuseLess(client, read !== null)
     // 7. swap
     const pausedMs = await swapIn(options, client, read !== null, alignable)

@@ -17,6 +17,8 @@ test.each([
   'postgresql://user:pw@%2Frun%2Fpostgresql:5432/chat',
   'postgres://user@/chat?host=/run/postgresql&port=5433',
   'postgres:///chat?host=/run/postgresql',
+  // As users are called at some providers.
+  'postgres://db/chat?user=app@server&sslmode=disable',
   'postgres://user:p%40ss%2Fword@[::1]/chat',
 ])('pg takes %s', (text) => {
   expect(isPostgresUrl(text)).toBe(true)

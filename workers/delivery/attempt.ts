@@ -24,7 +24,7 @@
  * waiting, and the others are decided without it: a job that failed for it would try for ever, with a fact in each of the
  * others at every try.
  */
-import { type ConversationId, NO_SEQ, type Seq, type UserId } from '../../domain/ids.ts'
+import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Channel, Push } from './channel.ts'
 import type { Recorder } from './recorder.ts'
 import { backoffMs, type DeliverySettings } from './settings.ts'
@@ -108,16 +108,18 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
   return { kind: 'again', inMs: backoffMs(settings.backoff, attempt), why: describe(last, attempt, settings) }
 }
 
-/** A message that came while this job was running found the job there, and made none. */
+/**
+ * A message of another conversation that came while this job was running found the job there, and made none. Of the same conversation it is not asked:
+ * where many write there is always a newer one, and the job would never end, with a fact at every try.
+ */
 async function somethingNew(
   looked: readonly WaitingRange[],
   userId: UserId,
   { undelivered, settings }: AttemptDeps,
 ): Promise<AttemptResult | undefined> {
   const now = await undelivered.of(userId)
-  const known = new Map(looked.map(({ conversationId, toSeq }) => [conversationId, toSeq]))
-  if (now.every(({ conversationId, toSeq }) => toSeq <= (known.get(conversationId) ?? NO_SEQ)))
-    return undefined
+  const known = new Set(looked.map(({ conversationId }) => conversationId))
+  if (now.every(({ conversationId }) => known.has(conversationId))) return undefined
   return { kind: 'again', inMs: backoffMs(settings.backoff, 1), why: 'something new waits' }
 }
 

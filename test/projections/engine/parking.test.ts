@@ -261,8 +261,13 @@ test('… also if what it cannot understand comes in last, when it is brought to
   const spoilt = createMemoryLedger(spoil(events, index, 'of a type that nobody knows'))
   // What is followed ends before that event; what is read when both are aligned does not.
   const ledger = { ...spoilt, subscribe: createMemoryLedger(events.slice(0, index)).subscribe }
+  await world.pool.query('CREATE SCHEMA read_previous')
   await expect(rebuildFrom(ledger)).rejects.toThrow(`though they are in use now:\n  ${sick}: `)
   await engine.stop()
+  // What was in use before is still there to return to.
+  expect((await world.pool.query(`SELECT FROM pg_namespace WHERE nspname = 'read_previous'`)).rowCount).toBe(
+    1,
+  )
   expect(await parkedConversations(world.pool)).toEqual([])
   expect(await dump(world.pool)).toEqual(inUse)
 })

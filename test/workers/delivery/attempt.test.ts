@@ -78,6 +78,21 @@ test.each([
   },
 )
 
+test('… and one of the same conversation does not: where many write there is always a newer one', async () => {
+  const newer = { ...conversation('c'), toSeq: 3 as Seq }
+  for (const [answer, kind] of [
+    [{ attempt: 0 }, 'delivered'],
+    [{ attempt: 12, pending }, 'exhausted'],
+  ] as const) {
+    const answers = [[conversation('c')], [newer]]
+    const { deps } = given({
+      undelivered: { of: async () => answers.shift() ?? [] },
+      recorder: { attempt: async () => answer, exhausted: async () => {} },
+    })
+    expect(await attemptDelivery(bob, deps)).toMatchObject({ kind })
+  }
+})
+
 test('the worker gives up each conversation that has had its attempts, goes on at the pace of the others, and ends with the last', async () => {
   const attempts = new Map([
     ['c', 12],
