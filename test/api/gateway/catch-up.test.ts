@@ -8,91 +8,13 @@ import type { Position } from '../../../ledger/ledger.ts'
 
 const start = { kept: 0n as Position, knownFrom: 0n as Position }
 
-test('for a socket that is gone while it waits for its turn, nothing is read', async () => {
+/** Nobody missed anything, and one turn at a time, which is taken until it is given back. */
+function given({ heads = [] as bigint[], isTaken = true } = {}) {
   const turns = createTurns(1)
-  let read = 0
-  const catchUp = createCatchUp({
-    pool: {
-      query: async () => {
-        read++
-        return { rows: [] }
-      },
-    },
-    ledger: { head: async () => 1n },
-    waiter: { waitFor: async () => true },
-    turns,
-    report: (error: unknown) => expect.unreachable(String(error)),
-  } as unknown as CatchUpDeps)
-  const sessionThatIs = (mode: SessionMode) => ({
-    mode,
-    backlog: 0,
-    position: 0n,
-    startCatchingUp: () => {},
-    settle(this: { mode: SessionMode }) {
-      if (this.mode !== 'closed') this.mode = 'live'
-    },
-  })
   let giveBack = () => {}
-  void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
-  const [gone, waitedFor, here] = [
-    sessionThatIs('catching-up'),
-    sessionThatIs('live'),
-    sessionThatIs('catching-up'),
-  ]
-  const waiting = [
-    catchUp.run(gone as unknown as Session, start),
-    catchUp.look(waitedFor as unknown as Session),
-    catchUp.run(here as unknown as Session, start),
-  ]
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  gone.mode = 'closed'
-  waitedFor.mode = 'closed'
-  giveBack()
-  await Promise.all(waiting)
-  expect(read).toBe(1)
-  expect(here.mode).toBe('live')
-})
-
-test('a session that is doubted stays live until it is its turn', async () => {
-  const turns = createTurns(1)
-  const catchUp = createCatchUp({
-    pool: { query: async () => ({ rows: [] }) },
-    ledger: { head: async () => 1n },
-    waiter: { waitFor: async () => true },
-    turns,
-    report: (error: unknown) => expect.unreachable(String(error)),
-  } as unknown as CatchUpDeps)
-  const modes: string[] = []
-  const session = {
-    mode: 'live' as SessionMode,
-    backlog: 0,
-    position: 0n,
-    doubted: false,
-    startCatchingUp(this: { mode: SessionMode }) {
-      this.mode = 'catching-up'
-      modes.push('catching-up')
-    },
-    settle(this: { mode: SessionMode; doubted: boolean }) {
-      this.mode = 'live'
-      this.doubted = false
-      modes.push('live')
-    },
-  }
-  let giveBack = () => {}
-  void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
-  const resumed = catchUp.resume(session as unknown as Session)
-  // It is about to be read for, and needs no look of its own.
-  const looked = catchUp.look(session as unknown as Session)
-  await sleep(20)
-  expect([session.mode, session.doubted, modes]).toEqual(['live', true, []])
-  giveBack()
-  await Promise.all([resumed, looked])
-  expect([session.mode, session.doubted, modes]).toEqual(['live', false, ['catching-up', 'live']])
-})
-
-test('a session that falls behind while it waits for its turn is read for from where it stood', async () => {
-  const turns = createTurns(1)
-  const reads: unknown[] = []
+  if (isTaken) void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
+  const reads: unknown[][] = []
+  const waitedFor: bigint[] = []
   const catchUp = createCatchUp({
     pool: {
       query: async ({ values }: { values: unknown[] }) => {
@@ -100,25 +22,77 @@ test('a session that falls behind while it waits for its turn is read for from w
         return { rows: [] }
       },
     },
-    ledger: { head: async () => 9n },
-    waiter: { waitFor: async () => true },
+    ledger: { head: async () => heads.shift() ?? 9n },
+    waiter: {
+      waitFor: async (position: bigint) => {
+        waitedFor.push(position)
+        return true
+      },
+    },
     turns,
     report: (error: unknown) => expect.unreachable(String(error)),
   } as unknown as CatchUpDeps)
+  return { catchUp, reads, waitedFor, giveBack: () => giveBack() }
+}
+
+/** Follows its states; `holds` a frame while it is live. */
+function sessionThatIs(mode: SessionMode, holds = false) {
+  const modes: string[] = []
   const session = {
-    mode: 'live' as SessionMode,
+    mode,
     backlog: 0,
     position: 3n,
-    startCatchingUp(this: { mode: SessionMode }) {
-      this.mode = 'catching-up'
+    doubted: false,
+    startCatchingUp: () => {
+      const held = session.mode === 'live' && holds
+      session.mode = 'catching-up'
+      modes.push('catching-up')
+      return held
     },
-    settle(this: { mode: SessionMode }) {
-      this.mode = 'live'
+    settle: (upTo: bigint) => {
+      if (session.mode !== 'catching-up') return
+      session.mode = 'live'
+      session.doubted = false
+      modes.push(`live at ${upTo}`)
     },
   }
-  let giveBack = () => {}
-  void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
-  const resumed = catchUp.resume(session as unknown as Session)
+  return { session, as: session as unknown as Session, modes }
+}
+
+test('for a socket that is gone while it waits for its turn, nothing is read', async () => {
+  const { catchUp, reads, giveBack } = given()
+  const [gone, waitedFor, here] = [
+    sessionThatIs('catching-up'),
+    sessionThatIs('live'),
+    sessionThatIs('catching-up'),
+  ]
+  const waiting = [catchUp.run(gone.as, start), catchUp.look(waitedFor.as), catchUp.run(here.as, start)]
+  await sleep(20)
+  gone.session.mode = 'closed'
+  waitedFor.session.mode = 'closed'
+  giveBack()
+  await Promise.all(waiting)
+  expect(reads).toHaveLength(1)
+  expect(here.session.mode).toBe('live')
+})
+
+test('a session that is doubted stays live until it is its turn', async () => {
+  const { catchUp, reads, giveBack } = given()
+  const { session, as, modes } = sessionThatIs('live')
+  const resumed = catchUp.resume(as)
+  // It is about to be read for, and needs no look of its own.
+  const looked = catchUp.look(as)
+  await sleep(20)
+  expect([session.mode, session.doubted, modes]).toEqual(['live', true, []])
+  giveBack()
+  await Promise.all([resumed, looked])
+  expect([session.doubted, modes, reads.length]).toEqual([false, ['catching-up', 'live at 9'], 1])
+})
+
+test('a session that falls behind while it waits for its turn is read for from where it stood', async () => {
+  const { catchUp, reads, giveBack } = given()
+  const { session, as } = sessionThatIs('live')
+  const resumed = catchUp.resume(as)
   await sleep(20)
   session.mode = 'behind'
   giveBack()
@@ -128,38 +102,12 @@ test('a session that falls behind while it waits for its turn is read for from w
 })
 
 test('where a live session held a frame, the end of the ledger is looked at once more before it is read for', async () => {
-  const heads: bigint[] = [100n, 102n]
-  const waitedFor: bigint[] = []
-  const settled: bigint[] = []
-  const catchUp = createCatchUp({
-    pool: { query: async () => ({ rows: [] }) },
-    ledger: { head: async () => heads.shift() ?? 102n },
-    waiter: {
-      waitFor: async (position: bigint) => {
-        waitedFor.push(position)
-        return true
-      },
-    },
-    turns: createTurns(),
-    report: (error: unknown) => expect.unreachable(String(error)),
-  } as unknown as CatchUpDeps)
-  const session = {
-    mode: 'live' as SessionMode,
-    backlog: 0,
-    position: 90n,
-    startCatchingUp(this: { mode: SessionMode }) {
-      const wasLive = this.mode === 'live'
-      this.mode = 'catching-up'
-      return wasLive
-    },
-    settle(this: { mode: SessionMode }, upTo: bigint) {
-      this.mode = 'live'
-      settled.push(upTo)
-    },
-  }
-  await catchUp.resume(session as unknown as Session)
-  expect(settled).toEqual([102n])
-  expect(waitedFor.at(-1)).toBe(102n)
+  // The first is that of the doubt, the second that before its turn.
+  const { catchUp, reads, waitedFor } = given({ heads: [100n, 100n, 102n], isTaken: false })
+  const { as, modes } = sessionThatIs('live', true)
+  await catchUp.resume(as)
+  expect(waitedFor).toEqual([100n, 100n, 102n])
+  expect([modes.at(-1), reads.length]).toEqual(['live at 102', 1])
 })
 
 test('a clock that is set ahead makes no reader slow', async () => {

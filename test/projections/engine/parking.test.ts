@@ -10,9 +10,10 @@ import { retryParked } from '../../../projections/parked/retry.ts'
 import { skipParked } from '../../../projections/parked/skip.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
 import { rebuild } from '../../../projections/rebuild/rebuild.ts'
-import { createMemoryLedger, type MemoryLedger } from '../../support/memory-ledger.ts'
+import { createMemoryLedger } from '../../support/memory-ledger.ts'
 import { conversationNumber, createPast } from '../../support/recorded-events.ts'
 import { dump } from '../support/dump.ts'
+import { bad, messageOf, receiptOf, sick, someTalk, spoil } from '../support/spoilt.ts'
 import { ANN, BOB, someTalk as talk } from '../support/talk.ts'
 import { createWorld, projected, quiet, type World } from '../support/world.ts'
 
@@ -27,54 +28,6 @@ afterAll(async () => {
   await world.end()
 })
 afterEach(() => world.clear())
-
-/** Three conversations that talk in turns. */
-const someTalk = (turns = 10) => talk({ conversations: 3, turns })
-
-const [sick, healthy] = [conversationNumber(0), conversationNumber(1)]
-
-/** The n-th message of the sick conversation. */
-const messageOf = (events: readonly RecordedEvent[], nth: number): number =>
-  events.findIndex((event, i) =>
-    event.type === 'MessageSent' && conversationOf(event.stream) === sick
-      ? events.slice(0, i + 1).filter((e) => e.type === 'MessageSent' && conversationOf(e.stream) === sick)
-          .length === nth
-      : false,
-  )
-
-/** The first receipt of its n-th message. */
-const receiptOf = (events: readonly RecordedEvent[], nth: number): number => {
-  const sent = messageOf(events, nth)
-  return events.findIndex(
-    ({ type, stream }, i) => i > sent && type === 'MessageDelivered' && conversationOf(stream) === sick,
-  )
-}
-
-/** Ways in which an event can be bad: undecodable, contradicting its stream, refused by Postgres. */
-const bad: Readonly<Record<string, (event: RecordedEvent) => RecordedEvent>> = {
-  'of a type that nobody knows': (event) => ({ ...event, type: 'MessageSung' }),
-  'with data that its schema does not take': (event) => ({ ...event, data: { seq: 'one' } }),
-  'of another conversation than its stream': (event) => ({
-    ...event,
-    data: { ...(event.data as object), conversationId: healthy },
-  }),
-  'with a seq that is taken': (event) => ({ ...event, data: { ...(event.data as object), seq: 1 } }),
-  'with a seq that no column holds': (event) => ({
-    ...event,
-    data: { ...(event.data as object), seq: 2 ** 40 },
-  }),
-  'that deletes what is not there': (event) => ({
-    ...event,
-    type: 'MessageDeleted',
-    data: { ...(event.data as object), by: 'ann', seq: 77 },
-  }),
-}
-
-function spoil(events: readonly RecordedEvent[], index: number, how: string): RecordedEvent[] {
-  const spoilt = [...events]
-  spoilt[index] = (bad[how] as (event: RecordedEvent) => RecordedEvent)(events[index] as RecordedEvent)
-  return spoilt
-}
 
 async function eventsOf(id: string): Promise<ParkedEvent[]> {
   const events: ParkedEvent[] = []
@@ -221,108 +174,6 @@ test('a skipped event is left out, with its reason, by rebuilds too; the later o
   expect(result.compared?.every(({ equal }) => equal)).toBe(true)
   expect(await dump(world.pool)).toEqual(stands)
 })
-
-const rebuildFrom = (ledger: MemoryLedger) =>
-  rebuild({ databaseUrl: world.url, ledger, log: quiet, signal: new AbortController().signal })
-
-test('a rebuild that cannot understand what is in use is not swapped in; run again by a program that can, it begins afresh', async () => {
-  const events = someTalk()
-  await world.project(createMemoryLedger(events))
-  const inUse = await dump(world.pool)
-  const ledger = createMemoryLedger(spoil(events, messageOf(events, 2), 'of a type that nobody knows'))
-  for (let tries = 0; tries < 2; tries++) {
-    await expect(rebuildFrom(ledger)).rejects.toThrow(
-      `could not be rebuilt, though they are in use now:\n  ${sick}: `,
-    )
-  }
-  expect(await parkedConversations(world.pool)).toEqual([])
-
-  expect(await rebuildFrom(createMemoryLedger(events))).toMatchObject({ swapped: true, resumed: false })
-  expect(await parkedConversations(world.pool)).toEqual([])
-  expect(await dump(world.pool)).toEqual(inUse)
-})
-
-test('… also if what is in use is parked as well, but for a later event', async () => {
-  const events = someTalk()
-  const inUse = spoil(events, messageOf(events, 3), 'of a type that nobody knows')
-  await world.project(createMemoryLedger(inUse))
-  const less = spoil(inUse, messageOf(events, 2), 'of a type that nobody knows')
-  await expect(rebuildFrom(createMemoryLedger(less))).rejects.toThrow(`in use now:\n  ${sick}: `)
-  expect(await rebuildFrom(createMemoryLedger(inUse))).toMatchObject({ swapped: true, resumed: false })
-})
-
-test('… also if what it cannot understand comes in last, when it is brought together with what is in use', async () => {
-  const events = someTalk()
-  const live = createMemoryLedger(events)
-  const engine = world.start(live)
-  await projected(world.pool, await live.head())
-  const inUse = await dump(world.pool)
-  const index = messageOf(events, 2)
-  const spoilt = createMemoryLedger(spoil(events, index, 'of a type that nobody knows'))
-  // What is followed ends before that event; what is read when both are aligned does not.
-  const ledger = { ...spoilt, subscribe: createMemoryLedger(events.slice(0, index)).subscribe }
-  await world.pool.query('CREATE SCHEMA read_previous')
-  await expect(rebuildFrom(ledger)).rejects.toThrow(`though they are in use now:\n  ${sick}: `)
-  await engine.stop()
-  // What was in use before is still there to return to.
-  expect((await world.pool.query(`SELECT FROM pg_namespace WHERE nspname = 'read_previous'`)).rowCount).toBe(
-    1,
-  )
-  expect(await parkedConversations(world.pool)).toEqual([])
-  expect(await dump(world.pool)).toEqual(inUse)
-})
-
-test('what a person skips while a rebuild runs is not undone by it', async () => {
-  const events = someTalk()
-  const index = messageOf(events, 2)
-  const spoilt = createMemoryLedger(spoil(events, index, 'with data that its schema does not take'))
-  await world.project(spoilt)
-  let skipping: Promise<unknown> | undefined
-  const ledger: MemoryLedger = {
-    ...spoilt,
-    async *subscribe(options) {
-      skipping ??= skipParked(world.pool, sick, 'see INC-12')
-      await skipping
-      yield* spoilt.subscribe(options)
-    },
-  }
-  await expect(rebuildFrom(ledger)).rejects.toThrow('events were skipped while')
-
-  expect(await rebuildFrom(ledger)).toMatchObject({ swapped: true, resumed: false })
-  expect((await world.pool.query('SELECT position FROM read.skipped_events')).rows).toEqual([
-    { position: String(events[index]?.position) },
-  ])
-})
-
-test.each([
-  ['is followed by others', true],
-  ['is the last of its conversation', false],
-])(
-  'an event that only a rebuild cannot apply, and that %s, can be skipped, and rebuilds leave it out from then on',
-  async (_, waiting) => {
-    const past = someTalk()
-    // Up to a message that nobody has acknowledged: what follows does not depend on it, or nothing follows.
-    const last = past.findLastIndex(
-      ({ type, stream }) => type === 'MessageSent' && conversationOf(stream) === sick,
-    )
-    const events = waiting ? past : past.slice(0, last + 1)
-    const index = waiting ? messageOf(events, 2) : last
-    await world.project(createMemoryLedger(events))
-    const ledger = createMemoryLedger(spoil(events, index, 'with data that its schema does not take'))
-    await expect(rebuildFrom(ledger)).rejects.toThrow('could not be rebuilt')
-
-    const position = events[index]?.position
-    const skipped = await skipParked(world.pool, sick, 'see INC-12')
-    expect(skipped).toMatchObject({ kind: 'skipped', build: 'read_next', position, waiting })
-    expect(await rebuildFrom(ledger)).toMatchObject({ swapped: true })
-    expect(await rebuildFrom(ledger)).toMatchObject({ swapped: true })
-    expect(await parkedConversations(world.pool)).toEqual([])
-    expect((await world.pool.query('SELECT position, reason FROM read.skipped_events')).rows).toEqual([
-      { position: String(position), reason: 'see INC-12' },
-    ])
-    expect(await skipParked(world.pool, sick, 'again')).toEqual({ kind: 'not-parked' })
-  },
-)
 
 test('a parked conversation that talks on for thousands of events stops nobody, and a retry applies them all', async () => {
   // Two of each turn are the sick one's: more than a page of `parked show`, and some pages of a retry.
