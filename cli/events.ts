@@ -1,8 +1,8 @@
 /** `triptick events`: what the ledger holds about a conversation or one message of it. Never shows what a message says. */
 import { type Command, InvalidArgumentError } from 'commander'
+import { conversationId } from '../domain/fields.ts'
 import type { ConversationId } from '../domain/ids.ts'
 import { startProblem } from '../runtime/problem.ts'
-import { parseConversation } from './conversation-argument.ts'
 import { settings } from './settings.ts'
 
 interface EventsOptions {
@@ -57,6 +57,12 @@ async function events(id: ConversationId, { message, json }: EventsOptions): Pro
       'Check the id, and that TRIPTICK_DATA or DATABASE_URL names the right system.',
     )
   }
+}
+
+function parseConversation(text: string): ConversationId {
+  const parsed = conversationId.safeParse(text)
+  if (parsed.success) return parsed.data
+  throw new InvalidArgumentError('It must be a UUID in lowercase.')
 }
 
 function parseMessage(text: string): string {

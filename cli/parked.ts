@@ -2,13 +2,15 @@
 import type { Command } from 'commander'
 import type { ParkedConversation } from '../projections/parked/list.ts'
 import { startProblem } from '../runtime/problem.ts'
-import { parseConversation } from './conversation-argument.ts'
 import type { ReadModels } from './read-models.ts'
 import { settings } from './settings.ts'
 
 interface Flags {
   readonly json?: true
 }
+
+/** No id need be a UUID: what is parked of a person is named by their stream. */
+const NAMED = 'as `parked list` shows it'
 
 export function registerParked(program: Command): void {
   const parked = program
@@ -23,23 +25,19 @@ export function registerParked(program: Command): void {
   parked
     .command('show')
     .description('the parked events of a conversation, in order')
-    .argument('<conversationId>', 'as `parked list` shows it', parseConversation)
+    .argument('<conversationId>', NAMED)
     .option('--json', 'one JSON object a line')
     .action((id: string, flags: Flags) => withReadModels((models) => show(models, id, flags)))
   parked
     .command('retry')
     .description('apply the parked events of a conversation, in order, up to the first that still fails')
-    .argument('<conversationId>', 'as `parked list` shows it', parseConversation)
+    .argument('<conversationId>', NAMED)
     .option('--json', 'print the result as JSON')
     .action((id: string, flags: Flags) => withReadModels((models) => retry(models, id, flags)))
   parked
     .command('skip')
     .description('leave the first parked event of a conversation out of the read models; the ledger keeps it')
-    .argument(
-      '<conversationId>',
-      'parked, or named by a rebuild that could not apply an event of it',
-      parseConversation,
-    )
+    .argument('<conversationId>', `${NAMED}, or named by a rebuild that could not apply an event of it`)
     .requiredOption('--reason <text>', 'why; it is kept beside the event')
     .option('--json', 'print the result as JSON')
     .action((id: string, flags: Flags & { reason: string }) =>

@@ -76,11 +76,11 @@ function isOption(text: string): boolean {
 function parse(text: string): URL | undefined {
   if (!isEncoded(text) || !URL.canParse(text)) return undefined
   const url = new URL(text)
-  return /[@#]/.test(url.pathname + url.hash) || !OPTIONS.test(url.search) ? undefined : url
+  return /[@#]/.test(url.pathname + url.hash) || !areOptions(url.search) ? undefined : url
 }
 
-/** A value may hold a `@`, as users do at some providers: `?user=app@server`. */
-const OPTIONS = /^(\?([^@=&]+=[^&]*&?)*)?$/
+/** A value may hold a `@`, as users do at some providers: `?user=app@server`. A name may not. */
+const areOptions = (search: string): boolean => search.split('&').every((option) => !/^[^=]*@/.test(option))
 
 /** What is not, clients read each in its own way, or throw. */
 function isEncoded(text: string): boolean {

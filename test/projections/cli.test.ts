@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createProgressBar } from '../../cli/rebuild-progress.ts'
-import type { Position, RecordedEvent } from '../../ledger/ledger.ts'
+import type { Position, RecordedEvent, Revision, StreamName } from '../../ledger/ledger.ts'
 import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { conversationOf } from '../../ledger/streams.ts'
 import { buildProgram } from '../support/built-program.ts'
@@ -67,7 +68,7 @@ test('`parked` lists, shows, retries and skips, for people and as JSON, and its 
   const again = await processes.run('parked', 'retry', sick)
   expect(again).toMatchObject({ code: 1, out: '' })
   expect(again.err).toContain('is not parked')
-  expect(await processes.run('parked', 'show', 'xx')).toMatchObject({ code: 2, out: '' })
+  expect(await processes.run('parked', 'show', 'xx')).toMatchObject({ code: 1, out: '' })
 })
 
 test('`rebuild` tells what it did, compares, and goes back when told to', async () => {
@@ -108,6 +109,26 @@ test('`parked` says what to do where there are no read models yet', async () => 
   const answer = await processes.run('parked', 'list')
   expect(answer).toMatchObject({ code: 1, out: '' })
   expect(answer.err).toContain('there are no read models yet')
+})
+
+test('what is parked of a person is named by their stream', async () => {
+  const last = events.at(-1) as RecordedEvent
+  const position = (last.position + 1n) as Position
+  const stream = 'user-ann' as StreamName
+  await record(world.pool, [
+    { ...last, position, stream, revision: 0 as Revision, id: randomUUID(), type: 'UserSung' },
+  ])
+  await project()
+  expect(json((await processes.run('parked', 'list', '--json')).out)).toContainEqual(
+    expect.objectContaining({ conversationId: stream, position: String(position) }),
+  )
+  expect((await processes.run('parked', 'show', stream)).out).toContain('UserSung')
+  expect((await processes.run('parked', 'retry', stream)).out).toContain('unknown type')
+  expect(await processes.run('parked', 'skip', stream, '--reason', 'a test')).toMatchObject({
+    code: 0,
+    err: '',
+  })
+  expect(await processes.run('parked', 'show', stream)).toMatchObject({ code: 1 })
 })
 
 test('the progress bar is one moving line on a terminal, and a plain line now and then elsewhere', () => {

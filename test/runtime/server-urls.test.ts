@@ -19,6 +19,7 @@ test.each([
   'postgres:///chat?host=/run/postgresql',
   // As users are called at some providers.
   'postgres://db/chat?user=app@server&sslmode=disable',
+  'postgres://db/chat?keepalives&application_name=chat',
   'postgres://user:p%40ss%2Fword@[::1]/chat',
 ])('pg takes %s', (text) => {
   expect(isPostgresUrl(text)).toBe(true)
