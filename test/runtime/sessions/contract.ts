@@ -4,18 +4,23 @@ import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import type { SessionDirectory, Timing } from '../../../runtime/sessions/directory.ts'
 import type { SessionStore } from '../../../runtime/sessions/store.ts'
 
-/** Thirty times as fast as in production. */
-export const QUICK: Timing = { heartbeatMs: 150, deadAfterMs: 1_000 }
+/** Heartbeats come soon, and nobody is taken for dead because the machine stood still. */
+export const STEADY: Timing = { heartbeatMs: 150, deadAfterMs: 60_000 }
+/** Death comes soon, too: where it is waited for. */
+export const MORTAL: Timing = { heartbeatMs: 150, deadAfterMs: 3_000 }
+/** What is known before the test is over has been announced. */
+const SILENT: Timing = { heartbeatMs: 60_000, deadAfterMs: 300_000 }
+const PATIENTLY = { timeout: 15_000 }
 
 export interface DirectoriesUnderTest {
   /** As a process would; without a name, an observer. The suite closes it. */
-  open(node?: string): Promise<SessionDirectory>
+  open(node: string | undefined, timing: Timing): Promise<SessionDirectory>
   /** From now on this directory reaches neither the store nor the bus, as when its process is killed. */
   kill(directory: SessionDirectory): Promise<void>
   /** The store forgets everything (FLUSHALL, a crash of Postgres). */
   forget(): Promise<void>
-  /** This directory's next heartbeat comes just after the store has forgotten everything, is carried out, and its answer is lost. */
-  loseAnswer(directory: SessionDirectory): void
+  /** At this directory's next heartbeat the store has forgotten everything; after `meanwhile` it is carried out, and its answer is lost. */
+  loseAnswer(directory: SessionDirectory, meanwhile: () => Promise<void>): void
   stop(): Promise<void>
 }
 
@@ -64,8 +69,8 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
     })
     afterAll(() => under?.stop())
 
-    async function open(node?: string): Promise<SessionDirectory> {
-      const directory = await under.open(node)
+    async function open(node?: string, timing = STEADY): Promise<SessionDirectory> {
+      const directory = await under.open(node, timing)
       opened.push(directory)
       return directory
     }
@@ -122,15 +127,15 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
     })
 
     test('nodes know each other at once when they start, and forget each other at once when they stop', async () => {
-      const a = await open('a')
+      const a = await open('a', SILENT)
       expect(a.peers()).toEqual([])
-      const b = await open('b')
+      const b = await open('b', SILENT)
       expect(b.peers()).toEqual(['a'])
-      await vi.waitFor(() => expect(a.peers()).toEqual(['b']), { timeout: QUICK.heartbeatMs - 50 })
+      await vi.waitFor(() => expect(a.peers()).toEqual(['b']), PATIENTLY)
       await b.add(user('ann'), device('phone'))
       expect(await found(a, 'ann')).toEqual({ b: ['ann'] })
       await b.close()
-      await vi.waitFor(() => expect(a.peers()).toEqual([]), { timeout: QUICK.heartbeatMs - 50 })
+      await vi.waitFor(() => expect(a.peers()).toEqual([]), PATIENTLY)
       expect(await found(a, 'ann')).toEqual({})
     })
 
@@ -138,50 +143,50 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       const observer = await open()
       const a = await open('a')
       await a.add(user('ann'), device('phone'))
-      await vi.waitFor(() => expect(observer.peers()).toEqual(['a']))
+      await vi.waitFor(() => expect(observer.peers()).toEqual(['a']), PATIENTLY)
       expect(await found(observer, 'ann')).toEqual({ a: ['ann'] })
       expect(a.peers()).toEqual([])
     })
 
     test('a node that falls silent is dead after a while, with its sessions', async () => {
-      const [a, b] = [await open('a'), await open('b')]
+      const [a, b] = [await open('a', MORTAL), await open('b', MORTAL)]
       await a.add(user('ann'), device('phone'))
       await under.kill(a)
       expect(await found(b, 'ann')).toEqual({ a: ['ann'] })
-      await vi.waitFor(() => expect(b.peers()).toEqual([]), { timeout: 5 * QUICK.deadAfterMs })
+      await vi.waitFor(() => expect(b.peers()).toEqual([]), PATIENTLY)
       expect(await found(b, 'ann')).toEqual({})
     })
 
     test('a peer that died without a word makes the others look at what it may not have pushed', async () => {
-      const [a, b] = [await open('a'), await open('b')]
+      const [a, b] = [await open('a', MORTAL), await open('b', MORTAL)]
       let looked = 0
       const off = b.onFoundAgain(() => looked++)
       await under.kill(a)
-      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), { timeout: 20 * QUICK.deadAfterMs })
-      await vi.waitFor(() => expect(b.peers()).toEqual([]))
+      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), PATIENTLY)
+      await vi.waitFor(() => expect(b.peers()).toEqual([]), PATIENTLY)
       off()
     })
 
     test('a peer that went without a word is missed until it is back, one that said so is not', async () => {
-      const [a, b, c] = [await open('a'), await open('b'), await open('c')]
+      const [a, b, c] = [await open('a', MORTAL), await open('b', MORTAL), await open('c', MORTAL)]
       await a.close()
-      await vi.waitFor(() => expect(b.peers()).toEqual(['c']))
+      await vi.waitFor(() => expect(b.peers()).toEqual(['c']), PATIENTLY)
       expect(b.isPushedTo).toBe(true)
       await under.kill(c)
-      await vi.waitFor(() => expect(b.isPushedTo).toBe(false), { timeout: 20 * QUICK.deadAfterMs })
+      await vi.waitFor(() => expect(b.isPushedTo).toBe(false), PATIENTLY)
       expect(b.peers()).toEqual([])
-      await open('c')
-      await vi.waitFor(() => expect(b.isPushedTo).toBe(true))
+      await open('c', MORTAL)
+      await vi.waitFor(() => expect(b.isPushedTo).toBe(true), PATIENTLY)
     })
 
     test('… also one that is back under its name before it was missed', async () => {
-      const [a, b] = [await open('a'), await open('b')]
+      const [a, b] = [await open('a', SILENT), await open('b', SILENT)]
       let looked = 0
       b.onFoundAgain(() => looked++)
       await under.kill(a)
-      await open('a')
-      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), { timeout: QUICK.deadAfterMs / 2 })
-      await vi.waitFor(() => expect(b.peers()).toEqual(['a']))
+      await open('a', SILENT)
+      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), PATIENTLY)
+      await vi.waitFor(() => expect(b.peers()).toEqual(['a']), PATIENTLY)
     })
 
     test('a node that starts again under its name has none of its old sessions', async () => {
@@ -201,9 +206,7 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       // A session that is written into the emptied store must not hide that the others are missing.
       await a.add(user('ann'), device('phone'))
       const everybody = ['ann', ...Array.from({ length: 50 }, (_, i) => `u${i}`)].toSorted()
-      await vi.waitFor(async () => expect(await found(b, ...everybody)).toEqual({ a: everybody }), {
-        timeout: 10 * QUICK.heartbeatMs,
-      })
+      await vi.waitFor(async () => expect(await found(b, ...everybody)).toEqual({ a: everybody }), PATIENTLY)
     })
 
     test('sessions that were forgotten are found again, and look at what they missed, also if the heartbeat that was told so was not heard', async () => {
@@ -211,15 +214,12 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       await a.add(user('ann'), device('phone'))
       let looked = 0
       a.onFoundAgain(() => looked++)
-      under.loseAnswer(a)
-      await vi.waitFor(async () => expect(await found(b, 'ann')).toEqual({}), {
-        timeout: 10 * QUICK.heartbeatMs,
-        interval: 5,
+      const meanwhile = await new Promise((resolve) => {
+        under.loseAnswer(a, () => found(b, 'ann').then(resolve))
       })
-      await vi.waitFor(async () => expect(await found(b, 'ann')).toEqual({ a: ['ann'] }), {
-        timeout: 20 * QUICK.heartbeatMs,
-      })
-      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), { timeout: 10 * QUICK.heartbeatMs })
+      expect(meanwhile).toEqual({})
+      await vi.waitFor(async () => expect(await found(b, 'ann')).toEqual({ a: ['ann'] }), PATIENTLY)
+      await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), PATIENTLY)
     })
 
     test('a node whose sessions cannot be found is not pushed to, until all peers surely know them again', async () => {
@@ -227,8 +227,8 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       await a.add(user('ann'), device('phone'))
       expect(a.isPushedTo).toBe(true)
       await under.forget()
-      await vi.waitFor(() => expect(a.isPushedTo).toBe(false), { timeout: QUICK.deadAfterMs, interval: 5 })
-      await vi.waitFor(() => expect(a.isPushedTo).toBe(true))
+      await vi.waitFor(() => expect(a.isPushedTo).toBe(false), { ...PATIENTLY, interval: 5 })
+      await vi.waitFor(() => expect(a.isPushedTo).toBe(true), PATIENTLY)
     })
 
     test('ten thousand people who connect at once are all found, within seconds', async () => {

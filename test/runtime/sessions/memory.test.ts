@@ -3,7 +3,7 @@ import { createLogger } from '../../../runtime/logging.ts'
 import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
 import { createMemoryStore, createSharedSessions } from '../../../runtime/sessions/memory-store.ts'
-import { type LossyStore, lossy, QUICK, sessionContract } from './contract.ts'
+import { type LossyStore, lossy, sessionContract } from './contract.ts'
 
 const log = createLogger({ level: 'silent', process: 'test' })
 
@@ -13,8 +13,8 @@ sessionContract('memory', async () => {
   const stores = new Map<SessionDirectory, LossyStore>()
   const forget = async () => shared.clear()
   return {
-    async open(node) {
-      const store = lossy(createMemoryStore(QUICK.deadAfterMs, shared))
+    async open(node, timing) {
+      const store = lossy(createMemoryStore(timing.deadAfterMs, shared))
       let dead = false
       const mortal = {
         ...store,
@@ -27,7 +27,7 @@ sessionContract('memory', async () => {
         },
       }
       const bus = createMemoryBus({ log, hub })
-      const directory = await createSessionDirectory({ store: mortal, bus, log, node, timing: QUICK })
+      const directory = await createSessionDirectory({ store: mortal, bus, log, node, timing })
       stores.set(directory, store)
       kills.set(directory, () => {
         dead = true
@@ -37,7 +37,7 @@ sessionContract('memory', async () => {
     },
     kill: async (directory) => kills.get(directory)?.(),
     forget,
-    loseAnswer: (directory) => stores.get(directory)?.loseAnswer(forget),
+    loseAnswer: (directory, meanwhile) => stores.get(directory)?.loseAnswer(() => forget().then(meanwhile)),
     stop: async () => {},
   }
 })

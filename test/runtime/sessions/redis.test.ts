@@ -7,7 +7,7 @@ import { createSessionDirectory } from '../../../runtime/sessions/create.ts'
 import type { SessionDirectory } from '../../../runtime/sessions/directory.ts'
 import { createRedisStore } from '../../../runtime/sessions/redis-store.ts'
 import { onRedis, type RedisServer, startRedisServer } from '../bus/redis-server.ts'
-import { type LossyStore, lossy, QUICK, sessionContract } from './contract.ts'
+import { type LossyStore, lossy, MORTAL, STEADY, sessionContract } from './contract.ts'
 
 const log = createLogger({ level: 'silent', process: 'test' })
 
@@ -18,11 +18,11 @@ onRedis('the session directory on Redis', () => {
   })
   afterAll(() => server?.stop())
 
-  async function open(node?: string) {
+  async function open(node: string | undefined, timing = STEADY) {
     const bus = await createRedisBus({ url: server.url, node: node ?? 'observer', log })
     const redis = await connectRedis({ url: server.url, name: `test-${node}`, log })
-    const store = lossy(createRedisStore({ redis, deadAfterMs: QUICK.deadAfterMs }))
-    const directory = await createSessionDirectory({ store, bus, log, node, timing: QUICK })
+    const store = lossy(createRedisStore({ redis, deadAfterMs: timing.deadAfterMs }))
+    const directory = await createSessionDirectory({ store, bus, log, node, timing })
     const end = async () => {
       redis.disconnect()
       await bus.close()
@@ -37,15 +37,15 @@ onRedis('the session directory on Redis', () => {
       await server.admin.flushall()
     }
     return {
-      async open(node) {
-        const { directory, store, end } = await open(node)
+      async open(node, timing) {
+        const { directory, store, end } = await open(node, timing)
         ends.set(directory, end)
         stores.set(directory, store)
         return directory
       },
       kill: async (directory) => ends.get(directory)?.(),
       forget,
-      loseAnswer: (directory) => stores.get(directory)?.loseAnswer(forget),
+      loseAnswer: (directory, meanwhile) => stores.get(directory)?.loseAnswer(() => forget().then(meanwhile)),
       async stop() {
         for (const end of ends.values()) await end()
       },
@@ -53,12 +53,10 @@ onRedis('the session directory on Redis', () => {
   })
 
   test('a dead node leaves no key behind, even without anybody to tidy up', async () => {
-    const { directory, end } = await open('lonely')
+    const { directory, end } = await open('lonely', MORTAL)
     await directory.add('ann' as UserId, 'phone' as DeviceId)
     await end()
-    await new Promise((resolve) => setTimeout(resolve, QUICK.deadAfterMs + 200))
-    const keys = await server.admin.keys('*lonely*')
-    expect(keys).toEqual([])
+    await expect.poll(() => server.admin.keys('*lonely*')).toEqual([])
     await directory.close()
   })
 })
