@@ -24,12 +24,13 @@ test('a reply to an append that was given up with those of another client ends t
   })
   const fatal: unknown[] = []
   process.on('unhandledRejection', (error) => fatal.push(error))
-  other.faults.delayAppends(100)
+  other.faults.freeze()
   const waiting = append(slow, 'b')?.catch(() => {})
   await sleep(20)
   one.faults.onAppend({ kind: 'cut', when: 'after' })
   await append(cut, 'b')?.catch(() => {})
   await waiting
+  other.faults.thaw()
   await expect.poll(() => fatal.length, PATIENT).toBeGreaterThan(0)
   expect(String(fatal[0])).toMatch(/not iterable/)
 })
