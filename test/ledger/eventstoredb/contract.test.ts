@@ -7,7 +7,7 @@ import { ledgerContract } from '../contract.ts'
 
 ledgerContract('EventStoreDB (simulator)', async () => {
   const simulator = await startSimulator()
-  const open = () => createEventStoreLedger({ url: simulator.url })
+  const open = () => createEventStoreLedger({ url: simulator.url, appendTimeoutMs: 20_000 })
   const ledger = open()
   return {
     ledger,
