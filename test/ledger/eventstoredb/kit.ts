@@ -18,11 +18,11 @@ export async function simulate(options?: SimulatorOptions): Promise<Simulator> {
 /** For `expect.poll`: the machine may be busy with other things. */
 export const PATIENT = { timeout: 10_000, interval: 10 }
 
-/** With times short enough for a test to wait for them. */
+/** Pauses are short. Where a test waits for an append to be given up, it says after how long: else nothing is because the machine stood still. */
 export function open(url: string, options: Partial<EventStoreLedgerOptions> = {}): Ledger {
   const ledger = createEventStoreLedger({
     url,
-    appendTimeoutMs: 1_000,
+    appendTimeoutMs: 20_000,
     backoff: { first: 10, max: 100 },
     ...options,
   })
