@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { createWriter } from '../../../ledger/postgres/writer.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 
@@ -17,6 +17,7 @@ afterAll(async () => {
   await database.drop()
 })
 
+const PATIENTLY = { timeout: 15_000 }
 const PID = { name: 'pid', text: 'SELECT pg_backend_pid() AS pid', values: [] }
 const writers = async () =>
   (
@@ -30,11 +31,11 @@ test('the end of a connection that was given up does not make the writer forget 
   const first = await pid()
   writer.discard()
   const second = await pid()
-  await vi.waitFor(async () => expect(await writers()).toEqual([{ pid: second }]))
+  await vi.waitFor(async () => expect(await writers()).toEqual([{ pid: second }]), PATIENTLY)
   expect(second).not.toBe(first)
   expect(await pid()).toBe(second)
   await writer.close()
-  await vi.waitFor(async () => expect(await writers()).toEqual([]))
+  await vi.waitFor(async () => expect(await writers()).toEqual([]), PATIENTLY)
 })
 
 test('queries go one after another, and what waits for one that hangs is asked no more once it is given up', async () => {
@@ -52,7 +53,7 @@ test('queries go one after another, and what waits for one that hangs is asked n
     'given up',
   )
   const asleep = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-  await vi.waitFor(async () => expect((await admin.query(asleep)).rowCount).toBe(1))
+  await vi.waitFor(async () => expect((await admin.query(asleep)).rowCount).toBe(1), PATIENTLY)
   writer.discard()
   await writer.query(asking("INSERT INTO asked VALUES ('next')"))
   await Promise.all([hanging, waiting])
@@ -64,14 +65,18 @@ test('queries go one after another, and what waits for one that hangs is asked n
 
 test('a server that takes the connection and says nothing is given up', async () => {
   const sockets: Socket[] = []
-  const silent = createServer((socket) => sockets.push(socket.resume())).listen(0, '127.0.0.1')
+  // Others come, too: who looks for a server that had this port before.
+  const silent = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.on('data', (said) => String(said).includes('nobody') && sockets.push(socket))
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
   await once(silent, 'listening')
   const { port } = silent.address() as { readonly port: number }
   const writer = createWriter(`postgres://nobody@127.0.0.1:${port}/nothing`, 10_000)
   await expect(writer.query(PID)).rejects.toThrow('timeout')
-  await vi.waitFor(() => expect(sockets.map(({ closed }) => closed)).toEqual([true]))
-  silent.close()
-}, 15_000)
+  await vi.waitFor(() => expect(sockets.map(({ closed }) => closed)).toEqual([true]), PATIENTLY)
+}, 40_000)
 
 test('a query that takes too long is ended by the server, which keeps no connection for it', async () => {
   const writer = createWriter(database.url, 200)
