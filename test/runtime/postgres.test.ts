@@ -21,4 +21,4 @@ test('a connection that died without a word is given up some seconds after a sta
   expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }])
   await pool.end()
   await network.close()
-}, 15_000)
+}, 40_000)

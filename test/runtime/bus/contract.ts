@@ -12,6 +12,8 @@ export interface BusUnderTest {
   stop(): Promise<void>
 }
 
+const PATIENTLY = { timeout: 15_000 }
+
 export function busContract(name: string, start: () => Promise<BusUnderTest>): void {
   describe(`the bus contract on ${name}`, () => {
     let under: BusUnderTest
@@ -31,7 +33,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       return bus
     }
     const arrived = (got: readonly unknown[], expected: readonly unknown[]) =>
-      vi.waitFor(() => expect(got).toEqual(expected), { timeout: 5_000 })
+      vi.waitFor(() => expect(got).toEqual(expected), PATIENTLY)
 
     test('a message reaches every subscription to its channel, on every process, the publisher included', async () => {
       const [a, b] = [await open('a'), await open('b')]
@@ -41,7 +43,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       await b.subscribe('news', (payload) => got.push(`b ${payload}`))
       await b.subscribe('other', (payload) => got.push(`other ${payload}`))
       a.publish('news', 'hello')
-      await vi.waitFor(() => expect(got.toSorted()).toEqual(['a1 hello', 'a2 hello', 'b hello']))
+      await vi.waitFor(() => expect(got.toSorted()).toEqual(['a1 hello', 'a2 hello', 'b hello']), PATIENTLY)
     })
 
     test('what one process publishes to a channel arrives in its order, equal messages each on their own', async () => {
@@ -149,13 +151,13 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       await under.cut?.()
       // Lost or not, publishing while cut is no error.
       a.publish('c', 'during')
-      await vi.waitFor(() => expect(gaps).toBeGreaterThanOrEqual(1), { timeout: 10_000 })
+      await vi.waitFor(() => expect(gaps).toBeGreaterThanOrEqual(1), PATIENTLY)
       await vi.waitFor(
         () => {
           a.publish('c', 'after')
           expect(got).toContain('after')
         },
-        { timeout: 10_000, interval: 100 },
+        { ...PATIENTLY, interval: 100 },
       )
       end()
       const heard = gaps
@@ -166,7 +168,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
           a.publish('d', 'again')
           expect(got).toContain('again')
         },
-        { timeout: 10_000, interval: 100 },
+        { ...PATIENTLY, interval: 100 },
       )
       expect(gaps).toBe(heard)
     })
@@ -186,10 +188,10 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
         wasCut ||= !a.isWhole
       }, 1)
       await under.cutPublisher?.('a')
-      await vi.waitFor(() => expect(Math.min(gaps.a, gaps.b)).toBeGreaterThanOrEqual(1), { timeout: 10_000 })
+      await vi.waitFor(() => expect(Math.min(gaps.a, gaps.b)).toBeGreaterThanOrEqual(1), PATIENTLY)
       clearInterval(publishing)
       expect(wasCut).toBe(true)
-      await vi.waitFor(() => expect([a.isWhole, b.isWhole]).toEqual([true, true]), { timeout: 10_000 })
+      await vi.waitFor(() => expect([a.isWhole, b.isWhole]).toEqual([true, true]), PATIENTLY)
     })
 
     test('… and what was dropped because too much waited', async ({ skip }) => {
@@ -198,7 +200,7 @@ export function busContract(name: string, start: () => Promise<BusUnderTest>): v
       let gaps = 0
       b.onGap(() => gaps++)
       for (let i = 0; i <= 20_000; i++) a.publish('c', 'perhaps')
-      await vi.waitFor(() => expect(gaps).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(() => expect(gaps).toBe(1), PATIENTLY)
     })
   })
 }

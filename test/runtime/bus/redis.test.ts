@@ -34,10 +34,10 @@ onRedis('the bus contract on Redis', () => {
     const redis = await connectRedis({ url: network.url, name: 'test', log })
     network.silence()
     await expect(redis.get('key')).rejects.toThrow()
-    await vi.waitFor(() => redis.get('key'), { timeout: 3_000, interval: 100 })
+    await vi.waitFor(() => redis.get('key'), { timeout: 15_000, interval: 100 })
     redis.disconnect()
     await network.close()
-  }, 15_000)
+  }, 40_000)
 
   test('deployments in different databases of one Redis do not hear each other', async () => {
     const one = await createRedisBus({ url: server.url, node: 'a', log })
@@ -47,7 +47,7 @@ onRedis('the bus contract on Redis', () => {
     await other.subscribe('c', (payload) => got.push(`other ${payload}`))
     one.publish('c', '1')
     other.publish('c', '2')
-    await vi.waitFor(() => expect(got.toSorted()).toEqual(['one 1', 'other 2']))
+    await vi.waitFor(() => expect(got.toSorted()).toEqual(['one 1', 'other 2']), { timeout: 15_000 })
     await one.close()
     await other.close()
     expect(got).toHaveLength(2)
