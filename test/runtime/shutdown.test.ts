@@ -14,7 +14,7 @@ test('steps run one after another, and one that fails does not keep the next fro
       if (name === 'broken') throw new Error('no')
     },
   }))
-  expect(await stopInOrder(steps, 1_000, log)).toBe(true)
+  expect(await stopInOrder(steps, 60_000, log)).toBe(true)
   expect(ran).toEqual(['sockets', 'broken', 'database'])
 })
 

@@ -13,7 +13,7 @@ test('every question gets its own answer, in whatever order they come', async ()
     setTimeout(() => answer(bus, question, { pushed: question.wait }), question.wait)
   })
   const asker = await createAsker(bus)
-  const answers = await Promise.all([40, 5, 20].map((wait) => asker.ask('node.a', { wait }, 1_000)))
+  const answers = await Promise.all([40, 5, 20].map((wait) => asker.ask('node.a', { wait }, 60_000)))
   expect(answers).toMatchObject([40, 5, 20].map((pushed) => ({ kind: 'answered', answer: { pushed } })))
 })
 
@@ -31,7 +31,7 @@ test('of several answers the first counts', async () => {
     await bus.subscribe('node.a', (payload) => answer(bus, JSON.parse(payload), { pushed }))
   }
   const asker = await createAsker(bus)
-  expect(await asker.ask('node.a', {}, 1_000)).toMatchObject({ answer: { pushed: 1 } })
+  expect(await asker.ask('node.a', {}, 60_000)).toMatchObject({ answer: { pushed: 1 } })
 })
 
 test('closing ends the questions under way', async () => {
