@@ -1,6 +1,7 @@
 /** One message of the demo, from `send` to the last receipt: shows each tick as its sender sees it. */
 import { compose } from '../../client/message-id.ts'
 import type { ConversationId, MessageId, Seq } from '../../domain/ids.ts'
+import type { ReceiptFrame } from '../../protocol/server-frames.ts'
 import type { Device, Person } from './device.ts'
 import type { Screen, Tick } from './screen.ts'
 
@@ -35,10 +36,16 @@ export async function sendAndFollow(
     return has.delivered.size === recipients.length ? 'delivered' : 'sent'
   }
 
-  from.onReceipt((receipt) => {
+  /** A receipt may be quicker than `sent`, and only that tells whether it is of our message. */
+  const early: ReceiptFrame[] = []
+  const hear = (receipt: ReceiptFrame): void => {
+    if (seq === undefined) {
+      early.push(receipt)
+      return
+    }
     const { kind, userId, upTo } = receipt
     const person = recipients.find((recipient) => recipient.userId === userId)
-    const ours = receipt.conversationId === conversationId && seq !== undefined && upTo >= seq
+    const ours = receipt.conversationId === conversationId && upTo >= seq
     if (!person || !ours || has[kind].has(userId)) return
     has[kind].add(userId)
     if (kind === 'read') has.delivered.add(userId)
@@ -46,13 +53,15 @@ export async function sendAndFollow(
       recipients.length > 1 ? `${person.name} (${has[kind].size} of ${recipients.length})` : person.name
     screen.tick(tick(), kind, of, age())
     for (const look of waiting) look()
-  })
+  }
+  from.onReceipt(hear)
 
   const began = performance.now()
   const age = () => performance.now() - began
   const sent = await from.connection.send(message)
   seq = sent.seq
   screen.tick('sent', 'sent', `durable in the ledger as #${seq}`, age())
+  early.forEach(hear)
 
   return {
     conversationId,
