@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { createSession, type Session } from '../../../projections/engine/session.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 
@@ -76,7 +76,8 @@ test('a copy whose connection is cut fails, and the next one is carried out on a
   await expect(
     together(insert(2), async () => {
       await pool.query(
-        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'test'`,
       )
       await copy('3\tcopied\n')()
     }),
@@ -96,5 +97,5 @@ test('the end of an old connection does not make the session forget the one that
   expect(await pid()).toBe(second)
   await own.close()
   const left = `SELECT pid FROM pg_stat_activity WHERE application_name = 'successor'`
-  await vi.waitFor(async () => expect((await pool.query(left)).rows).toEqual([]))
+  await expect.poll(async () => (await pool.query(left)).rows).toEqual([])
 })
