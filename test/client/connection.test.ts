@@ -1,6 +1,6 @@
 /** What a connection promises to whoever uses it, against a server that misbehaves on demand. */
 import { setImmediate as turn } from 'node:timers/promises'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { type Connection, type ConnectOptions, connect } from '../../client/connection.ts'
 import { compose } from '../../client/message-id.ts'
 import type { ConversationId, MessageId, Seq } from '../../domain/ids.ts'
@@ -22,6 +22,14 @@ async function meet(behaviour: FakeBehaviour = {}, options: Partial<ConnectOptio
   const connection = await connect({ url: server.url, token: 'a.b.c', deviceId: 'phone', ...options })
   opened.push(connection)
   return { server, connection }
+}
+
+/** From now on the timers of the client run when the test says so; those of the sockets go on. */
+function holdTheClock(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
 }
 
 const hello = (connection: Connection) => compose(connection, CONVERSATION, { kind: 'text', text: 'hello' })
@@ -142,9 +150,15 @@ test('what is said in one turn leaves as one array frame', async () => {
 })
 
 test('a request without an answer is rejected in time', async () => {
-  const { connection } = await meet({}, { timeoutMs: 50 })
-  await expect(connection.send(hello(connection))).rejects.toMatchObject({ code: 'timeout', retryable: true })
-  await expect(connection.ping()).rejects.toMatchObject({ code: 'timeout' })
+  const { connection } = await meet({}, { timeoutMs: 10_000 })
+  holdTheClock()
+  const asked = [connection.send(hello(connection)), connection.ping()]
+  const outcomes = Promise.allSettled(asked)
+  await vi.advanceTimersByTimeAsync(10_000)
+  expect(await outcomes).toMatchObject([
+    { reason: { code: 'timeout', retryable: true } },
+    { reason: { code: 'timeout' } },
+  ])
 })
 
 test('when the connection ends, everything that waits is rejected, and everything that comes after', async () => {
@@ -169,7 +183,15 @@ test('a refused token is told as unauthorized, a full server as retryable', asyn
 })
 
 test('a server that never welcomes is given up in time, one that is not there at once', async () => {
-  await expect(meet({ onConnect: () => {} }, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'timeout' })
+  holdTheClock()
+  let connected = () => {}
+  const silence = new Promise<void>((resolve) => {
+    connected = resolve
+  })
+  const meeting = expect(meet({ onConnect: () => connected() })).rejects.toMatchObject({ code: 'timeout' })
+  await silence
+  await vi.advanceTimersByTimeAsync(10_000)
+  await meeting
   await expect(connect({ url: 'http://127.0.0.1:1', token: 'x' })).rejects.toMatchObject({
     code: 'unreachable',
   })
