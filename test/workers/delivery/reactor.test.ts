@@ -1,8 +1,16 @@
-import { expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { ConversationId, UserId } from '../../../domain/ids.ts'
 import type { Followed, Position, RecordedEvent, StreamName } from '../../../ledger/ledger.ts'
 import { type ReactorDeps, startReactor } from '../../../workers/delivery/reactor.ts'
 import { log, pause } from './kit.ts'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms)
 
 /** A ledger that is only a subscription, fed by hand. */
 function handFedLedger() {
@@ -61,9 +69,10 @@ test('a conversation is looked at once its grace period is over, and not before'
   const { sent, looks, wanted, stop } = given()
   sent('a')
   sent('b', 'MemberAdded')
-  await pause(80)
+  await pass(80)
   expect(looks).toEqual([])
-  await vi.waitFor(() => expect(looks).toEqual([['a']]))
+  await pass(40)
+  expect(looks).toEqual([['a']])
   expect(wanted).toEqual(['bob'])
   await stop()
 })
@@ -72,14 +81,14 @@ test('a busy conversation is looked at once a grace period, and its last message
   const { sent, looks, stop } = given()
   for (let i = 0; i < 15; i++) {
     sent('a')
-    await pause(20)
+    await pass(20)
   }
   const before = looks.length
   expect(before).toBeLessThanOrEqual(4)
-  await vi.waitFor(() => expect(looks.length).toBeGreaterThan(before), { timeout: 1_000 })
-  await pause(250)
+  await pass(250)
   const end = looks.length
-  await pause(250)
+  expect(end).toBeGreaterThan(before)
+  await pass(250)
   expect(looks).toHaveLength(end)
   await stop()
 })
@@ -97,7 +106,8 @@ test('conversations are looked at again when the read models are behind or do no
   })
   sent('a')
   sent('b')
-  await vi.waitFor(() => expect(looks).toEqual([['a', 'b']]), { timeout: 5_000 })
+  await pass(5_000)
+  expect(looks).toEqual([['a', 'b']])
   await stop()
 })
 
@@ -112,7 +122,9 @@ test('stopping ends the subscription and waits for the look under way', async ()
     },
   })
   sent('a')
-  await vi.waitFor(() => expect(looks).toHaveLength(1))
-  await stop()
+  await pass(120)
+  expect(looks).toHaveLength(1)
+  expect(finished).toBe(false)
+  await Promise.all([stop(), pass(100)])
   expect(finished).toBe(true)
 })
