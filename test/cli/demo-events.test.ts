@@ -22,7 +22,8 @@ let conversationId: ConversationId
 const messageIds: MessageId[] = []
 
 beforeAll(async () => {
-  system = await startPlayedSystem()
+  // Nobody is tried meanwhile: on a busy machine an attempt would stand among the events.
+  system = await startPlayedSystem(600_000)
   const http = createHttpClient({ url: system.url, token: await system.tokenFor('ada') })
   conversationId = (await http.startGroup(['ben'], 'Two')).conversationId
   const [ada, ben] = await Promise.all(

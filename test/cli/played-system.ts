@@ -3,8 +3,9 @@ import type { System } from '../../cli/system/system.ts'
 import { type Config, readConfig } from '../../runtime/config.ts'
 import { startSystem, tokenFor } from '../support/system.ts'
 
-export async function startPlayedSystem(): Promise<System> {
-  const system = await startSystem({ deliveryGraceMs: 500 })
+/** @param deliveryGraceMs by default short enough that whoever is away is tried. */
+export async function startPlayedSystem(deliveryGraceMs = 500): Promise<System> {
+  const system = await startSystem({ deliveryGraceMs })
   const reading = readConfig({ DATABASE_URL: system.database.url, TRIPTICK_LOG_LEVEL: 'silent' })
   if (!reading.ok) throw new Error(JSON.stringify(reading.problems))
   return {
