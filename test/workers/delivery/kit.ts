@@ -1,7 +1,7 @@
 /** A small world around delivery: a real ledger with command handling, api nodes that can be told how to behave, and jobs. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import { vi } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { AttemptOutcome, DeliveryEvent } from '../../../domain/events.ts'
 import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '../../../domain/ids.ts'
 import { decode } from '../../../ledger/codec/decode.ts'
@@ -49,12 +49,6 @@ export const QUICK: DeliverySettings = {
   stalledMs: 400,
 }
 
-/**
- * Longer than the reconciler takes for its two rounds at the start: a message of these moments is found by it and by the reactor,
- * and is tried once more where both come together.
- */
-export const RECONCILED_MS = 5 * QUICK.graceMs
-
 export interface StoreUnderTest {
   /** Absent: jobs are kept in the world's Postgres. */
   redisUrl(): string | undefined
@@ -86,6 +80,11 @@ export interface World {
   /** An api node whose answer to a nudge is the number of sessions pushed to, or silence. */
   startNode(name: string, nudged: (userId: UserId) => number | 'silent'): Promise<SessionDirectory>
   startWorkers(changed?: Partial<DeliverySettings>): Promise<Workers>
+  /**
+   * The reconcilers of all workers have made their two rounds of the start: a message of these moments is found by one and by the
+   * reactor, and is tried once more where both come together.
+   */
+  reconciled(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -100,6 +99,8 @@ export async function createWorld(redisUrl?: string): Promise<World> {
   const store = await openJobStore({ redisUrl, databaseUrl: database.url, log })
   closing.push(() => store.close())
   const jobs = store.queue<DeliveryJob>(DELIVERY_QUEUE, {})
+  /** Of each worker, how often its reconciler has looked. */
+  const rounds: number[] = []
 
   async function openDirectory(node?: string) {
     const bus = createMemoryBus({ log, hub })
@@ -163,10 +164,19 @@ export async function createWorld(redisUrl?: string): Promise<World> {
       const { bus, directory } = await openDirectory()
       const asker = await createAsker(bus)
       const metrics = createMetrics('test')
+      const undelivered = undeliveredFromLedger(own.ledger)
+      const nth = rounds.push(0) - 1
       const delivery = startDelivery({
         store: ownStore,
         ledger: own.ledger,
-        undelivered: undeliveredFromLedger(own.ledger),
+        undelivered: {
+          ...undelivered,
+          people: async (page) => {
+            const people = await undelivered.people(page)
+            rounds[nth] = (rounds[nth] ?? 0) + 1
+            return people
+          },
+        },
         recorder: createRecorder(own.handler),
         channels: [createSocketChannel({ directory, asker, timeoutMs: settings.nudgeTimeoutMs })],
         settings,
@@ -187,6 +197,7 @@ export async function createWorld(redisUrl?: string): Promise<World> {
       closing.push(once)
       return { runs: () => countOf(metrics, 'triptick_delivery_job_seconds'), stop: once }
     },
+    reconciled: () => until(() => expect(Math.min(...rounds)).toBeGreaterThan(1)),
     async stop() {
       for (const close of closing.reverse()) await close()
     },
@@ -233,7 +244,7 @@ async function attemptsOf(ledger: Ledger, conversationId: ConversationId, userId
   return facts
 }
 
-export const until = <T>(check: () => T | Promise<T>, timeout = 8_000): Promise<T> =>
+export const until = <T>(check: () => T | Promise<T>, timeout = 20_000): Promise<T> =>
   vi.waitFor(check, { timeout, interval: 20 })
 export const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 

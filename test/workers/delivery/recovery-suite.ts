@@ -5,16 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../../domain/ids.ts'
 import { buildProgram } from '../../support/built-program.ts'
-import {
-  createWorld,
-  pause,
-  QUICK,
-  RECONCILED_MS,
-  type StoreUnderTest,
-  until,
-  user,
-  type World,
-} from './kit.ts'
+import { createWorld, pause, QUICK, type StoreUnderTest, until, user, type World } from './kit.ts'
 
 const PHONE = 'phone' as DeviceId
 const HANGING_WORKER = join(import.meta.dirname, 'fixtures', 'hanging-worker.mjs')
@@ -52,10 +43,7 @@ export function recoverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       const conversationId = await world.startConversation('ann', 'bob')
       await world.send(conversationId, 'ann')
       await world.startWorkers({ graceMs: 300 })
-      await until(
-        async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'),
-        3_000,
-      )
+      await until(async () => expect(await world.attempts(conversationId, 'bob')).toContain('offline 1'))
     })
 
     test('with two workers, every attempt is recorded under its own number, and no person is forgotten', async () => {
@@ -63,12 +51,11 @@ export function recoverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       await world.startWorkers()
       const people = Array.from({ length: 12 }, (_, i) => `p${i}`)
       const conversationId = await world.startConversation('ann', ...people)
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       for (const who of people) {
-        await until(
-          async () => expect((await world.attempts(conversationId, who)).at(-1)).toMatch(/^exhausted/),
-          15_000,
+        await until(async () =>
+          expect((await world.attempts(conversationId, who)).at(-1)).toMatch(/^exhausted/),
         )
         const facts = await world.attempts(conversationId, who)
         const tries = facts.length - 1
@@ -82,7 +69,7 @@ export function recoverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
     test('an emptied job store loses nobody, and the number of attempts goes on where it was', async () => {
       await world.startWorkers({ reconcileMs: 200, backoff: { baseMs: 30_000, factor: 1, capMs: 30_000 } })
       const conversationId = await world.startConversation('ann', 'bob', 'cid')
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       for (const who of ['bob', 'cid']) {
         await until(async () => expect(await world.jobState(who)).toBe('delayed'))
@@ -129,7 +116,7 @@ export function recoverySuite(name: string, { redisUrl, empty }: StoreUnderTest)
       })
       await node.add(user('bob'), PHONE)
       const workers = await world.startWorkers({ nudgeTimeoutMs: 500 })
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       await until(() => expect(asked).toBe(true))
       await workers.stop()

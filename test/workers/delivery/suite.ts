@@ -1,16 +1,7 @@
 /** Who is tried, when and how often, on whichever store BullMQ keeps its jobs. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { DeviceId } from '../../../domain/ids.ts'
-import {
-  createWorld,
-  pause,
-  QUICK,
-  RECONCILED_MS,
-  type StoreUnderTest,
-  until,
-  user,
-  type World,
-} from './kit.ts'
+import { createWorld, pause, QUICK, type StoreUnderTest, until, user, type World } from './kit.ts'
 
 const PHONE = 'phone' as DeviceId
 
@@ -28,16 +19,16 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
     }
 
     test('a message that is acknowledged within the grace period never causes a job', async () => {
-      const workers = await world.startWorkers({ graceMs: 400 })
+      // Long enough to send and to acknowledge, on a busy machine too.
+      const workers = await world.startWorkers({ graceMs: 4_000 })
       const conversationId = await world.startConversation('ann', 'bob', 'cid')
-      await pause(RECONCILED_MS)
       for (let i = 0; i < 3; i++) {
         const seq = await world.send(conversationId, 'ann')
         await world.acknowledge(conversationId, 'bob', seq)
         await world.acknowledge(conversationId, 'cid', seq)
         expect(await countJobs()).toBe(0)
       }
-      const end = performance.now() + 1_000
+      const end = performance.now() + 5_000
       while (performance.now() < end) {
         expect(await countJobs()).toBe(0)
         await pause(20)
@@ -51,8 +42,8 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       const conversationId = await world.startConversation('ann', 'bob')
       const node = await world.startNode('api-1', (userId) => nudged.push(userId))
       await node.add(user('bob'), PHONE)
-      await world.startWorkers({ backoff: { baseMs: 1_000, factor: 1, capMs: 1_000 } })
-      await pause(RECONCILED_MS)
+      await world.startWorkers({ backoff: { baseMs: 4_000, factor: 1, capMs: 4_000 } })
+      await world.reconciled()
       const seq = await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
       await world.acknowledge(conversationId, 'bob', seq)
@@ -62,16 +53,18 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
     })
 
     test('an offline person gets one job, whatever the number of messages and conversations', async () => {
-      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
+      // Both are written to before it is over.
+      const graceMs = 1_000
+      await world.startWorkers({ graceMs, backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
       const [one, two] = [
         await world.startConversation('ann', 'b:o@b'),
         await world.startConversation('cid', 'b:o@b'),
       ]
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       for (let i = 0; i < 5; i++) await Promise.all([world.send(one, 'ann'), world.send(two, 'cid')])
       await until(async () => expect(await world.jobState('b:o@b')).toBe('delayed'))
       for (let i = 0; i < 5; i++) await world.send(one, 'ann')
-      await pause(3 * QUICK.graceMs)
+      await pause(2 * graceMs)
       expect(await countJobs()).toBe(1)
       expect(await world.attempts(one, 'b:o@b')).toEqual(['offline 1'])
       expect(await world.attempts(two, 'b:o@b')).toEqual(['offline 1'])
@@ -80,7 +73,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
     test('tries follow each other with growing pauses until the last, then the giving up is a fact', async () => {
       await world.startWorkers()
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       const since = performance.now()
       await world.send(conversationId, 'ann')
       const all = ['offline 1', 'offline 2', 'offline 3', 'offline 4', 'exhausted 4']
@@ -97,7 +90,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
         await world.startConversation('ann', 'bob'),
         await world.startConversation('cid', 'bob'),
       ]
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(one, 'ann')
       await until(async () => expect(await world.attempts(one, 'bob')).toContain('offline 2'))
       await world.send(two, 'cid')
@@ -115,7 +108,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
         reconcileMs: 100,
         backoff: { ...QUICK.backoff, capMs: 60_000 },
       })
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       const givenUp = ['offline 1', 'exhausted 1']
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(givenUp))
@@ -148,12 +141,12 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       }
       expect(await triedBefore()).toBeLessThan(strangers.length / 2)
       await until(async () => expect(await triedBefore()).toBe(strangers.length))
-    })
+    }, 60_000)
 
     test('a person who acknowledges between two tries is left alone, and the job ends', async () => {
-      await world.startWorkers({ backoff: { baseMs: 400, factor: 1, capMs: 400 } })
+      await world.startWorkers({ backoff: { baseMs: 4_000, factor: 1, capMs: 4_000 } })
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       const seq = await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
       await world.acknowledge(conversationId, 'bob', seq)
@@ -165,7 +158,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       const conversationId = await world.startConversation('ann', 'bob')
       const node = await world.startNode('api-1', () => 1)
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
       // The try is recorded before its job is put off; whoever wakes it in between finds it running.
@@ -181,8 +174,8 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       const conversationId = await world.startConversation('ann', 'bob')
       const node = await world.startNode('api-1', () => 1)
       await node.add(user('bob'), PHONE)
-      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 }, restMs: 1_500 })
-      await pause(RECONCILED_MS)
+      await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 }, restMs: 6_000 })
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1']))
       for (let i = 0; i < 5; i++) {
@@ -202,7 +195,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       const silent = await world.startNode('api-1', () => 'silent')
       await silent.add(user('bob'), PHONE)
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       const tries = () => world.attempts(conversationId, 'bob')
       // More than one where the reconciler was first: then the reactor found the same message, and it was tried once more.
@@ -216,9 +209,9 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
     })
 
     test('a member who is removed meanwhile is tried no more', async () => {
-      await world.startWorkers({ backoff: { baseMs: 300, factor: 1, capMs: 300 } })
+      await world.startWorkers({ backoff: { baseMs: 4_000, factor: 1, capMs: 4_000 } })
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.attempts(conversationId, 'bob')).toEqual(['offline 1']))
       const at = Date.now() as never
@@ -236,7 +229,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       await node.add(user('bob'), PHONE)
       // Long enough to look in between, on a busy machine too.
       await world.startWorkers({ backoff: { baseMs: 1_500, factor: 1, capMs: 1_500 } })
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       const tries = () => world.attempts(conversationId, 'bob')
       await until(async () => expect((await tries())[0]).toBe('failed 1'))
@@ -248,7 +241,7 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
     test('jobs hold ids and nothing of what was said', async () => {
       await world.startWorkers({ backoff: { baseMs: 60_000, factor: 2, capMs: 60_000 } })
       const conversationId = await world.startConversation('ann', 'bob')
-      await pause(RECONCILED_MS)
+      await world.reconciled()
       await world.send(conversationId, 'ann')
       await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
       const job = await world.jobs.getJob('to-Ym9i')
