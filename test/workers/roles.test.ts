@@ -21,7 +21,7 @@ beforeEach(async () => {
 afterEach(() => world.stop())
 
 function contextFor(role: string) {
-  const reading = readConfig({ DATABASE_URL: world.databaseUrl, TRIPTICK_DELIVERY_GRACE_MS: '300' })
+  const reading = readConfig({ DATABASE_URL: world.databaseUrl, TRIPTICK_DELIVERY_GRACE_MS: '3000' })
   if (!reading.ok) throw new Error('the configuration of this test is wrong')
   const secrets = { databaseUrl: world.databaseUrl, jwtSecret: 'x'.repeat(32), masterKey }
   return { config: { ...reading.config, ...secrets }, log, metrics: createMetrics(role) }
@@ -50,7 +50,8 @@ test('who does not acknowledge is nudged on the node that holds their socket; wh
         expect((await world.attempts(conversationId, 'bob'))[0]).toBe('pushed 1')
         expect((await world.attempts(conversationId, 'cid'))[0]).toBe('offline 1')
       },
-      { timeout: 10_000, interval: 50 },
+      // Whom the reactor missed, because it began to follow the ledger too late, the reconciler tries within half a minute.
+      { timeout: 50_000, interval: 50 },
     )
     expect(new Set(nudged)).toEqual(new Set(['bob']))
     expect(await world.attempts(conversationId, 'dan')).toEqual([])
@@ -60,4 +61,4 @@ test('who does not acknowledge is nudged on the node that holds their socket; wh
     await bus.close()
     await projections.stop()
   }
-}, 60_000)
+}, 90_000)
