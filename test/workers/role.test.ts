@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readConfig } from '../../runtime/config.ts'
 import { createLogger } from '../../runtime/logging.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
@@ -42,7 +42,7 @@ test('the workers start before there are any read models, and stop without leavi
   await new Promise((resolve) => setTimeout(resolve, 300))
   expect(await connections()).toBeGreaterThan(1)
   await role.stop()
-  await vi.waitFor(async () => expect(await connections()).toBe(1))
+  await expect.poll(connections).toBe(1)
   expect(lines.join()).toContain('people who wait could not be found')
   expect(lines.join()).not.toContain('did not close')
   expect(await context.metrics.registry.metrics()).toContain('triptick_delivery_jobs')
