@@ -72,18 +72,23 @@ const expiries = async (id: string) =>
     )
   ).rows.map(({ seq }) => seq)
 
-/** Every file below a folder that holds these bytes. Files come and go meanwhile. */
+/** Every file below a folder that holds these bytes. Files come and go meanwhile, and the folders of others' databases. */
 function filesWith(folder: string, bytes: Buffer): string[] {
-  return readdirSync(folder, { withFileTypes: true, recursive: true }).flatMap((entry) => {
-    if (!entry.isFile()) return []
-    const path = join(entry.parentPath, entry.name)
-    try {
-      return readFileSync(path).includes(bytes) ? [path] : []
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-      throw error
-    }
+  const entries = unlessGone(() => readdirSync(folder, { withFileTypes: true })) ?? []
+  return entries.flatMap((entry) => {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) return filesWith(path, bytes)
+    return entry.isFile() && unlessGone(() => readFileSync(path))?.includes(bytes) ? [path] : []
   })
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 test('interrupted between destroying and recording, and run again, it records each expiry once', async () => {
