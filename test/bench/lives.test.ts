@@ -33,7 +33,7 @@ async function generate(load: LivesSettings['load'], more: Partial<LivesSettings
 }
 
 test('in closed loop every message that is sent is read before a run is judged', async () => {
-  for (const { verdict, latencyMs } of await generate({ inFlight: 4 })) {
+  for (const { verdict, latencyMs } of await generate({ inFlight: 4 }, { secondsPerRun: 2 })) {
     expect(verdict.sent).toBeGreaterThan(20)
     const { sent } = verdict
     expect(verdict).toEqual({
