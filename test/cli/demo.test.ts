@@ -4,9 +4,14 @@ import { readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { openDevice } from '../../cli/demo/device.ts'
+import { sendAndFollow } from '../../cli/demo/message.ts'
 import { createScreen, wantsColour } from '../../cli/demo/screen.ts'
+import type { System } from '../../cli/system/system.ts'
+import type { ConversationId } from '../../domain/ids.ts'
 import { packageRoot } from '../../runtime/package-root.ts'
+import { startFakeServer } from '../client/fake-server.ts'
 import { buildProgram } from '../support/built-program.ts'
 
 beforeAll(buildProgram)
@@ -48,6 +53,30 @@ test('on a machine without a Triptick it shows every tick and the events behind 
   ])
   expect(ownFolders().filter((name) => !before.includes(name))).toEqual([])
 }, 60_000)
+
+test.each(['behind', 'before'])(
+  'a receipt that comes together with `sent`, %s it, is shown behind it',
+  async (place) => {
+    const conversationId = 'c' as ConversationId
+    const server = await startFakeServer({
+      onFrame: (socket, { ref, t, messageId }) => {
+        if (t !== 'send') return
+        const sent = { t: 'sent', ref, conversationId, messageId, seq: 1, at: 1 }
+        const receipt = { t: 'receipt', conversationId, userId: 'ben', kind: 'delivered', upTo: 1, at: 1 }
+        socket.send(JSON.stringify(place === 'behind' ? [sent, receipt] : [receipt, sent]))
+      },
+    })
+    onTestFinished(() => server.stop())
+    const system = { url: server.url, tokenFor: async () => 'a.b.c' } as unknown as System
+    const device = await openDevice(system, { userId: 'ada', name: 'Ada' }, 'phone')
+    const lines: string[] = []
+    const ben = { userId: 'ben', name: 'Ben' }
+    const screen = createScreen((line) => lines.push(line), false)
+    const message = await sendAndFollow(screen, device, conversationId, [ben], 'hi')
+    await message.until('delivered', [ben])
+    expect(lines.slice(1).map((line) => line.trim().split(/ +/)[1])).toEqual(['sent', 'delivered'])
+  },
+)
 
 test('colours appear only on terminals that want them', () => {
   expect(wantsColour({}, true)).toBe(true)
