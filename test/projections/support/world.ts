@@ -19,7 +19,7 @@ export interface World {
     ledger: Ledger,
     options?: Partial<Omit<EngineDeps, 'settings'>> & { readonly settings?: Partial<EngineSettings> },
   ): Promise<void>
-  /** Removes what engines have built. */
+  /** Stops all engines, and removes what they have built. */
   clear(): Promise<void>
   end(): Promise<void>
 }
@@ -31,8 +31,9 @@ export async function createWorld(kind: 'migrated' | 'empty' = 'empty'): Promise
   const pool = new pg.Pool({ connectionString: database.url, max: 8 })
   pool.on('error', () => {})
 
-  const start: World['start'] = (ledger, { settings, ...options } = {}) =>
-    startEngine({
+  const engines = new Set<Engine>()
+  const start: World['start'] = (ledger, { settings, ...options } = {}) => {
+    const engine = startEngine({
       databaseUrl: database.url,
       ledger,
       log: quiet,
@@ -40,6 +41,14 @@ export async function createWorld(kind: 'migrated' | 'empty' = 'empty'): Promise
       ...options,
       settings: { ...LIVE_SETTINGS, windowMs: 0, paceMs: 0, ...settings },
     })
+    engines.add(engine)
+    return engine
+  }
+  /** Of a test that failed: one that still held the lock would fail those that follow. */
+  async function stopAll(): Promise<void> {
+    await Promise.all([...engines].map((engine) => engine.stop()))
+    engines.clear()
+  }
 
   return {
     url: database.url,
@@ -63,11 +72,13 @@ export async function createWorld(kind: 'migrated' | 'empty' = 'empty'): Promise
       await engine.finished
     },
     async clear() {
+      await stopAll()
       await pool.query(
         'DROP SCHEMA IF EXISTS read CASCADE; DROP SCHEMA IF EXISTS read_next CASCADE; DROP SCHEMA IF EXISTS read_previous CASCADE',
       )
     },
     async end() {
+      await stopAll()
       await pool.end()
       await database.drop()
     },
