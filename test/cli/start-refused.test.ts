@@ -3,8 +3,9 @@ import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { buildProgram } from '../support/built-program.ts'
+import { freePort } from '../support/free-port.ts'
 import { createTestDatabase } from '../support/postgres.ts'
-import { createScene, freePort, type Scene } from './started.ts'
+import { createScene, type Scene } from './started.ts'
 
 let scene: Scene
 beforeAll(buildProgram)

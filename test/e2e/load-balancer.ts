@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { packageRoot } from '../../runtime/package-root.ts'
-import { freePort } from '../cli/started.ts'
+import { freePort } from '../support/free-port.ts'
 import { until } from './until.ts'
 
 export const hasLoadBalancer: boolean = spawnSync('haproxy', ['-v']).status === 0

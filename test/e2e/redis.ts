@@ -3,7 +3,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { Redis } from 'ioredis'
-import { freePort } from '../cli/started.ts'
+import { freePort } from '../support/free-port.ts'
 
 export interface RedisServer {
   readonly url: string

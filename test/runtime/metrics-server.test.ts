@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { startMetricsServer } from '../../runtime/metrics-server.ts'
-import { freePort } from '../cli/started.ts'
+import { freePort } from '../support/free-port.ts'
 
 test('a process without the api shows its metrics on a port of its own', async () => {
   const metrics = createMetrics('workers')

@@ -1,10 +1,10 @@
 /** What the ledger does while its server is away, frozen, or no longer the leader. */
 
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { BEGINNING, NO_STREAM } from '../../../ledger/ledger.ts'
 import { startSimulator } from '../../support/eventstoredb/simulator.ts'
+import { freePort } from '../../support/free-port.ts'
 import { startSimulatorProcess } from '../../support/simulator-process.ts'
 import {
   anEvent,
@@ -20,17 +20,6 @@ import {
 import { open, PATIENT, simulate } from './kit.ts'
 
 const A = streamOf('conversation-a')
-
-/** A port that nobody listens on. */
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => resolve(typeof address === 'object' ? (address?.port ?? 0) : 0))
-    })
-  })
 
 test('an append that finds no server is refused for now: nothing was sent', async () => {
   const ledger = open(`esdb://127.0.0.1:${await freePort()}?tls=false`)

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createEventStoreLedger } from '../../../ledger/eventstoredb/ledger.ts'
 import type { Ledger, RecordedEvent, Revision } from '../../../ledger/ledger.ts'
 import { startSimulator } from '../../support/eventstoredb/simulator.ts'
+import { freePort } from '../../support/free-port.ts'
 import { someTalk } from '../support/talk.ts'
 import { createWorld, projected, type World } from '../support/world.ts'
 
@@ -25,8 +26,9 @@ async function append(ledger: Ledger, events: readonly RecordedEvent[]): Promise
 
 test('an EventStoreDB that is away for some seconds does not end the projections, which go on when it is back', async () => {
   const events = someTalk({ conversations: 2, turns: 10 })
-  const before = await startSimulator()
-  const { log, port, url } = before
+  const port = await freePort()
+  const before = await startSimulator({ port })
+  const { log, url } = before
   const ledger = createEventStoreLedger({ url, backoff: { first: 10, max: 50 } })
   await append(ledger, events.slice(0, 10))
   const engine = world.start(ledger)
@@ -42,7 +44,7 @@ test('an EventStoreDB that is away for some seconds does not end the projections
   expect([engine.state, failure]).toEqual(['running', undefined])
 
   const after = await startSimulator({ log, port })
-  await expect.poll(() => ledger.ping().then(() => 'up', String), { timeout: 10_000 }).toBe('up')
+  await expect.poll(() => ledger.ping().then(() => 'up', String), { timeout: 15_000 }).toBe('up')
   await append(ledger, events.slice(10))
   await projected(world.pool, await ledger.head())
   const { rows } = await world.pool.query('SELECT sum(events)::int AS events FROM read.checkpoints')
