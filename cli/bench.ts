@@ -177,7 +177,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     runs: options.runs ?? (quick ? 1 : 3),
     secondsPerRun,
   }
-  const open: LivesPlan = { ...common, load: { rate: rate ?? 500 } }
+  const open: LivesPlan = { ...common, load: { rate: rate ?? (quick ? 100 : 500) } }
   return {
     suites,
     open,
