@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import { startHeartbeat } from '../../../api/gateway/heartbeat.ts'
 import { MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
@@ -12,39 +12,58 @@ beforeAll(async () => {
 })
 afterAll(() => new Promise<void>((resolve) => server.close(() => resolve())))
 
+const BEAT_MS = 5_000
+
+// Real sockets on a clock that is set: a machine that stands still for some beats would take the living for dead.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 /** A real socket, with as much of a session as the heartbeat looks at. */
 async function connect(options: WebSocket.ClientOptions) {
   const accepted = once(server, 'connection') as Promise<[WebSocket]>
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`, options)
-  const [socket] = await accepted
+  const [[socket]] = await Promise.all([accepted, once(client, 'open')])
+  const seen = { pings: 0, settled: Promise.resolve() as Promise<unknown> }
   const session = {
     heardAt: performance.now(),
     backlog: 0,
     close: (code: number) => socket.close(code),
-    ping: () => socket.ping(),
+    ping: () => {
+      seen.settled = options.autoPong === false ? once(client, 'ping') : once(socket, 'pong')
+      socket.ping()
+    },
     terminate: () => socket.terminate(),
   }
   socket.on('pong', () => {
     session.heardAt = performance.now()
   })
-  const seen = { pings: 0, closedWith: 0 }
   client.on('ping', () => seen.pings++)
-  client.on('close', (code) => {
-    seen.closedWith = code
-  })
-  return { client, session: session as unknown as Session, seen }
+  const closed = once(client, 'close').then(([code]) => code as number)
+  return { client, socket, session: session as unknown as Session, seen, closed }
+}
+
+type Connected = Awaited<ReturnType<typeof connect>>
+
+/** One beat, and its pings have come to these clients, and been answered by those who answer, before the next. */
+async function beat(...clients: readonly Connected[]): Promise<void> {
+  vi.advanceTimersByTime(BEAT_MS)
+  await Promise.all(clients.map(({ seen }) => seen.settled))
 }
 
 test('a client that answers pings stays, one that is gone without a word is ended', async () => {
   const alive = await connect({})
   const vanished = await connect({ autoPong: false })
-  // Long enough that a busy machine does not take the living for dead.
-  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, 500)
+  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS)
   try {
-    await vi.waitFor(() => expect(vanished.seen.closedWith).toBe(1006), { timeout: 20_000 })
+    for (let beats = 1; beats <= 12; beats++) await beat(alive, vanished)
+    expect(await vanished.closed).toBe(1006)
     expect(vanished.seen.pings).toBeGreaterThanOrEqual(2)
-    await vi.waitFor(() => expect(alive.seen.pings).toBeGreaterThanOrEqual(4), { timeout: 20_000 })
-    expect(alive.client.readyState).toBe(WebSocket.OPEN)
+    expect(alive.seen.pings).toBeGreaterThanOrEqual(4)
+    expect(alive.socket.readyState).toBe(WebSocket.OPEN)
   } finally {
     stop()
     alive.client.close()
@@ -54,13 +73,14 @@ test('a client that answers pings stays, one that is gone without a word is ende
 test('a client that talks is not pinged', async () => {
   const talking = await connect({})
   const listening = await connect({})
-  const stop = startHeartbeat({ all: () => [talking.session, listening.session] }, 300)
+  const stop = startHeartbeat({ all: () => [talking.session, listening.session] }, BEAT_MS)
   const saying = setInterval(() => {
     ;(talking.session as { heardAt: number }).heardAt = performance.now()
-  }, 5)
+  }, BEAT_MS / 50)
   try {
-    await vi.waitFor(() => expect(listening.seen.pings).toBeGreaterThanOrEqual(2), { timeout: 20_000 })
-    expect(talking.seen.pings).toBeLessThan(listening.seen.pings)
+    for (let beats = 1; beats <= 6; beats++) await beat(talking, listening)
+    expect(listening.seen.pings).toBeGreaterThanOrEqual(2)
+    expect(talking.seen.pings).toBe(0)
   } finally {
     stop()
     clearInterval(saying)
@@ -70,9 +90,8 @@ test('a client that talks is not pinged', async () => {
 })
 
 test('a client that talks and leaves more than 1 MiB unread for six beats is closed with 4408, and one that reads in between is not', async () => {
-  const heartbeatMs = 100
   const [never, sometimes, enough] = [await connect({}), await connect({}), await connect({})]
-  const backlog = (of: typeof never, bytes: number) => {
+  const backlog = (of: Connected, bytes: number) => {
     ;(of.session as { backlog: number }).backlog = bytes
   }
   backlog(never, MAX_BACKLOG_BYTES + 1)
@@ -83,13 +102,15 @@ test('a client that talks and leaves more than 1 MiB unread for six beats is clo
     backlog(sometimes, ++beats % 4 === 0 ? 0 : MAX_BACKLOG_BYTES + 1)
     return [never.session, sometimes.session, enough.session]
   }
-  const began = performance.now()
-  const stop = startHeartbeat({ all }, heartbeatMs)
+  const stop = startHeartbeat({ all }, BEAT_MS)
   try {
-    await vi.waitFor(() => expect(never.seen.closedWith).toBe(4408), { timeout: 20_000 })
-    expect(performance.now() - began).toBeGreaterThan(6 * heartbeatMs)
-    await vi.waitFor(() => expect(beats).toBeGreaterThan(16), { timeout: 20_000 })
-    expect([sometimes, enough].map(({ client }) => client.readyState)).toEqual([
+    // It is found with the first.
+    while (beats < 6) await beat(never, sometimes, enough)
+    expect(never.socket.readyState).toBe(WebSocket.OPEN)
+    await beat(never, sometimes, enough)
+    expect(await never.closed).toBe(4408)
+    while (beats <= 16) await beat(sometimes, enough)
+    expect([sometimes, enough].map(({ socket }) => socket.readyState)).toEqual([
       WebSocket.OPEN,
       WebSocket.OPEN,
     ])
