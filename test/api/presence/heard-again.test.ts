@@ -1,6 +1,6 @@
 /** What people wish to show is read again when it may have changed without a word, however often that fails at first. */
 import { pino } from 'pino'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createHub } from '../../../api/gateway/hub.ts'
 import type { Session } from '../../../api/gateway/session.ts'
 import { createPresence, type PresenceDeps } from '../../../api/presence/presence.ts'
@@ -51,6 +51,7 @@ async function given() {
   hub.add(session)
   presence.arrived(session, Promise.resolve())
   await presence.loadPrivacy(session)
+  onTestFinished(presence.close)
   return { stored, handlers, presence, session }
 }
 
@@ -60,7 +61,6 @@ test.each(['gap', 'foundAgain'] as const)('after %s, also where the first look f
   stored.privacy = { lastSeen: 'hidden', readReceipts: 'hidden' }
   stored.failures = 1
   handlers[happened]()
-  await vi.waitFor(() => expect(session.attendance?.privacy).toMatchObject({ readReceipts: 'hidden' }), 5_000)
+  await expect.poll(() => session.attendance?.privacy).toMatchObject({ readReceipts: 'hidden' })
   expect(presence.hidesReading(ANN)).toBe(true)
-  await presence.close()
 })
