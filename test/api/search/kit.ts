@@ -22,6 +22,8 @@ export interface SearchScene {
   search(userId: string, q: string, more?: Record<string, string>): Promise<Frame>
   /** The texts that were found. */
   found(userId: string, q: string, more?: Record<string, string>): Promise<string[]>
+  /** A page of mentions, once the index has everything. */
+  mentionsPage(userId: string, more?: Record<string, string>): Promise<Frame>
   mentions(userId: string): Promise<string[]>
   /** Two people who have said these things to each other. */
   talk(...texts: string[]): Promise<{ ann: Chat; bob: string; conversationId: string }>
@@ -39,16 +41,19 @@ export function createSearchScene(): SearchScene {
   const url = () => system.urls[0] as string
   const cast = createCast()
 
-  async function search(userId: string, q: string, more: Record<string, string> = {}): Promise<Frame> {
+  async function upToDate(userId: string, path: string, query: Record<string, string>): Promise<Frame> {
     let answer: Frame = {}
     const ask = async () => {
-      answer = await call(url(), userId, 'GET', `/v1/search?${new URLSearchParams({ q, ...more })}`)
+      answer = await call(url(), userId, 'GET', `${path}?${new URLSearchParams(query)}`)
       expect(answer.status, JSON.stringify(answer.body)).toBe(200)
       return answer.body.upToDate
     }
     await expect.poll(ask, { timeout: 20_000 }).toBe(true)
     return answer.body
   }
+  const search: SearchScene['search'] = (userId, q, more) => upToDate(userId, '/v1/search', { q, ...more })
+  const mentionsPage: SearchScene['mentionsPage'] = (userId, more = {}) =>
+    upToDate(userId, '/v1/mentions', more)
 
   return {
     system: () => system,
@@ -57,10 +62,9 @@ export function createSearchScene(): SearchScene {
     search,
     found: async (userId, q, more) =>
       (await search(userId, q, more)).results.map((result: Frame) => result.body.text ?? result.body.caption),
+    mentionsPage,
     mentions: async (userId) =>
-      (await call(url(), userId, 'GET', '/v1/mentions')).body.mentions.map(
-        (message: Frame) => message.body.text,
-      ),
+      (await mentionsPage(userId)).mentions.map((message: Frame) => message.body.text),
     async talk(...texts) {
       const [annId, bob] = cast('ann', 'bob') as [string, string]
       const ann = await join(url(), annId)
@@ -78,6 +82,18 @@ export function createSearchScene(): SearchScene {
       }
     },
   }
+}
+
+/** More under way than this are a flood to a node whose event loop has just stood still, and some are refused. */
+const SAID_AT_ONCE = 50
+
+export async function sayAll(chat: Chat, conversationId: string, texts: readonly string[]): Promise<Frame[]> {
+  const sent: Frame[] = []
+  while (sent.length < texts.length) {
+    const some = texts.slice(sent.length, sent.length + SAID_AT_ONCE)
+    sent.push(...(await Promise.all(some.map((text) => chat.say(conversationId, text)))))
+  }
+  return sent
 }
 
 export function sendBody(chat: Chat, conversationId: string, body: object): Promise<Frame> {

@@ -1,7 +1,7 @@
 /** A person of many conversations that go on side by side: what is said in all of them is found where it was said last. */
 import { expect, test } from 'vitest'
 import { begin, type Frame, join } from '../../support/chat.ts'
-import { createSearchScene } from './kit.ts'
+import { createSearchScene, sayAll } from './kit.ts'
 
 const { cast, search, url } = createSearchScene()
 
@@ -44,7 +44,8 @@ test('of a word that is said everywhere the newest come first, and every one com
   expect(results).toHaveLength(Math.ceil((CONVERSATIONS * 3) / 10))
   expect(new Set(results.map(({ body }: Frame) => body.text)).size).toBe(results.length)
 
-  await Promise.all(Array.from({ length: 600 }, (_, n) => ann.say(conversations[5] as string, `filler ${n}`)))
+  const fillers = Array.from({ length: 600 }, (_, n) => `filler ${n}`)
+  await sayAll(ann, conversations[5] as string, fillers)
   await expectAll()
   expect((await search(bob, '"nothing 215"')).results).toHaveLength(1)
 }, 60_000)

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { begin, call, type Frame, join } from '../../support/chat.ts'
-import { createSearchScene, sendBody } from './kit.ts'
+import { createSearchScene, sayAll, sendBody } from './kit.ts'
 
 const { cast, found, query, search, talk, url } = createSearchScene()
 
@@ -67,11 +67,8 @@ describe('a search', () => {
 
   test('gives every match once over its pages, whatever is sent and deleted meanwhile', async () => {
     const { ann, bob, conversationId } = await talk()
-    const sent = await Promise.all(
-      Array.from({ length: 450 }, (_, n) =>
-        ann.say(conversationId, `match ${'and more '.repeat(n % 5)}${n}`),
-      ),
-    )
+    const texts = Array.from({ length: 450 }, (_, n) => `match ${'and more '.repeat(n % 5)}${n}`)
+    const sent = await sayAll(ann, conversationId, texts)
     const seen: number[] = []
     let after: string | undefined
     let pages = 0
