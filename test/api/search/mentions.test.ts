@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { begin, call, type Frame, join } from '../../support/chat.ts'
 import { createSearchScene, sendBody } from './kit.ts'
 
-const { cast, mentions, query, system, talk, url } = createSearchScene()
+const { cast, mentions, mentionsPage, query, system, talk, url } = createSearchScene()
 
 describe('mentions', () => {
   test('are listed newest first, to those who were members and may read them', async () => {
@@ -29,11 +29,11 @@ describe('mentions', () => {
     const { ann, bob, conversationId } = await talk()
     for (let n = 0; n < 7; n++) await ann.say(conversationId, `@${bob} ${n}`)
     const seen: string[] = []
-    let after = ''
+    let after: string | undefined
     do {
-      const { body } = await call(url(), bob, 'GET', `/v1/mentions?limit=3${after && `&after=${after}`}`)
-      seen.push(...body.mentions.map((message: Frame) => message.body.text.slice(-1)))
-      after = body.next ?? ''
+      const page = await mentionsPage(bob, { limit: '3', ...(after ? { after } : {}) })
+      seen.push(...page.mentions.map((message: Frame) => message.body.text.slice(-1)))
+      after = page.next
     } while (after)
     expect(seen.join('')).toBe('6543210')
     expect((await call(url(), bob, 'GET', '/v1/mentions?after=x')).body.code).toBe('bad_frame')
