@@ -200,7 +200,7 @@ describe('log-ins', () => {
   test('that fail are limited by network, under whatever name', async () => {
     await post('login', { name: fresh(), password: 'x' }, { from: '2001:db8:1:2::1' })
     const { rowCount } = await pool.query(
-      `UPDATE accounts.attempts SET full_at = now() + interval '600 seconds'`,
+      `UPDATE accounts.attempts SET full_at = now() + interval '700 seconds'`,
     )
     expect(rowCount).toBeGreaterThan(0)
     const sameHouse = await post(
@@ -216,7 +216,7 @@ describe('log-ins', () => {
   test('and registrations are limited by network too', async () => {
     const from = '203.0.113.7'
     expect((await post('register', { name: fresh(), password: PASSWORD }, { from })).status).toBe(201)
-    await pool.query(`UPDATE accounts.attempts SET full_at = now() + interval '600 seconds'`)
+    await pool.query(`UPDATE accounts.attempts SET full_at = now() + interval '700 seconds'`)
     expectProblem(
       await post('register', { name: fresh(), password: PASSWORD }, { from }),
       429,
