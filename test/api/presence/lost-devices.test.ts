@@ -30,6 +30,7 @@ const connected = (userId: string, connection: string, node: string, endedAt: nu
 
 function look(node: string, peers: readonly string[], lostAfterMs = 50, isRecorded = true) {
   const ended: string[] = []
+  const projected: Promise<unknown>[] = []
   const stop = startLostDevices({
     pool,
     node,
@@ -39,7 +40,9 @@ function look(node: string, peers: readonly string[], lostAfterMs = 50, isRecord
       record: (userId: UserId, command) => {
         // As the projection would have it, as soon as it is recorded.
         if (isRecorded)
-          void pool.query(`UPDATE read.devices SET disconnected_at = 2 WHERE user_id = $1`, [userId])
+          projected.push(
+            pool.query(`UPDATE read.devices SET disconnected_at = 2 WHERE user_id = $1`, [userId]),
+          )
         ended.push(`${userId} ${'reason' in command ? command.reason : command.type}`)
       },
     },
@@ -50,7 +53,10 @@ function look(node: string, peers: readonly string[], lostAfterMs = 50, isRecord
     lostAfterMs,
   })
   // Also of a test that failed: what goes on looking would change the rows of the next.
-  onTestFinished(stop)
+  onTestFinished(async () => {
+    await stop()
+    await Promise.all(projected)
+  })
   return ended
 }
 
