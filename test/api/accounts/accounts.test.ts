@@ -40,6 +40,17 @@ async function post(path: string, body: object, { on = 0, from = '127.0.0.1' } =
   return { status: response.status, headers: response.headers, body: text === '' ? {} : JSON.parse(text) }
 }
 
+/** Comes back where its turn came too late, as on a machine that stood still meanwhile: that is no attempt. */
+async function loginInTime(
+  body: object,
+  where: { readonly on: number; readonly from?: string },
+): Promise<Answer> {
+  for (;;) {
+    const answer = await post('login', body, where)
+    if (answer.body.code !== 'overloaded') return answer
+  }
+}
+
 async function registered(): Promise<{ readonly name: string } & Frame> {
   const name = fresh()
   const { status, body } = await post('register', { name, password: PASSWORD })
@@ -111,7 +122,7 @@ describe('an account', () => {
 describe('log-ins', () => {
   test('that fail are limited by name and network, on all nodes together, and over a restart', async () => {
     const { name } = await registered()
-    const wrong = (on: number) => post('login', { name, password: 'not this one' }, { on })
+    const wrong = (on: number) => loginInTime({ name, password: 'not this one' }, { on })
     const all = await Promise.all(Array.from({ length: 16 }, (_, i) => wrong(i % 2)))
     expect(all.filter(({ status }) => status === 401)).toHaveLength(10)
     const [limited] = all.filter(({ status }) => status === 429)
@@ -181,7 +192,7 @@ describe('log-ins', () => {
     const { name } = await registered()
     const from = '198.51.100.10'
     const all = await Promise.all(
-      Array.from({ length: 20 }, (_, i) => post('login', { name, password: PASSWORD }, { from, on: i % 2 })),
+      Array.from({ length: 20 }, (_, i) => loginInTime({ name, password: PASSWORD }, { from, on: i % 2 })),
     )
     expect(all.map(({ status }) => status)).toEqual(all.map(() => 200))
   })
