@@ -8,10 +8,10 @@ const QUICK = [
   'test/*.test.ts',
   'test/{bench,client,docs,domain,ops}/**/*.test.ts',
   'test/api/accounts/{lines,name,passwords}.test.ts',
-  'test/api/{auth,gateway,load,rate-limits}/!(heartbeat|slow-reader).test.ts',
+  'test/api/{auth,gateway,load,rate-limits}/*.test.ts',
   'test/ledger/*.test.ts',
   'test/runtime/!(migrate|postgres).test.ts',
-  'test/runtime/{bus,sessions}/!(postgres|redis).test.ts',
+  'test/runtime/bus/!(postgres|redis).test.ts',
   'test/runtime/embedded-postgres/server-settings.test.ts',
   'test/workers/delivery/{attempt,delivery-queue,delivery-worker,reactor}.test.ts',
 ]

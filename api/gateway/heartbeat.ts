@@ -12,23 +12,29 @@ const PINGED_BEATS = 2.5
 const SILENT_BEATS = 5
 /** 30 s, as long as whoever catches up has for what waits. */
 const SLOW_BEATS = 6
+/** A beat that comes later than this after the one before it: this process stood still, as when its machine is suspended. */
+const LATE_BEATS = 2
 
 /** One timer for all sockets. The answer stops it. */
 export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () => void {
   /** Who has too much waiting, and since when. Few: nothing is kept with the others. */
   let slowSince = new Map<Session, number>()
+  let lastBeat = performance.now()
 
   function beat(): void {
     const now = performance.now()
+    // What came meanwhile has not been read yet: nobody is ended for a silence of ours, which would have all come back at once.
+    const isLate = now - lastBeat > LATE_BEATS * heartbeatMs
+    lastBeat = now
     const slow = new Map<Session, number>()
     for (const session of [...hub.all()]) {
       const silentMs = now - session.heardAt
-      if (silentMs > SILENT_BEATS * heartbeatMs) session.terminate()
+      if (silentMs > SILENT_BEATS * heartbeatMs && !isLate) session.terminate()
       else if (silentMs > PINGED_BEATS * heartbeatMs) session.ping()
       if (session.backlog <= MAX_BACKLOG_BYTES) continue
       const since = slowSince.get(session) ?? now
       slow.set(session, since)
-      if (now - since >= SLOW_BEATS * heartbeatMs) {
+      if (now - since >= SLOW_BEATS * heartbeatMs && !isLate) {
         session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
       }
     }

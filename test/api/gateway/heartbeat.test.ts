@@ -19,6 +19,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
 })
 afterEach(() => {
+  vi.restoreAllMocks()
   vi.useRealTimers()
 })
 
@@ -63,6 +64,25 @@ test('a client that answers pings stays, one that is gone without a word is ende
     expect(await vanished.closed).toBe(1006)
     expect(vanished.seen.pings).toBeGreaterThanOrEqual(2)
     expect(alive.seen.pings).toBeGreaterThanOrEqual(4)
+    expect(alive.socket.readyState).toBe(WebSocket.OPEN)
+  } finally {
+    stop()
+    alive.client.close()
+  }
+})
+
+test('nobody is ended because this process stood still: who answers then stays, who does not is ended with the next beat', async () => {
+  const alive = await connect({})
+  const vanished = await connect({ autoPong: false })
+  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS)
+  try {
+    await beat()
+    const now = performance.now.bind(performance)
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 20 * BEAT_MS)
+    await beat(alive, vanished)
+    expect([alive, vanished].map(({ seen }) => seen.pings)).toEqual([1, 1])
+    await beat(alive)
+    expect(await vanished.closed).toBe(1006)
     expect(alive.socket.readyState).toBe(WebSocket.OPEN)
   } finally {
     stop()
