@@ -14,6 +14,8 @@ const SILENT_BEATS = 5
 const SLOW_BEATS = 6
 /** A beat that comes later than this after the one before it: this process stood still, as when its machine is suspended. */
 const LATE_BEATS = 2
+/** 35 s. Not long after that another node calls this one lost, and ends its connections in the ledger (`../presence/lost-devices.ts`): so they end here, too. */
+const LOST_BEATS = 7
 
 /** One timer for all sockets. The answer stops it. */
 export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () => void {
@@ -23,8 +25,9 @@ export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () =
 
   function beat(): void {
     const now = performance.now()
+    const beats = (now - lastBeat) / heartbeatMs
     // What came meanwhile has not been read yet: nobody is ended for a silence of ours, which would have all come back at once.
-    const isLate = now - lastBeat > LATE_BEATS * heartbeatMs
+    const isLate = beats > LATE_BEATS && beats < LOST_BEATS
     lastBeat = now
     const slow = new Map<Session, number>()
     for (const session of [...hub.all()]) {

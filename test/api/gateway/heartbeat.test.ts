@@ -71,14 +71,19 @@ test('a client that answers pings stays, one that is gone without a word is ende
   }
 })
 
+/** As if nothing had run for so long; the next beat finds it. */
+function standStill(ms: number): void {
+  const now = performance.now.bind(performance)
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + ms)
+}
+
 test('nobody is ended because this process stood still: who answers then stays, who does not is ended with the next beat', async () => {
   const alive = await connect({})
   const vanished = await connect({ autoPong: false })
   const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS)
   try {
     await beat()
-    const now = performance.now.bind(performance)
-    vi.spyOn(performance, 'now').mockImplementation(() => now() + 20 * BEAT_MS)
+    standStill(5.5 * BEAT_MS)
     await beat(alive, vanished)
     expect([alive, vanished].map(({ seen }) => seen.pings)).toEqual([1, 1])
     await beat(alive)
@@ -87,6 +92,19 @@ test('nobody is ended because this process stood still: who answers then stays, 
   } finally {
     stop()
     alive.client.close()
+  }
+})
+
+test('a node that stood still for so long that others call it lost ends its connections', async () => {
+  const alive = await connect({})
+  const stop = startHeartbeat({ all: () => [alive.session] }, BEAT_MS)
+  try {
+    await beat()
+    standStill(7 * BEAT_MS)
+    await beat()
+    expect(await alive.closed).toBe(1006)
+  } finally {
+    stop()
   }
 })
 
