@@ -3,6 +3,7 @@
  * a server sends it must stand in `protocol/server-frames.ts`, so that the reference tells the truth.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import WebSocket from 'ws'
 import { serverFrame } from '../../protocol/server-frames.ts'
@@ -23,7 +24,7 @@ export interface Chat {
   /** The first frame, past or to come, that matches; each call looks from the beginning. */
   get(match: Frame | ((frame: Frame) => boolean), timeoutMs?: number): Promise<Frame>
   all(match: Frame): Frame[]
-  /** Sends a text and waits for `sent`. */
+  /** Sends a text, again while the node is overloaded, and waits for `sent`. */
   say(conversationId: string, text: string): Promise<Frame>
   close(): Promise<void>
 }
@@ -100,11 +101,16 @@ export async function join(url: string, userId: string, options: JoinOptions = {
       }),
     all: (match) => frames.filter(matcher(match)),
     say: async (conversationId, text) => {
-      const frame = textFrame(chat, conversationId, text, `say ${++ref}`)
-      chat.send(frame)
-      const answer = await chat.get((got) => got.ref === frame.ref)
-      if (answer.t !== 'sent') throw new Error(JSON.stringify(answer))
-      return answer
+      const frame = textFrame(chat, conversationId, text)
+      for (;;) {
+        const mine = `say ${++ref}`
+        chat.send({ ...frame, ref: mine })
+        const answer = await chat.get({ ref: mine })
+        if (answer.t === 'sent') return answer
+        // As a node that stood still for a second answers.
+        if (answer.code !== 'overloaded') throw new Error(JSON.stringify(answer))
+        await sleep(answer.retryAfterMs)
+      }
     },
     close: async () => {
       socket.close()
