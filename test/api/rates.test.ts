@@ -1,7 +1,7 @@
 /** Token buckets as people meet them: over sockets and HTTP, on a system with small ones. */
 import { afterEach, expect, test } from 'vitest'
 import WebSocket from 'ws'
-import { begin, type Chat, call, join } from '../support/chat.ts'
+import { begin, type Chat, call, join, textFrame } from '../support/chat.ts'
 import { type System, startSystem, tokenFor } from '../support/system.ts'
 
 let system: System
@@ -87,14 +87,16 @@ test('a send costs more than a ping', async () => {
   await start({ TRIPTICK_RATE_SOCKET: '1', TRIPTICK_RATE_PERSON: '0' })
   const id = await begin(url, 'ann', 'direct', ['bob'])
   const chat = await join(url, 'ann')
-  await chat.say(id, 'one')
-  await chat.say(id, 'two')
-  await expect(chat.say(id, 'three')).rejects.toThrow('rate_limited')
+  // In one turn: between them the bucket would fill again.
+  chat.send(['one', 'two', 'three'].map((text) => textFrame(chat, id, text, text)))
+  expect(await chat.get({ ref: 'three' })).toMatchObject({ t: 'error', code: 'rate_limited' })
+  for (const ref of ['one', 'two']) expect(await chat.get({ ref })).toMatchObject({ t: 'sent' })
   await chat.close()
 })
 
 test('a group of many costs more than one of few', async () => {
-  await start({ TRIPTICK_RATE_PERSON: '5' })
+  // The request itself takes all that the bucket holds: four seconds for the people in it.
+  await start({ TRIPTICK_RATE_PERSON: '2' })
   const startGroup = (by: string, size: number) => {
     const members = Array.from({ length: size }, (_, number) => `member-${number}`)
     return call(url, by, 'POST', '/v1/conversations', { kind: 'group', members })
@@ -122,12 +124,17 @@ async function upgrade(forwardedFor: string): Promise<number> {
 
 test('an address may open so many sockets a second, and a trusted proxy says whose address it is', async () => {
   await start({ TRIPTICK_RATE_CONNECTIONS: '1', TRIPTICK_TRUSTED_PROXIES: 'loopback, 10.0.0.0/8' })
-  const statuses: number[] = []
-  for (let i = 0; i < 30 && statuses.at(-1) !== 429; i++) statuses.push(await upgrade('203.0.113.7'))
+  /** One after another, until one is refused. */
+  const upgrades = async (forwardedFor: (i: number) => string) => {
+    const statuses: number[] = []
+    for (let i = 1; i <= 30 && statuses.at(-1) !== 429; i++) statuses.push(await upgrade(forwardedFor(i)))
+    return statuses
+  }
+  const statuses = await upgrades(() => '203.0.113.7')
   expect(statuses.slice(0, 4)).toEqual([101, 101, 101, 101])
   expect(statuses.at(-1)).toBe(429)
-  // What the client itself has written before the proxy's entry is not believed.
-  expect(await upgrade('198.51.100.1, 203.0.113.7')).toBe(429)
+  // What the client itself has written before the proxy's entry is not believed: each would have a bucket of its own.
+  expect((await upgrades((i) => `198.51.100.${i}, 203.0.113.7`)).at(-1)).toBe(429)
   expect(await upgrade('203.0.113.7, 198.51.100.1')).toBe(101)
 })
 
