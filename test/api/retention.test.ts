@@ -59,20 +59,20 @@ describe.each(['postgres', 'eventstoredb'])('with the ledger in %s', (ledger) =>
 
   test('a message with a time to live is there until then, and then is said to be gone', async () => {
     const [alice, bob] = people('alice', 'bob') as [string, string]
-    const id = await startTemporary(url, alice, [bob], { mode: 'ttl', seconds: 5 })
+    const id = await startTemporary(url, alice, [bob], { mode: 'ttl', seconds: 12 })
     const [a, b] = [await connect(url, alice), await connect(url, bob)]
-    const sent = await a.say(id, 'for five seconds')
+    const sent = await a.say(id, 'for twelve seconds')
     const got = await b.get({ t: 'message', conversationId: id })
     expect(got).toMatchObject({
-      body: { text: 'for five seconds' },
-      temporary: { mode: 'ttl', expiresAt: sent.at + 5000 },
+      body: { text: 'for twelve seconds' },
+      temporary: { mode: 'ttl', expiresAt: sent.at + 12_000 },
     })
-    expect(await historyOf(url, alice, id)).toMatchObject([{ seq: 1, body: { text: 'for five seconds' } }])
+    expect(await historyOf(url, alice, id)).toMatchObject([{ seq: 1, body: { text: 'for twelve seconds' } }])
     const later = await connect(url, bob, { device: 'later' })
     expect(await later.get({ t: 'message', conversationId: id })).toMatchObject({
-      body: { text: 'for five seconds' },
+      body: { text: 'for twelve seconds' },
     })
-    expect(await b.get({ t: 'deleted', conversationId: id }, 20_000)).toMatchObject({
+    expect(await b.get({ t: 'deleted', conversationId: id }, 30_000)).toMatchObject({
       seq: 1,
       messageId: sent.messageId,
       reason: 'expired',
@@ -84,7 +84,7 @@ describe.each(['postgres', 'eventstoredb'])('with the ledger in %s', (ledger) =>
     const inbox = await call(url, bob, 'GET', '/v1/inbox')
     expect(inbox.body.conversations[0].lastMessage).toMatchObject({ gone: 'expired' })
     await Promise.all([a, b, later].map((chat) => chat.close()))
-  })
+  }, 60_000)
 
   test('a message that waits for delivery is kept until every other member has it, and who left counts no more', async () => {
     const [alice, bob, carl, dora] = people('alice', 'bob', 'carl', 'dora') as [
