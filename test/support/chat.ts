@@ -166,7 +166,23 @@ function sorted(value: unknown): string {
   return `{${entries.map(([key, inner]) => `${JSON.stringify(key)}:${sorted(inner)}`).join(',')}}`
 }
 
+/** Asks again while the read models are behind: after 3 s a query is answered that they are. */
 export async function call(
+  url: string,
+  userId: string,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<{ readonly status: number; readonly body: Frame }> {
+  for (let left = 5; ; left--) {
+    const answer = await callOnce(url, userId, method, path, body)
+    const isBehind = method === 'GET' && answer.status === 503 && answer.body.code === 'unavailable'
+    if (!isBehind || left === 0) return answer
+    await sleep(answer.body.retryAfterMs)
+  }
+}
+
+async function callOnce(
   url: string,
   userId: string,
   method: string,
