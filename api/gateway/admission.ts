@@ -30,6 +30,8 @@ export interface Admission {
    * device are closed, here and on other nodes.
    */
   admit(session: Session): Promise<DeviceStarted>
+  /** The device is here again, on a session that was admitted before: it may have been elsewhere meanwhile, and this is newer. */
+  claimAnew(session: Session): Promise<void>
   /** Once, when it is over, however it ended. */
   dismiss(session: Session): void
 }
@@ -40,6 +42,15 @@ const RETRY_MS = 30_000
 export function createAdmission(deps: AdmissionDeps): Admission {
   const { hub, directory, ledger, positions, claims, expiry, presence, report } = deps
   const found = new WeakMap<Session, Promise<void>>()
+
+  const start = async ({ userId, deviceId }: Session): Promise<DeviceStarted> =>
+    positions.start(userId, deviceId, await ledger.head())
+
+  function claim(session: Session, started: DeviceStarted): void {
+    session.claim = started.claim
+    void claims.tell([session])
+  }
+
   return {
     checkRoom: (userId, deviceId) => {
       const here = hub.sessionsOf(userId)
@@ -56,13 +67,20 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       found.set(session, added)
       presence.arrived(session, added)
       await added
-      const [started] = await Promise.all([
-        ledger.head().then((head) => positions.start(userId, deviceId, head)),
-        presence.loadPrivacy(session),
-      ])
-      session.claim = started.claim
-      void claims.tell([session])
+      const [started] = await Promise.all([start(session), presence.loadPrivacy(session)])
+      claim(session, started)
       return started
+    },
+    claimAnew: async (session) => {
+      if (directory.peers().length === 0) return
+      const before = session.claim
+      // What comes meanwhile is compared once there is a new one.
+      session.claim = undefined
+      try {
+        claim(session, await start(session))
+      } finally {
+        session.claim ??= before
+      }
     },
     dismiss: (session) => {
       const { userId, deviceId } = session

@@ -5,6 +5,7 @@
  * A session is found by other nodes before it takes its claim (a number of one sequence), and looks for others after that.
  * Of two that come at once, the later claim therefore knows of the earlier session. Whoever hears of a lower claim than its
  * own answers with its own, so one message that arrives is enough. All claims are told again after a gap of the bus.
+ * Whoever polls takes a new claim with each poll: from node to node, each poll is newer than what is still told of the one before.
  */
 import type { DeviceId, UserId } from '../../domain/ids.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'

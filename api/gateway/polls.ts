@@ -120,6 +120,7 @@ export function createPolls(deps: PollsDeps): Polls {
   }
 
   async function answer(identity: Identity, { deviceId, after, waitMs, signal }: Poll): Promise<MissedPage> {
+    const isBack = here.has(nameOf({ userId: identity.sub, deviceId }))
     const attendance = attend(identity, deviceId)
     const { session } = attendance
     attendance.polls++
@@ -129,7 +130,11 @@ export function createPolls(deps: PollsDeps): Polls {
     signal.addEventListener('abort', turn.end)
     try {
       const { knownFrom } = await attendance.admitted
-      const kept = await keptBy(session, after)
+      const [kept] = await Promise.all([
+        keptBy(session, after),
+        // Or what this node hears only now, that the device polled another one before, would end this poll.
+        isBack ? admission.claimAnew(session) : undefined,
+      ])
       return await answerWithin(session, turn, { kept, knownFrom }, performance.now() + waitMs)
     } finally {
       turn.end()

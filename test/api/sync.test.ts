@@ -140,11 +140,7 @@ describe('a long poll', () => {
     const reading = poll(ann, { node: 1, device: 'laptop', after: position, wait: 60 })
     b.send({ t: 'read', conversationId: id, upTo: 1 })
     expect(kinds((await reading).frames)).toContain('receipt read 1')
-    const deleting = poll(ben, {
-      node: 1,
-      after: (await poll(ben, { node: 1, after: position })).position,
-      wait: 60,
-    })
+    const deleting = poll(ben, { node: 1, after: (await poll(ben, { after: position })).position, wait: 60 })
     a.send({ t: 'delete', ref: 1, conversationId: id, messageId: page.frames[0]?.messageId })
     expect(kinds((await deleting).frames)).toContain('deleted 1')
     await Promise.all([a.close(), b.close()])
@@ -178,7 +174,6 @@ describe('a long poll', () => {
       expect(page.frames.length).toBeLessThanOrEqual(201)
       expect(page.frames.length).toBeGreaterThan(0)
       got.push(...page.frames)
-      await expect.poll(() => nodesOf(ben)).toHaveLength(1)
     }
     for (const id of ids) {
       const seqs = got.filter(({ t, conversationId }) => t === 'message' && conversationId === id)

@@ -13,6 +13,7 @@ const turnOfTheLoop = () => new Promise((resolve) => setTimeout(resolve, 20))
 function begin() {
   const turns = createTurns(1)
   const sessions: Session[] = []
+  let claimedAnew = 0
   let pagesRead = 0
   let letRead = () => {}
   let reading = Promise.resolve()
@@ -44,6 +45,9 @@ function begin() {
         sessions.push(session)
         return { kept: 0n, knownFrom: 0n, claim: 1n }
       },
+      claimAnew: async () => {
+        claimedAnew++
+      },
       dismiss: () => {},
     },
     expiry: { expect: () => {} },
@@ -56,6 +60,7 @@ function begin() {
     polls,
     sessions,
     read: () => pagesRead,
+    claimedAnew: () => claimedAnew,
     poll: (after = 0n, signal = new AbortController().signal) =>
       polls.poll(identity, { deviceId, after: after as Position, waitMs: 0, signal }),
     /** The only turn is somebody else's, until it is given back. */
@@ -79,6 +84,16 @@ function begin() {
     },
   }
 }
+
+test('each poll but the first of a session says anew that the device is here', async () => {
+  const { polls, poll, claimedAnew } = begin()
+  await poll()
+  expect(claimedAnew()).toBe(0)
+  await poll()
+  await poll()
+  expect(claimedAnew()).toBe(2)
+  polls.close()
+})
 
 test('of a device that polls again while its polls wait for their turn, only the last is read for', async () => {
   const { polls, poll, read, takeTurn } = begin()
