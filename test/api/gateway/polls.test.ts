@@ -7,7 +7,7 @@ import type { DeviceId } from '../../../domain/ids.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 
 const RECEIPT = { conversationId: 'c', userId: 'ben', kind: 'read', upTo: 1, at: '1', position: '5' }
-const turnOfTheLoop = () => new Promise((resolve) => setTimeout(resolve, 20))
+const turnOfTheLoop = () => new Promise(setImmediate)
 
 /** One device with one receipt to read, whose database answers when it is let. */
 function begin() {
