@@ -1,4 +1,5 @@
 /** Asks what an example of the reference asks, as anybody. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import WebSocket from 'ws'
 import type { RouteExample } from '../../api/reference/description.ts'
 
@@ -8,12 +9,23 @@ export interface Answered {
   readonly text: string
 }
 
-/** @param route `METHOD /path`. @param token none if absent. */
-export async function request(
-  url: string,
-  route: string,
-  { params = {}, query = {}, body }: RouteExample,
-  token: string | undefined,
+type Asked = readonly [url: string, route: string, example: RouteExample, token: string | undefined]
+
+/**
+ * Asks again while the answer is that something is behind, as after a standstill of some seconds.
+ *
+ * @param asked the route as `METHOD /path`; the token may be absent.
+ */
+export async function request(...asked: Asked): Promise<Answered> {
+  for (let left = 10; ; left--) {
+    const answer = await requestOnce(...asked)
+    if ((answer.status !== 503 && !answer.text.includes('"upToDate":false')) || left === 0) return answer
+    await sleep(1_000)
+  }
+}
+
+async function requestOnce(
+  ...[url, route, { params = {}, query = {}, body }, token]: Asked
 ): Promise<Answered> {
   const [method = '', pattern = ''] = route.split(' ')
   const target = new URL(
