@@ -5,7 +5,7 @@ import { createLines } from '../../../api/accounts/lines.ts'
 const OVERLOADED = { code: 'overloaded', retryAfterMs: 1000 }
 
 test('those of one network have their turn one after another, in order, and each network has a line of its own', async () => {
-  const inLine = createLines()
+  const inLine = createLines(60_000)
   const began: string[] = []
   const work = (name: string) => async () => {
     began.push(name)
@@ -19,7 +19,7 @@ test('those of one network have their turn one after another, in order, and each
 })
 
 test('one that fails fails alone', async () => {
-  const inLine = createLines()
+  const inLine = createLines(60_000)
   const failing = inLine('a', () => Promise.reject(new Error('wrong')))
   const next = inLine('a', async () => 'right')
   await expect(failing).rejects.toThrow('wrong')
@@ -27,7 +27,7 @@ test('one that fails fails alone', async () => {
 })
 
 test('of more than fifty that wait in one line those beyond are told to come back; others are not concerned', async () => {
-  const inLine = createLines()
+  const inLine = createLines(60_000)
   let finish = () => {}
   const first = inLine('a', () => new Promise<void>((resolve) => (finish = resolve)))
   const waiting = Array.from({ length: 50 }, () => inLine('a', async () => 'waited'))
