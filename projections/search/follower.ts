@@ -35,6 +35,8 @@ export interface SearchFollower {
 const BATCH_EVENTS = 100
 /** It rests so many times as long as it has worked: a quarter of a processor at most, however far behind it is. */
 const REST = 3
+/** At most: where a batch took long because this process stood still, that was no work. */
+const MOST_REST_MS = 1_000
 /** With less than a batch to do it waits for more: a transaction has its price, whatever is in it. */
 const GATHER_MS = 200
 const PATIENCE_MS = 1_000
@@ -88,7 +90,7 @@ export function startSearchFollower(deps: FollowerDeps): SearchFollower {
         waitedMs = 0
         await index(ownership, events, signal)
         const worked = performance.now() - began - waitedMs
-        const due = worked * REST
+        const due = Math.min(worked * REST, MOST_REST_MS)
         const rest = events.length < BATCH_EVENTS ? Math.max(GATHER_MS, due) : due
         await sleep(rest, undefined, { signal }).catch(() => {})
       }

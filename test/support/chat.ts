@@ -79,7 +79,7 @@ export async function join(url: string, userId: string, options: JoinOptions = {
     closed,
     raw: (data) => socket.send(data),
     send: (frame) => socket.send(JSON.stringify(frame)),
-    get: (match, timeoutMs = 10_000) =>
+    get: (match, timeoutMs = 20_000) =>
       new Promise((resolve, reject) => {
         const look = () => {
           const found = frames.find(matcher(match))
