@@ -40,6 +40,7 @@ export interface JoinOptions {
   readonly hasty?: boolean
 }
 
+/** Comes again while the node takes few new sockets, as one does that stood still more than once within a moment. */
 export async function join(url: string, userId: string, options: JoinOptions = {}): Promise<Chat> {
   const deviceId = options.device ?? 'default'
   const token = options.token ?? (await tokenFor(userId))
@@ -49,26 +50,35 @@ export async function join(url: string, userId: string, options: JoinOptions = {
     ...(after === undefined ? {} : { after }),
   })
   const target = `${url.replace('http', 'ws')}/v1/ws?${query}`
-  const socket =
-    options.ticket === undefined
-      ? new WebSocket(target, 'triptick.v1', { headers: { authorization: `Bearer ${token}` } })
-      : new WebSocket(target, ['triptick.v1', `ticket.${options.ticket}`])
   const frames: Frame[] = []
   const waiting = new Set<() => void>()
-  socket.on('message', (data) => {
-    const value = JSON.parse(String(data))
-    const received = Array.isArray(value) ? value : [value]
-    received.forEach(mustBeDocumented)
-    frames.push(...received)
-    for (const look of waiting) look()
-  })
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
-    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }))
-  })
-  await new Promise<void>((resolve, reject) => {
-    socket.on('open', resolve)
-    socket.on('error', reject)
-  })
+  const connect = () => {
+    const socket =
+      options.ticket === undefined
+        ? new WebSocket(target, 'triptick.v1', { headers: { authorization: `Bearer ${token}` } })
+        : new WebSocket(target, ['triptick.v1', `ticket.${options.ticket}`])
+    socket.on('message', (data) => {
+      const value = JSON.parse(String(data))
+      const received = Array.isArray(value) ? value : [value]
+      received.forEach(mustBeDocumented)
+      frames.push(...received)
+      for (const look of waiting) look()
+    })
+    const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+      socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }))
+    })
+    return new Promise<{ socket: WebSocket; closed: typeof closed }>((resolve, reject) => {
+      socket.on('open', () => resolve({ socket, closed }))
+      socket.on('error', reject)
+    })
+  }
+  const comeIn = (left: number): ReturnType<typeof connect> =>
+    connect().catch(async (error: Error) => {
+      if (left === 0 || error.message !== 'Unexpected server response: 503') throw error
+      await sleep(1_000)
+      return comeIn(left - 1)
+    })
+  const { socket, closed } = await comeIn(10)
 
   let ref = 0
   const chat: Chat = {
