@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { begin, call, createCast, type Frame, join, messageIdOf, textFrame } from '../support/chat.ts'
+import { begin, call, createCast, type Frame, join, messageIdOf, sayAll, textFrame } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 let system: System
@@ -105,8 +105,11 @@ describe('going away and coming back', () => {
     const [alice, bob] = people('alice', 'bob') as [string, string]
     const id = await begin(url, alice, 'direct', [bob])
     const a = await join(url, alice)
-    for (let i = 1; i <= 450; i++) a.send(textFrame(a, id, `m${i}`))
-    await expect.poll(() => a.all({ t: 'sent' }).length).toBe(450)
+    await sayAll(
+      a,
+      id,
+      Array.from({ length: 450 }, (_, i) => `m${i + 1}`),
+    )
     await a.close()
     const b = await join(url, bob)
     const seqs = b.all({ t: 'message' }).map(({ seq }) => seq)
@@ -128,10 +131,11 @@ describe('going away and coming back', () => {
     const id = await begin(url, alice, 'direct', [bob])
     const a = await join(url, alice)
     const first = await a.say(id, 'long ago')
-    for (let more = 0; more < 3; more++) {
-      a.send(Array.from({ length: 50 }, (_, number) => textFrame(a, id, 'since', `${more} ${number}`)))
-      await a.get({ t: 'sent', ref: `${more} 49` })
-    }
+    await sayAll(
+      a,
+      id,
+      Array.from({ length: 150 }, () => 'since'),
+    )
     const deletion = { t: 'delete', conversationId: id, messageId: first.messageId }
     a.send([
       { ...deletion, ref: 'one' },
@@ -153,23 +157,20 @@ describe('going away and coming back', () => {
     const [alice, bob, cleo, dan] = people('alice', 'bob', 'cleo', 'dan') as [string, string, string, string]
     const id = await begin(url, alice, 'group', [bob, cleo])
     const a = await join(url, alice)
-    const sent: string[] = []
-    const sayTo = async (count: number) => {
-      while (sent.length < count) {
-        const frame = textFrame(a, id, `word ${sent.length + 1}`)
-        sent.push(frame.messageId)
-        a.send(frame)
-      }
-      await expect.poll(() => a.all({ t: 'sent' }).length).toBe(count)
-    }
-    await sayTo(250)
-    await call(url, alice, 'POST', `/v1/conversations/${id}/members`, { userIds: [dan] })
-    await sayTo(300)
     const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n)
+    const sayWords = (from: number, to: number) =>
+      sayAll(
+        a,
+        id,
+        numbers(from, to).map((n) => `word ${n}`),
+      )
+    await sayWords(1, 250)
+    await call(url, alice, 'POST', `/v1/conversations/${id}/members`, { userIds: [dan] })
+    const word260 = (await sayWords(251, 300))[9] as Frame
     const seqsOf = ({ frames }: { readonly frames: readonly Frame[] }) =>
       frames.filter(({ t }) => t === 'message').map(({ seq }) => seq)
     const alone = await join(url, bob)
-    a.send({ t: 'delete', ref: 'd', conversationId: id, messageId: sent[259] })
+    a.send({ t: 'delete', ref: 'd', conversationId: id, messageId: word260.messageId })
     await a.get({ t: 'deleted', ref: 'd' })
     const [other, c, d] = await Promise.all([
       join(url, alice, { device: 'other' }),
@@ -180,7 +181,7 @@ describe('going away and coming back', () => {
     for (const chat of [other, c]) expect(seqsOf(chat)).toEqual(numbers(1, 300))
     expect(seqsOf(d)).toEqual(numbers(251, 300))
     for (const chat of [other, c, d]) {
-      expect(await chat.get({ t: 'message', seq: 260 })).toMatchObject({ gone: 'deleted' })
+      expect(await chat.get({ t: 'message', seq: word260.seq })).toMatchObject({ gone: 'deleted' })
       expect(JSON.stringify(chat.frames)).not.toContain('word 260')
     }
     // The device that has sent them has them.
@@ -211,7 +212,7 @@ describe('going away and coming back', () => {
           await again.close()
           return receipts
         },
-        { timeout: 5000, interval: 300 },
+        { interval: 300 },
       )
       .toBe(0)
     await b.close()

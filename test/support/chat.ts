@@ -144,6 +144,18 @@ function matcher(match: Frame | ((frame: Frame) => boolean)): (frame: Frame) => 
   return (frame) => Object.entries(match).every(([key, value]) => frame[key] === value)
 }
 
+/** More under way than this are a flood to a node whose event loop has just stood still, and some are refused. */
+const SAID_AT_ONCE = 50
+
+export async function sayAll(chat: Chat, conversationId: string, texts: readonly string[]): Promise<Frame[]> {
+  const sent: Frame[] = []
+  while (sent.length < texts.length) {
+    const some = texts.slice(sent.length, sent.length + SAID_AT_ONCE)
+    sent.push(...(await Promise.all(some.map((text) => chat.say(conversationId, text)))))
+  }
+  return sent
+}
+
 /** A complete `send` frame with the right messageId. */
 export function textFrame(
   who: { readonly userId: string; readonly deviceId: string },

@@ -84,18 +84,6 @@ export function createSearchScene(): SearchScene {
   }
 }
 
-/** More under way than this are a flood to a node whose event loop has just stood still, and some are refused. */
-const SAID_AT_ONCE = 50
-
-export async function sayAll(chat: Chat, conversationId: string, texts: readonly string[]): Promise<Frame[]> {
-  const sent: Frame[] = []
-  while (sent.length < texts.length) {
-    const some = texts.slice(sent.length, sent.length + SAID_AT_ONCE)
-    sent.push(...(await Promise.all(some.map((text) => chat.say(conversationId, text)))))
-  }
-  return sent
-}
-
 export function sendBody(chat: Chat, conversationId: string, body: object): Promise<Frame> {
   const frame = textFrame(chat, conversationId, 'x')
   const content = {

@@ -1,7 +1,7 @@
 /** A person of many conversations that go on side by side: what is said in all of them is found where it was said last. */
 import { expect, test } from 'vitest'
-import { begin, type Frame, join } from '../../support/chat.ts'
-import { createSearchScene, sayAll } from './kit.ts'
+import { begin, type Frame, join, sayAll } from '../../support/chat.ts'
+import { createSearchScene } from './kit.ts'
 
 const { cast, search, url } = createSearchScene()
 

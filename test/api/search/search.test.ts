@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { begin, call, type Frame, join } from '../../support/chat.ts'
-import { createSearchScene, sayAll, sendBody } from './kit.ts'
+import { begin, call, type Frame, join, sayAll } from '../../support/chat.ts'
+import { createSearchScene, sendBody } from './kit.ts'
 
 const { cast, found, query, search, talk, url } = createSearchScene()
 
