@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { begin, type Chat, call, createCast, join, textFrame } from '../support/chat.ts'
+import { begin, type Chat, call, createCast, join } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 let system: System
@@ -23,12 +23,11 @@ async function page(userId: string, id: string, query: string): Promise<string> 
   return `${body.hasMoreBefore ? '… ' : ''}${seqs}${body.hasMoreAfter ? ' …' : ''}`
 }
 
-/** Sends them all at once; the last one is durable when this resolves. */
+/** One after another; the last one is durable when this resolves. */
 async function write(chat: Chat, id: string, count: number): Promise<string[]> {
-  const frames = Array.from({ length: count }, (_, i) => textFrame(chat, id, `m${i}`))
-  chat.send(frames)
-  await Promise.all(frames.map(({ ref }) => chat.get({ t: 'sent', ref })))
-  return frames.map(({ messageId }) => messageId)
+  const ids: string[] = []
+  for (let i = 0; i < count; i++) ids.push((await chat.say(id, `m${i}`)).messageId)
+  return ids
 }
 
 describe('a history', () => {
