@@ -7,7 +7,7 @@ import { createPostgresLedger } from '../../ledger/postgres/ledger.ts'
 import { createContentKeys } from '../../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../../ledger/snapshots.ts'
 import { createTemporaryBodies } from '../../ledger/temporary-bodies.ts'
-import { begin, join, textFrame } from '../support/chat.ts'
+import { begin, call, join, textFrame } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 const MISSED = 20_000
@@ -54,6 +54,10 @@ test(`a device that missed ${MISSED} messages gets them in order at its reader's
   const long = await begin(url, 'ann', 'direct', ['ben'])
   const quick = await begin(url, 'cleo', 'direct', ['dan'])
   await sayMany(long, 'ann', MISSED)
+  // A device that comes waits 15 s for the read models: they may have more to fold than that.
+  const newest = async () =>
+    (await call(url, 'ben', 'GET', `/v1/conversations/${long}/messages?limit=1`)).body.messages?.[0]?.seq
+  await expect.poll(newest, { timeout: 60_000 }).toBe(MISSED)
   const [cleo, dan] = await Promise.all([join(url, 'cleo'), join(url, 'dan')])
 
   const ben = await join(url, 'ben', { hasty: true })
