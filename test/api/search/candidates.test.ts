@@ -23,6 +23,8 @@ const lexemes = {
     stretches.map(({ conversationId, stretch }) => `'word-${conversationId}-${stretch}'`),
 } as Pick<BlindLexemes, 'queries'> as BlindLexemes
 const query = parseQuery('word ')
+/** How many of the newest, below which quarter of what there is: few and many, of the newest and of the oldest. */
+const LOOKS = [1, 2, 5, 1000].flatMap((limit) => [1n, 2n, 3n, 4n].map((quarter) => [limit, quarter] as const))
 
 test('a search finds the newest matches between two positions that its person may read, however old they are', async () => {
   let found = 0
@@ -41,9 +43,9 @@ test('a search finds the newest matches between two positions that its person ma
       const matching = oracle.readable(userId).filter((position) => position % 3n === 0n)
       const stretches = await searchedStretches(world.pool, userId, null, SIZE)
       const [top = 1n] = matching
-      for (const limit of [1, 2, 5, 1000]) {
+      for (const [limit, quarter] of LOOKS) {
         const above = ((top * BigInt(dice % 3)) / 6n) as Position
-        const below = ((top * BigInt(1 + ((dice + limit) % 4))) / 4n + 1n) as Position
+        const below = ((top * quarter) / 4n + 1n) as Position
         const candidates = await newestCandidates(
           { pool: world.pool, lexemes },
           { userId, query, stretches },
