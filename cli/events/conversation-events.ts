@@ -1,6 +1,6 @@
 /** The facts of one conversation in the order of the ledger: its two streams merged as they are read. Holds no stream in memory. */
-import type { DomainEvent } from '../../domain/events.ts'
-import type { ConversationId, Seq } from '../../domain/ids.ts'
+import type { DomainEvent, MessageSent } from '../../domain/events.ts'
+import type { ConversationId } from '../../domain/ids.ts'
 import { decode, UndecodableEvent } from '../../ledger/codec/decode.ts'
 import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
 import { conversationStream, deliveryStream } from '../../ledger/streams.ts'
@@ -20,7 +20,7 @@ export async function* conversationEvents(
   id: ConversationId,
   message?: string,
 ): AsyncIterable<RecordedFact> {
-  let seq: Seq | undefined
+  let about: Pick<MessageSent, 'seq' | 'senderId'> | undefined
   for await (const recorded of inOrder(
     ledger.readStream(conversationStream(id)),
     ledger.readStream(deliveryStream(id)),
@@ -31,8 +31,8 @@ export async function* conversationEvents(
       continue
     }
     const found = message !== undefined && event.type === 'MessageSent' && event.messageId.startsWith(message)
-    if (found) seq ??= event.seq
-    if (message === undefined || (seq !== undefined && concerns(event, seq))) yield { recorded, event }
+    if (found) about ??= event
+    if (message === undefined || (about && concerns(event, about))) yield { recorded, event }
   }
 }
 
@@ -64,7 +64,8 @@ async function* inOrder(...streams: readonly AsyncIterable<RecordedEvent>[]): As
   }
 }
 
-function concerns(event: DomainEvent, seq: Seq): boolean {
+/** The ranges of receipts and tries span whatever lies in them, also what that person has sent: that was never on its way to them. */
+function concerns(event: DomainEvent, { seq, senderId }: Pick<MessageSent, 'seq' | 'senderId'>): boolean {
   switch (event.type) {
     case 'MessageSent':
     case 'MessageDeleted':
@@ -74,7 +75,7 @@ function concerns(event: DomainEvent, seq: Seq): boolean {
     case 'MessageRead':
     case 'DeliveryAttempted':
     case 'DeliveryExhausted':
-      return event.fromSeq <= seq && seq <= event.toSeq
+      return event.fromSeq <= seq && seq <= event.toSeq && event.userId !== senderId
     case 'ConversationStarted':
     case 'MemberAdded':
     case 'MemberRemoved':

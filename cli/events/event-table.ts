@@ -44,7 +44,8 @@ function who({ recorded: { metadata }, event }: RecordedFact): string {
   // Whoever meets such an event wants to know why, and only then who.
   if (event instanceof UndecodableEvent) return event.message
   // The worker did it; whom it tried to reach is what one wants to know.
-  if (event.type === 'DeliveryAttempted' || event.type === 'DeliveryExhausted') return `→ ${event.userId}`
+  if (event.type === 'DeliveryAttempted') return `${event.outcome} → ${event.userId}`
+  if (event.type === 'DeliveryExhausted') return `→ ${event.userId}`
   const { actorId = '', deviceId } = metadata
   return deviceId === undefined ? actorId : `${actorId} · ${deviceId}`
 }
@@ -71,10 +72,9 @@ function what(event: RecordedFact['event']): string {
       return retentionOf(event)
     case 'MessageDelivered':
     case 'MessageRead':
+    case 'DeliveryAttempted':
     case 'DeliveryExhausted':
       return rangeOf(event)
-    case 'DeliveryAttempted':
-      return `${rangeOf(event)} ${event.outcome}`
     default:
       return event satisfies never
   }

@@ -1,4 +1,5 @@
 /** `triptick events`: a message's life out of the ledger, without its words. */
+import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { conversationEvents, type RecordedFact } from '../../cli/events/conversation-events.ts'
 import { jsonOf, tableHead, tableRow } from '../../cli/events/event-table.ts'
@@ -7,14 +8,16 @@ import type { System } from '../../cli/system/system.ts'
 import { connect } from '../../client/connection.ts'
 import { createHttpClient } from '../../client/http.ts'
 import { compose } from '../../client/message-id.ts'
-import type { ConversationId, MessageId } from '../../domain/ids.ts'
+import { canonicalJson } from '../../domain/canonical-json.ts'
+import type { ConversationId, DeviceId, MessageId, Seq } from '../../domain/ids.ts'
 import { UndecodableEvent } from '../../ledger/codec/decode.ts'
 import type { RecordedEvent } from '../../ledger/ledger.ts'
-import { someTalk } from '../projections/support/talk.ts'
+import { ANN, BOB, someTalk } from '../projections/support/talk.ts'
 import { createMemoryLedger } from '../support/memory-ledger.ts'
-import { conversationNumber } from '../support/recorded-events.ts'
+import { conversationNumber, createPast } from '../support/recorded-events.ts'
 import { startPlayedSystem } from './played-system.ts'
 
+const PHONE = 'phone' as DeviceId
 const SECRET_WORDS = 'meet me at the lighthouse'
 
 let system: System
@@ -77,6 +80,36 @@ test('a message has the receipts whose range holds it, and only those', async ()
   expect(await facts('0'.repeat(64))).toEqual([])
 })
 
+test('of what its sender acknowledged or was tried for no message is told, whatever a range spans', async () => {
+  const past = createPast()
+  const id = conversationNumber(0)
+  past.converse(id, { type: 'start', kind: 'direct', by: ANN, members: [BOB] })
+  for (const sender of [ANN, BOB, ANN]) past.say(id, sender, PHONE)
+  const range = { fromSeq: 1 as Seq, toSeq: 3 as Seq }
+  for (const userId of [ANN, BOB]) {
+    past.deliver(id, { type: 'record-attempt', userId, ...range, channel: 'socket', outcome: 'offline' })
+    past.deliver(id, { type: 'record-exhausted', userId, toSeq: range.toSeq })
+    past.deliver(id, { type: 'acknowledge', kind: 'read', userId, deviceId: PHONE, upTo: range.toSeq })
+  }
+  const ledger = createMemoryLedger(past.events)
+  const ids = past.events.flatMap(({ type, data }) =>
+    type === 'MessageSent' ? [(data as { messageId: string }).messageId] : [],
+  )
+  for (const [index, recipient] of [BOB, ANN, BOB].entries()) {
+    const rows: string[] = []
+    for await (const fact of conversationEvents(ledger, id, ids[index])) {
+      const { event, recorded } = fact
+      if ('userId' in event) rows.push(`${recorded.type} ${event.userId}`)
+      if (recorded.type === 'DeliveryAttempted') expect(tableRow(fact)).toMatch(/ #1–3 .* offline → \w+$/)
+    }
+    expect(rows).toEqual(
+      ['DeliveryAttempted', 'DeliveryExhausted', 'MessageDelivered', 'MessageRead'].map(
+        (type) => `${type} ${recipient}`,
+      ),
+    )
+  }
+})
+
 test('neither table nor JSON shows what was said, sealed or not', async () => {
   const found = await facts()
   const shown = [
@@ -94,6 +127,18 @@ test('neither table nor JSON shows what was said, sealed or not', async () => {
     type: 'MessageSent',
     data: { seq: 1, bodyBytes: expect.any(Number) },
   })
+})
+
+test('whoever has the JSON can recompute each hash, as docs/events.md says', async () => {
+  const found = await facts()
+  expect(found).toHaveLength(7)
+  for (const fact of found) {
+    const { position, at, ...event } = JSON.parse(JSON.stringify(jsonOf(fact)))
+    const { bodyBytes, ...data } = event.data
+    const { hash, ...metadata } = event.metadata
+    const text = metadata.prevHash + canonicalJson({ ...event, data, metadata })
+    expect(createHash('sha256').update(text).digest('hex')).toBe(hash)
+  }
 })
 
 test('an event that cannot be understood is listed with the reason, and what comes after it too', async () => {
