@@ -69,6 +69,8 @@ export function createPush({
   const heldBack = new Map<ConversationId, Promise<void>>()
   let waiting: Announcement[] = []
   let sending: Promise<void> | undefined
+  /** Or each push of an outage would be reported. */
+  let areFound = true
 
   /** One look-up for all that waits, and one message a node, in the order in which it happened. */
   async function sendAll(): Promise<void> {
@@ -78,8 +80,10 @@ export function createPush({
       waiting = []
       try {
         await sendToPeers(announcements)
+        areFound = true
       } catch (error) {
-        report(error)
+        if (areFound) report(error)
+        areFound = false
         // Nobody knows where these people are: wherever they are, they should look for themselves.
         const facts = announcements.filter(({ delivery }) => delivery.typing === undefined)
         const people = [...new Set(facts.flatMap(({ recipients }) => recipients))]

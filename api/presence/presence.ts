@@ -148,6 +148,8 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
   const offGap = bus.onGap(hearAgain)
   // Of a node that died nobody knows what it did not tell any more.
   const offFoundAgain = directory.onFoundAgain(hearAgain)
+  // Its people may have been told offline meanwhile.
+  const offPeerBack = directory.onPeerBack(watches.movedAll)
   let closed = false
   /** Of the last sweep: what a node did not tell before it stopped is found once more after it has gone. */
   let hadPeers = false
@@ -255,6 +257,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       clearInterval(sweeping)
       offGap()
       offFoundAgain()
+      offPeerBack()
       watches.close()
       await stopLostDevices()
       moves.close()

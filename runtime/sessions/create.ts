@@ -26,7 +26,8 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
   const foundAgain = new Set<() => void>()
   /**
    * known ──forgotten, not written, or a heartbeat unanswered──▶ hidden ──written, and announced──▶ shown ──a heartbeat later──▶ known
-   * While hidden, peers do not push to sessions of this node; a heartbeat after they are shown, all peers surely do.
+   * While hidden, peers do not push to sessions of this node; a heartbeat after they are shown, all peers surely do. Until then it asks for
+   * nobody either: where the store forgot this node, or was away, others may have to write theirs anew, too.
    */
   let standing: 'known' | 'hidden' | 'shown' = 'known'
   const sessions =
@@ -38,7 +39,16 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
   const tellFoundAgain = () => {
     for (const tell of foundAgain) tell()
   }
-  const peers = await createPeers({ bus, self: node, settleMs: timing.heartbeatMs, onDied: tellFoundAgain })
+  const peersBack = new Set<() => void>()
+  const peers = await createPeers({
+    bus,
+    self: node,
+    settleMs: timing.heartbeatMs,
+    onDied: tellFoundAgain,
+    onBack: () => {
+      for (const tell of peersBack) tell()
+    },
+  })
 
   /** A heartbeat marks as well as asks: if its answer was lost, `forgotten` may have been lost with it, and is not said again. */
   async function isKnown(): Promise<boolean> {
@@ -68,7 +78,9 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       if (wereHidden) standing = 'shown'
       await sessions?.flush()
       if (wereHidden && (standing as string) === 'shown') peers.announce('up')
-      const live = await store.liveNodes()
+      const found = await store.liveNodes()
+      // What stood still may have been the store: then no heartbeat of theirs was written either.
+      const live = (standing as string) === 'known' ? found : [...new Set([...found, ...peers.names()])]
       // A peer that died without a word may have appended what it did not push any more.
       if (peers.names().some((name) => !live.includes(name))) tellFoundAgain()
       peers.seen(live)
@@ -105,6 +117,7 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
       const found = new Map<NodeName, UserId[]>()
       // Alone in the world: no need to ask, and that is the usual case.
       if (userIds.length === 0 || peers.names().length === 0) return found
+      if (standing !== 'known') throw new Error('the session store may not have all sessions again yet')
       const asked = new Set(userIds)
       for (const { node: holder, userId } of await lookups.add(userIds)) {
         if (holder === node || !asked.has(userId)) continue
@@ -121,6 +134,10 @@ export async function createSessionDirectory(deps: DirectoryDeps): Promise<Sessi
     onFoundAgain(handler) {
       foundAgain.add(handler)
       return () => foundAgain.delete(handler)
+    },
+    onPeerBack(handler) {
+      peersBack.add(handler)
+      return () => peersBack.delete(handler)
     },
     async close() {
       clearInterval(timer)

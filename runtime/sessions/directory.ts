@@ -22,7 +22,7 @@ export interface SessionDirectory {
    */
   add(userId: UserId, deviceId: DeviceId): Promise<void>
   remove(userId: UserId, deviceId: DeviceId): Promise<void>
-  /** The live nodes, other than this one, that hold a session of these people. Batched; rejects if the store does not answer. */
+  /** The live nodes, other than this one, that hold a session of these people. Batched; rejects if the store does not answer, or may not have everybody's sessions again yet. */
   nodesOf(userIds: readonly UserId[]): Promise<Map<NodeName, UserId[]>>
   /** From memory: kept by heartbeats, and at once when a node starts or stops. */
   peers(): readonly NodeName[]
@@ -37,6 +37,8 @@ export interface SessionDirectory {
    * Returns what removes the handler.
    */
   onFoundAgain(handler: () => void): () => void
+  /** Called when sessions of a peer could not be found for a while and now can be again. Returns what removes the handler. */
+  onPeerBack(handler: () => void): () => void
   /** Withdraws this node and its sessions. */
   close(): Promise<void>
 }

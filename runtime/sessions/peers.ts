@@ -29,12 +29,14 @@ export interface PeersDeps {
   readonly settleMs: number
   /** A process has begun under the name of a peer that never said it would stop: that one has died, too lately for the store to know. */
   readonly onDied: () => void
+  /** The sessions of a peer, which could not be found for a while, can be found again. */
+  readonly onBack: () => void
 }
 
 /** Far longer than anybody goes on with a node that reaches no other. */
 const MISSED_FOR_MS = 60 * 60_000
 
-export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): Promise<Peers> {
+export async function createPeers({ bus, self, settleMs, onDied, onBack }: PeersDeps): Promise<Peers> {
   let names: readonly NodeName[] = []
   /** Since when. */
   const missed = new Map<NodeName, number>()
@@ -49,6 +51,7 @@ export async function createPeers({ bus, self, settleMs, onDied }: PeersDeps): P
     names = names.filter((name) => name !== node)
     if (change === 'up') names = [...names, node]
     if (died) onDied()
+    if (change === 'up' && !starts) onBack()
   })
 
   return {

@@ -42,6 +42,7 @@ async function given() {
         handlers.foundAgain = handler
         return () => {}
       },
+      onPeerBack: () => () => {},
     },
     hub,
     allows: () => true,

@@ -222,6 +222,31 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       await vi.waitFor(() => expect(looked).toBeGreaterThanOrEqual(1), PATIENTLY)
     })
 
+    test('the peers of a node hear of it once its sessions, which the store had lost, can be found again', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await a.add(user('ann'), device('phone'))
+      let back = 0
+      b.onPeerBack(() => back++)
+      await under.forget()
+      await vi.waitFor(() => expect(back).toBeGreaterThanOrEqual(1), PATIENTLY)
+      await vi.waitFor(async () => expect(await found(b, 'ann')).toEqual({ a: ['ann'] }), PATIENTLY)
+    })
+
+    test('a node that did not reach the store takes nobody for dead or away before the others had time to write anew', async () => {
+      const [a, b] = [await open('a'), await open('b')]
+      await b.add(user('bob'), device('phone'))
+      await new Promise<void>((resolve) => under.loseAnswer(a, async () => resolve()))
+      await vi.waitFor(() => expect(a.isPushedTo).toBe(false), { ...PATIENTLY, interval: 5 })
+      const answers: unknown[] = []
+      while (!a.isPushedTo) {
+        expect(a.peers()).toEqual(['b'])
+        answers.push(await found(a, 'bob').catch(() => 'unknown'))
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      expect(new Set(answers)).toEqual(new Set(['unknown']))
+      await vi.waitFor(async () => expect(await found(a, 'bob')).toEqual({ b: ['bob'] }), PATIENTLY)
+    })
+
     test('a node whose sessions cannot be found is not pushed to, until all peers surely know them again', async () => {
       const [a] = [await open('a'), await open('b')]
       await a.add(user('ann'), device('phone'))
