@@ -11,6 +11,7 @@ import {
 import { watermarksOf } from '../../domain/delivery/state.ts'
 import type { ConversationEvent, MessageDelivered, MessageRead, UnsealedEvent } from '../../domain/events.ts'
 import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
+import type { Revision } from '../../ledger/ledger.ts'
 import type { Committed } from '../../ledger/mailbox/contract.ts'
 import type { ReceiptFrame } from '../../protocol/server-frames.ts'
 import {
@@ -40,7 +41,7 @@ export function announce(
     : announceConversation(committed)
 }
 
-function announceConversation({ conversationId, events, before, previousPosition }: Committed) {
+function announceConversation({ conversationId, events, revision, before, previousPosition }: Committed) {
   const announcements: Announcement[] = []
   // Membership may change within a batch: each fact goes to those who were members when it happened. Messages are not
   // folded, so that a batch of them copies nothing.
@@ -56,6 +57,7 @@ function announceConversation({ conversationId, events, before, previousPosition
   }
 
   for (const [index, event] of (events as readonly UnsealedEvent[]).entries()) {
+    const itself = { revision: (revision - (events.length - 1 - index)) as Revision }
     switch (event.type) {
       case 'ConversationStarted': {
         evolve(event)
@@ -69,22 +71,24 @@ function announceConversation({ conversationId, events, before, previousPosition
         evolve(event)
         tell([event.userId], conversationFrame(state, seqBefore, event.at), { begins: true })
         tell(state.members.keys(), memberFrame(event), {
+          ...itself,
           membership: { userId: event.userId, change: 'joined' },
         })
         break
       case 'MemberRemoved':
         tell(state.members.keys(), memberFrame(event), {
+          ...itself,
           membership: { userId: event.userId, change: 'left' },
         })
         evolve(event)
         break
       case 'MemberRoleChanged':
         evolve(event)
-        tell(state.members.keys(), roleFrame(event))
+        tell(state.members.keys(), roleFrame(event), itself)
         break
       case 'ConversationRenamed':
         evolve(event)
-        tell(state.members.keys(), renamedFrame(state, seqBefore, event))
+        tell(state.members.keys(), renamedFrame(state, seqBefore, event), itself)
         break
       case 'MessageSent': {
         const place = { conversationId, seqBefore, seq: event.seq, previousPosition }
@@ -104,15 +108,15 @@ function announceConversation({ conversationId, events, before, previousPosition
         break
       }
       case 'MessageDeleted':
-        tell(state.members.keys(), deletedFrame(event))
+        tell(state.members.keys(), deletedFrame(event), itself)
         break
       case 'MessageExpired':
-        if (event.reason === 'ttl') tell(state.members.keys(), expiredFrame(event))
+        if (event.reason === 'ttl') tell(state.members.keys(), expiredFrame(event), itself)
         break
       case 'RetentionChanged':
         if (events[index - 1]?.type === 'ConversationStarted') break
         evolve(event)
-        tell(state.members.keys(), retentionFrame(state, seqBefore, event))
+        tell(state.members.keys(), retentionFrame(state, seqBefore, event), itself)
         break
       case 'MessageDelivered':
       case 'MessageRead':

@@ -8,7 +8,7 @@ import type { SealedBody } from '../../domain/body.ts'
 import type { ConversationEvent } from '../../domain/events.ts'
 import { type ConversationId, type Millis, NO_SEQ, type Seq } from '../../domain/ids.ts'
 import { decode } from '../../ledger/codec/decode.ts'
-import type { Ledger, Position } from '../../ledger/ledger.ts'
+import type { Ledger, Position, Revision } from '../../ledger/ledger.ts'
 import { conversationStream } from '../../ledger/streams.ts'
 import { type OpenBodiesDeps, openBodies } from '../messages/open-bodies.ts'
 import { messageView } from '../messages/views.ts'
@@ -34,6 +34,7 @@ const MAX_FACTS = 500
 
 interface Fact {
   readonly event: ConversationEvent<SealedBody>
+  readonly revision: Revision
   readonly position: Position
 }
 
@@ -77,9 +78,10 @@ export function createGaps(deps: GapsDeps): Gaps {
         continue
       }
       let { seqBefore } = tail
-      for (const { event, position, json } of told) {
+      for (const fact of told) {
+        const { event, position, json } = fact
         const isNew = position > session.position && seqBefore >= upTo
-        if (isNew && json !== undefined) session.deliver(deliveryOf(event, json, seqBefore, session))
+        if (isNew && json !== undefined) session.deliver(deliveryOf(fact, json, seqBefore, session))
         if (event.type === 'MessageSent') seqBefore = event.seq
       }
       if (session.isMissing(conversationId)) session.fallBehind()
@@ -98,12 +100,12 @@ export function createGaps(deps: GapsDeps): Gaps {
     for await (const recorded of ledger.readStream(stream, { direction: 'backwards', limit: MAX_FACTS })) {
       read++
       const event = decode(recorded) as ConversationEvent<SealedBody>
-      const { position } = recorded
+      const { position, revision } = recorded
       const seq = event.type === 'MessageSent' ? event.seq : undefined
       const isKnownTo = ({ session, upTo }: (typeof standing)[number]) =>
         position <= session.position || (seq !== undefined && seq <= upTo)
       if (!standing.every(isKnownTo)) {
-        facts.push({ event, position })
+        facts.push({ event, revision, position })
         firstSeq = seq ?? firstSeq
         continue
       }
@@ -134,7 +136,7 @@ export function createGaps(deps: GapsDeps): Gaps {
         return [message.seq, body && { t: 'message', ...messageView(message, body) }]
       }),
     )
-    return facts.map(({ event, position }) => ({ event, position, json: jsonOf(event, views) }))
+    return facts.map((fact) => ({ ...fact, json: jsonOf(fact.event, views) }))
   }
 
   return {
@@ -176,17 +178,12 @@ function isBeyondMending(event: ConversationEvent<SealedBody>, { userId }: Sessi
   return (event.type === 'MemberAdded' || event.type === 'MemberRemoved') && event.userId === userId
 }
 
-const deliveryOf = (
-  event: ConversationEvent<SealedBody>,
-  json: string,
-  seqBefore: Seq,
-  session: Session,
-): Delivery => ({
+const deliveryOf = ({ event, revision }: Fact, json: string, seqBefore: Seq, session: Session): Delivery => ({
   json,
   place: {
     conversationId: event.conversationId,
     seqBefore,
-    ...(event.type === 'MessageSent' ? { seq: event.seq } : {}),
+    ...(event.type === 'MessageSent' ? { seq: event.seq } : { revision }),
     // Everything before it has been delivered in this very go.
     previousPosition: session.position,
   },

@@ -13,7 +13,7 @@
  * - behind: something was left out; nothing is sent until it has been caught up with.
  */
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
-import type { Position } from '../../ledger/ledger.ts'
+import type { Position, Revision } from '../../ledger/ledger.ts'
 import type { Attendance } from '../presence/attendance.ts'
 
 /** Where a frame stands in its conversation; receipts stand nowhere. */
@@ -23,6 +23,8 @@ export interface Place {
   readonly seqBefore: Seq
   /** Present for a message. */
   readonly seq?: Seq
+  /** Present for any other fact: a late push and what mends its gap may both bring it. */
+  readonly revision?: Revision
   /** At or after the position of the conversation's fact before this one. */
   readonly previousPosition: Position
   /** The conversation begins here for this person: nothing before is missing. */

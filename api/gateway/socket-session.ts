@@ -4,7 +4,7 @@
  */
 import type { WebSocket } from 'ws'
 import { type ConversationId, type DeviceId, NO_SEQ, type Seq, type UserId } from '../../domain/ids.ts'
-import { BEGINNING, type Position } from '../../ledger/ledger.ts'
+import { BEGINNING, type Position, type Revision } from '../../ledger/ledger.ts'
 import type { MessageFrame } from '../../protocol/server-frames.ts'
 import type { Attendance } from '../presence/attendance.ts'
 import { Outbox } from './outbox.ts'
@@ -35,6 +35,8 @@ const TYPING_BACKLOG_BYTES = 16 * 1024
 const MAX_PENDING = 2000
 /** Early frames that a session holds; more are no longer a matter of overtaking. */
 const MAX_EARLY = 500
+/** Facts of a conversation that are no messages, of which a late push is known: more of them do not overtake each other. */
+const MAX_TOLD = 50
 
 const NOTHING: Delivery[] = []
 
@@ -61,6 +63,8 @@ export class SocketSession implements Session {
   #pending = NOTHING
   /** Only conversations in which something happened since; idle sockets have none. */
   #sent: Map<ConversationId, Seq> | undefined
+  /** The last facts that are no messages; only conversations that had any since. */
+  #told: Map<ConversationId, Set<Revision>> | undefined
   /** Only while something is missing; in the order in which they came. */
   #early: Map<ConversationId, readonly Delivery[]> | undefined
   #earlyCount = 0
@@ -204,7 +208,7 @@ export class SocketSession implements Session {
 
   /** What to do with a frame at this place: send it, leave it out (sent before), or hold it for the one before it. */
   #judge(place: Place): 'send' | 'known' | 'early' {
-    const { conversationId, seqBefore, seq, previousPosition, begins } = place
+    const { conversationId, seqBefore, seq, revision, previousPosition, begins } = place
     let upTo = this.#sent?.get(conversationId)
     // It may begin while a session catches up, and be told after messages of it have been sent already.
     if (begins) upTo = Math.max(upTo ?? 0, seqBefore) as Seq
@@ -214,8 +218,20 @@ export class SocketSession implements Session {
     }
     if (seqBefore > upTo) return 'early'
     if (seq !== undefined && seq <= upTo) return 'known'
+    if (revision !== undefined && !this.#isFirstOf(conversationId, revision)) return 'known'
     this.#remember(conversationId, seq ?? upTo)
     return 'send'
+  }
+
+  #isFirstOf(conversationId: ConversationId, revision: Revision): boolean {
+    this.#told ??= new Map()
+    const told = this.#told.get(conversationId) ?? new Set()
+    if (told.has(revision)) return false
+    this.#told.set(conversationId, told)
+    told.add(revision)
+    const [oldest] = told
+    if (told.size > MAX_TOLD) told.delete(oldest as Revision)
+    return true
   }
 
   #remember(conversationId: ConversationId, seq: Seq): void {

@@ -6,7 +6,7 @@ import type { DeliveryState } from '../../domain/delivery/state.ts'
 import type { UnsealedEvent } from '../../domain/events.ts'
 import type { ConversationId, MessageId } from '../../domain/ids.ts'
 import type { Envelope } from '../codec/encode.ts'
-import type { Ledger, Position } from '../ledger.ts'
+import type { Ledger, Position, Revision } from '../ledger.ts'
 import type { ContentKeys } from '../sealing/content-keys.ts'
 import type { Snapshots } from '../snapshots.ts'
 import type { TemporaryBodies } from '../temporary-bodies.ts'
@@ -16,6 +16,7 @@ export interface Committed {
   readonly conversationId: ConversationId
   readonly events: readonly UnsealedEvent[]
   /** Of the last of the events. */
+  readonly revision: Revision
   readonly position: Position
   /** The conversation before and after (the same object for receipts). */
   readonly before: ConversationState

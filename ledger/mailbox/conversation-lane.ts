@@ -100,6 +100,7 @@ export function createConversationLane(
       deps.onCommitted?.({
         conversationId,
         events,
+        revision: after.revision,
         position: after.position,
         before: before.state,
         after: after.state,

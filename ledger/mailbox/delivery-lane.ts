@@ -70,6 +70,7 @@ export function createDeliveryLane(
       deps.onCommitted?.({
         conversationId,
         events,
+        revision: after.revision,
         position: after.position,
         before: conversation.state,
         after: conversation.state,

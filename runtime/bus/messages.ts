@@ -25,6 +25,8 @@ export interface Expired {
     readonly seq: Seq
     readonly messageId: MessageId
     readonly at: Millis
+    /** Of the fact that says so, in the stream of its conversation. */
+    readonly revision: number
   }[]
   /** The last message before these facts. */
   readonly seqBefore: Seq

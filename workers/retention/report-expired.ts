@@ -5,16 +5,23 @@ import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
 import type { Expired } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 
-/** Some 110 bytes each: fits the payload of any bus. */
+/** Some 140 bytes each: fits the payload of any bus. */
 const MESSAGES_AT_ONCE = 50
 
 export async function reportExpired(
   { bus, directory }: { readonly bus: Bus; readonly directory: Pick<SessionDirectory, 'nodesOf'> },
-  { conversationId, events, after, before, previousPosition }: Committed,
+  { conversationId, events, revision, after, before, previousPosition }: Committed,
 ): Promise<void> {
-  const messages = (events as readonly UnsealedEvent[]).flatMap((event) =>
+  const messages = (events as readonly UnsealedEvent[]).flatMap((event, index) =>
     event.type === 'MessageExpired' && event.reason === 'ttl'
-      ? [{ seq: event.seq, messageId: event.messageId, at: event.at }]
+      ? [
+          {
+            seq: event.seq,
+            messageId: event.messageId,
+            at: event.at,
+            revision: revision - (events.length - 1 - index),
+          },
+        ]
       : [],
   )
   if (messages.length === 0) return

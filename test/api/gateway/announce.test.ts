@@ -3,7 +3,7 @@ import { announce } from '../../../api/gateway/announce.ts'
 import { draftConversation } from '../../../domain/conversation/state.ts'
 import type { UnsealedEvent } from '../../../domain/events.ts'
 import type { UserId } from '../../../domain/ids.ts'
-import type { Position } from '../../../ledger/ledger.ts'
+import type { Position, Revision } from '../../../ledger/ledger.ts'
 import {
   ALICE,
   acknowledge,
@@ -34,6 +34,7 @@ function told(world: World, ...commands: Parameters<typeof when>[1][]): string[]
   return announce({
     conversationId: CONVERSATION,
     events,
+    revision: 20 as Revision,
     position: 9n as Position,
     previousPosition: 8n as Position,
     before,
