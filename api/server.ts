@@ -26,6 +26,7 @@ import { peopleRoutes } from './routes/people.ts'
 import { searchRoutes } from './routes/search.ts'
 import { syncRoutes } from './routes/sync.ts'
 import { ticketRoutes } from './routes/tickets.ts'
+import { sayWrongInputInWords } from './wrong-input.ts'
 
 /** Until all of a request has arrived. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -54,6 +55,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
       ...onlyUpgradesAt(SOCKET_PATH),
     },
   }).withTypeProvider<ZodTypeProvider>()
+  sayWrongInputInWords()
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   acceptJson(app as unknown as FastifyInstance)

@@ -18,9 +18,9 @@ const MIME = /^[\w.+-]{1,64}\/[\w.+-]{1,64}( ?; ?[\w.+-]+=([\w.+-]+|"[\w ,.+-]*"
 
 const media = z.looseObject({
   kind: z.literal('media'),
-  mediaId: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
+  mediaId: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 _ -'),
   name,
-  mime: z.string().max(255).regex(MIME),
+  mime: z.string().max(255).regex(MIME, 'must be a media type, such as image/png'),
   size: z.int().min(0),
   caption: wellFormed.optional(),
   width: z.int().min(1).optional(),
@@ -30,8 +30,8 @@ const media = z.looseObject({
 
 const sealed = z.looseObject({
   kind: z.literal('sealed'),
-  suite: z.string().regex(/^[\x20-\x7e]{1,64}$/),
-  data: z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/),
+  suite: z.string().regex(/^[\x20-\x7e]{1,64}$/, 'must be 1 to 64 printable ASCII characters'),
+  data: z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/, 'must be base64'),
   replyTo,
 })
 

@@ -8,7 +8,7 @@ const REF_CHARACTERS = 64
 export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
 /** The client's own mark for an answer. A number comes back as the double that it is: an integer beyond 2^53 may have changed. */
 export const ref = z.union([z.number(), z.string().max(REF_CHARACTERS)], {
-  error: `a number, or a string of at most ${REF_CHARACTERS} characters`,
+  error: `must be a number, or a string of at most ${REF_CHARACTERS} characters`,
 })
 /** What `ref` takes, told without making an issue of what it does not take: of a flood each frame is asked. */
 export const isRef = (value: unknown): value is z.infer<typeof ref> =>
@@ -31,7 +31,9 @@ const TOO_LARGE = { code: 'too_large' }
 export const isTooLong = (params: unknown): boolean => params === TOO_LARGE
 
 /** Opaque to clients: a place in the ledger. */
-export const position = z.string().regex(/^[0-9]{1,20}$/)
+export const position = z
+  .string()
+  .regex(/^[0-9]{1,20}$/, 'must be a position as this server gave it: a string of digits')
 
 /** Text that survives UTF-8 and Postgres: no lone surrogates, and no NUL where it is stored in a column. */
 export const wellFormed = z.string().refine(isWellFormed, 'contains a lone surrogate')

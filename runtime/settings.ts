@@ -81,6 +81,9 @@ function isNetwork(text: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
 }
 
+/** Where every command looks, unless it is told otherwise. */
+export const DATA_FOLDER = './.triptick'
+
 export const SETTINGS = {
   port: setting({
     env: 'PORT',
@@ -100,7 +103,7 @@ export const SETTINGS = {
     env: 'TRIPTICK_DATA',
     schema: z.string(),
     expected: 'a folder',
-    absent: { value: './.triptick' },
+    absent: { value: DATA_FOLDER },
     meaning: 'Folder of the embedded Postgres and of the secrets that were generated.',
   }),
   databaseUrl: setting({

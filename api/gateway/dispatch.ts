@@ -88,6 +88,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (!parsed) return badFrame(session, limits, undefined, 'not JSON')
     const { value } = parsed
     if (!Array.isArray(value)) return void one(session, limits, value)
+    if (value.length === 0) return badFrame(session, limits, undefined, 'no frame in the array')
     if (value.length > LIMITS.framesPerArray) {
       return badFrame(session, limits, undefined, `more than ${LIMITS.framesPerArray} frames in an array`)
     }

@@ -89,7 +89,8 @@ export const socketRoute =
       }
       const query = socketQuery.safeParse(request.query)
       if (!query.success) {
-        throw new ApiProblem('bad_frame', 'device must be 1–64 of [A-Za-z0-9._-], after a position')
+        const wrong = query.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)
+        throw new ApiProblem('bad_frame', wrong.join('; '))
       }
       admission.checkRoom(request.identity.sub, query.data.device)
     }

@@ -41,7 +41,9 @@ export function sendCommand(
   }
   if (hasLoneSurrogate(content)) return { code: 'bad_frame', message: 'the body contains a lone surrogate' }
   if (hash('sha256', content) !== messageId) {
-    return { code: 'id_mismatch', message: 'messageId is not the SHA-256 of the canonical content' }
+    // These two are not in the frame, and what its client took for them is what is mostly wrong.
+    const by = `sent by "${senderId}" on the device "${deviceId}"`
+    return { code: 'id_mismatch', message: `messageId is not the SHA-256 of the canonical content, ${by}` }
   }
   return {
     type: 'send',

@@ -1,4 +1,5 @@
 /** Brings everything up, step by step, and notes in `Up` what is up. Takes nothing down: its caller does, also half-way. */
+import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkRedis } from '../bus/redis-connection.ts'
 import type { Config } from '../config.ts'
@@ -11,6 +12,7 @@ import { startProblem } from '../problem.ts'
 import { isStill, type ProcessIdentity } from '../process-identity.ts'
 import type { RoleName } from '../role.ts'
 import { resolveConfig } from '../secrets.ts'
+import { DATA_FOLDER } from '../settings.ts'
 import { Child } from './child.ts'
 import { checkPort } from './ports.ts'
 import type { Up } from './take-down.ts'
@@ -125,7 +127,13 @@ export async function bringUp(
   print(
     `  ledger ${config.ledgerUrl === undefined ? `Postgres, ${up.postgres?.home ?? describeDatabase(databaseUrl)}` : 'EventStoreDB'}`,
   )
-  print('  token  npx triptick token alice')
+  print(`  token  ${elsewhere(config)}npx triptick token alice`)
+}
+
+/** What another command needs to find this system, for a shell; nothing where it looks there by itself. */
+function elsewhere({ dataFolder }: Config): string {
+  if (resolve(dataFolder) === resolve(DATA_FOLDER)) return ''
+  return `TRIPTICK_DATA='${dataFolder.replaceAll("'", "'\\''")}' `
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

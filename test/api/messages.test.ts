@@ -295,7 +295,9 @@ describe('messageId', () => {
     const id = await begin(url, alice, 'direct', [bob])
     const a = await join(url, alice)
     a.send({ ...textFrame(a, id, 'x', 1), messageId: 'f'.repeat(64) })
-    expect(await a.get({ ref: 1 })).toMatchObject({ t: 'error', code: 'id_mismatch', retryable: false })
+    const refused = await a.get({ ref: 1 })
+    expect(refused).toMatchObject({ t: 'error', code: 'id_mismatch', retryable: false })
+    expect(refused.message).toContain(`by "${alice}" on the device "${a.deviceId}"`)
     const frame = textFrame(a, id, 'x', 2)
     const body = { kind: 'text', text: 'x', mood: { colour: 'grün' }, b: [1, 2.5, null] }
     const { clientAt, nonce } = frame

@@ -26,7 +26,7 @@ const ask = async (address: string): Promise<Facts> => (await fetch(address)).js
 test('a fresh folder becomes a system that says where it is and how to get in', async () => {
   const triptick = scene.start()
   const address = await triptick.ready()
-  await expect.poll(triptick.output).toContain('npx triptick token alice')
+  await expect.poll(triptick.output).toContain(`TRIPTICK_DATA='${scene.data}' npx triptick token alice`)
   expect(triptick.output()).toContain(scene.data)
   const facts = await ask(address)
   expect(facts).toMatchObject({ masterKeyBytes: 32, databaseUrl: expect.stringContaining('postgres://') })

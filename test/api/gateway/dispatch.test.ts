@@ -51,6 +51,12 @@ test('what comes as a binary frame is told so', () => {
   ])
 })
 
+test('an array without a frame is answered, like everything that is no frame', () => {
+  const { session, errors } = device()
+  received(session, unlimited(), '[]')
+  expect(errors).toEqual([expect.objectContaining({ code: 'bad_frame', message: 'no frame in the array' })])
+})
+
 test('of an array, every frame that is refused is told so, and what is no frame once', () => {
   const { session, errors } = device()
   const noFrames = [0, null, 'x', [], {}, { ref: {} }, { ref: 'x'.repeat(65) }, { t: 'constructor' }]
