@@ -24,6 +24,8 @@ export interface ApiDeps {
   readonly log: Logger
   readonly metrics: Metrics
   readonly pool: pg.Pool
+  /** Whether Postgres answers at all; within 3 s. */
+  readonly databaseAnswers: () => Promise<boolean>
   readonly ledger: Ledger
   readonly handler: CommandHandler
   readonly contentKeys: ContentKeys

@@ -6,10 +6,11 @@ import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
 import { TooManyReads } from '../ledger/mailbox/stream-reads.ts'
 import { ERRORS, type ErrorCode } from '../protocol/errors.ts'
 import { isTooLong } from '../protocol/fields.ts'
+import type { Report } from '../runtime/calm-report.ts'
 
 /** Thrown by routes and hooks; `message` is shown to the caller and never holds a body or a secret. */
 export class ApiProblem extends Error {
-  override readonly name = 'ApiProblem'
+  override readonly name: string = 'ApiProblem'
   readonly code: ErrorCode
   readonly retryAfterMs: number | undefined
 
@@ -17,6 +18,20 @@ export class ApiProblem extends Error {
     super(message)
     this.code = code
     this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** Work did not end in time, and may still be carried out. To repeat it is as safe as after any other `unavailable`. */
+export class NotInTime extends ApiProblem {
+  override readonly name = 'NotInTime'
+
+  constructor() {
+    // At a moment of its own: all who waited are told at the same time.
+    super(
+      'unavailable',
+      'no answer in time; it may still be carried out',
+      Math.round(1_000 + Math.random() * 2_000),
+    )
   }
 }
 
@@ -97,28 +112,33 @@ const MOST_PLACES = 5
 const placeOf = ({ instancePath, message }: FastifySchemaValidationError): string =>
   `${instancePath || '/'}: ${message}`
 
-/** The last stop of every error of a request. What is not foreseen is logged and told without its text. */
-export function handleError(
-  thrown: FastifyError | ApiProblem | TooManyReads,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) {
-  const error = thrown instanceof TooManyReads ? tooMuchWaits() : thrown
-  if (error instanceof ApiProblem) return sendProblem(reply, error.code, error.message, error.retryAfterMs)
-  if (hasZodFastifySchemaValidationErrors(error)) {
-    const tooLong = error.validation.find(({ params }) => isTooLong(params.params))
-    if (tooLong) return sendProblem(reply, 'too_large', placeOf(tooLong))
-    const more = error.validation.length - MOST_PLACES
-    const places = error.validation.slice(0, MOST_PLACES).map(placeOf)
-    return sendProblem(reply, 'bad_frame', [...places, ...(more > 0 ? [`and ${more} more`] : [])].join('; '))
+const placeOfRequest = ({ method, routeOptions }: FastifyRequest) => ({ method, route: routeOptions.url })
+
+/** The last stop of every error of a request. What is not foreseen is reported, and told without its text. */
+export const createErrorHandler = (report: Report) =>
+  function handleError(
+    thrown: FastifyError | ApiProblem | TooManyReads,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
+    const error = thrown instanceof TooManyReads ? tooMuchWaits() : thrown
+    if (error instanceof NotInTime) report(error, placeOfRequest(request))
+    if (error instanceof ApiProblem) return sendProblem(reply, error.code, error.message, error.retryAfterMs)
+    if (hasZodFastifySchemaValidationErrors(error)) {
+      const tooLong = error.validation.find(({ params }) => isTooLong(params.params))
+      if (tooLong) return sendProblem(reply, 'too_large', placeOf(tooLong))
+      const more = error.validation.length - MOST_PLACES
+      const places = error.validation.slice(0, MOST_PLACES).map(placeOf)
+      return sendProblem(
+        reply,
+        'bad_frame',
+        [...places, ...(more > 0 ? [`and ${more} more`] : [])].join('; '),
+      )
+    }
+    if (error.statusCode === 413) return sendProblem(reply, 'too_large', 'the request body is too large')
+    if (error.statusCode !== undefined && error.statusCode < 500) {
+      return sendProblem(reply, 'bad_frame', UNREADABLE[error.code] ?? 'the request cannot be read')
+    }
+    report(error, placeOfRequest(request))
+    return sendProblem(reply, 'unavailable', 'something broke on our side; it has been logged', 1000)
   }
-  if (error.statusCode === 413) return sendProblem(reply, 'too_large', 'the request body is too large')
-  if (error.statusCode !== undefined && error.statusCode < 500) {
-    return sendProblem(reply, 'bad_frame', UNREADABLE[error.code] ?? 'the request cannot be read')
-  }
-  request.log.error(
-    { err: error, method: request.method, route: request.routeOptions.url },
-    'a request failed',
-  )
-  return sendProblem(reply, 'unavailable', 'something broke on our side; it has been logged', 1000)
-}

@@ -11,8 +11,10 @@ import { findMessage } from '../projections/queries/find-message.ts'
 import { createIndexWaiter, createProjectionWaiter } from '../projections/queries/projection-waiter.ts'
 import { indexedPosition } from '../projections/queries/search-candidates.ts'
 import { openBus } from '../runtime/bus/open.ts'
+import { reportErrors } from '../runtime/calm-report.ts'
 import { hasAccounts } from '../runtime/config.ts'
 import { createPool } from '../runtime/postgres.ts'
+import { createPostgresAnswers } from '../runtime/postgres-answers.ts'
 import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
 import { createAccounts } from './accounts/accounts.ts'
@@ -33,7 +35,7 @@ const SWEEP_MS = 60_000
 
 export const startApi: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
-  const report = (error: unknown) => log.error({ err: error }, 'the api met an error')
+  const report = reportErrors(log, 'the api met an error')
   // Postgres prefers plans of their own for some values, and made one for each search in 3 ms.
   const pool = createPool({ url: databaseUrl, name: 'triptick-api', log, plannedOnce: true })
   const ledger = measureAppends(await openLedger({ ledgerUrl, databaseUrl, pool, log }), metrics)
@@ -67,6 +69,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
     log,
     metrics,
     pool,
+    databaseAnswers: createPostgresAnswers(databaseUrl),
     ledger,
     handler,
     contentKeys,

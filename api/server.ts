@@ -5,14 +5,22 @@ import websocket from '@fastify/websocket'
 import fastify, { type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LIMITS } from '../protocol/limits.ts'
+import { reportErrors } from '../runtime/calm-report.ts'
 import { rememberMethods } from './allowed-methods.ts'
+import { answerInTime } from './answer-in-time.ts'
 import { requireBearer } from './auth/bearer.ts'
 import { checkOrigin, originPolicy } from './auth/origins.ts'
 import type { ApiDeps } from './deps.ts'
 import type { Gateway } from './gateway/gateway.ts'
 import { SOCKET_PATH } from './gateway/socket-route.ts'
 import { onlyUpgradesAt, webSocketUpgradesOf } from './other-upgrades.ts'
-import { ApiProblem, handleError, handleUnreadable, handleUnroutable, sendUnrouted } from './problem.ts'
+import {
+  ApiProblem,
+  createErrorHandler,
+  handleUnreadable,
+  handleUnroutable,
+  sendUnrouted,
+} from './problem.ts'
 import { parseQuery } from './query-string.ts'
 import { limitNetwork, limitPerson } from './rate-limits/request-limits.ts'
 import { registerReference } from './reference/reference.ts'
@@ -59,11 +67,12 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)
   acceptJson(app as unknown as FastifyInstance)
-  app.setErrorHandler(handleError)
+  app.setErrorHandler(createErrorHandler(reportErrors(deps.log, 'a request failed')))
   const methodsAt = rememberMethods(app as unknown as FastifyInstance)
   app.setNotFoundHandler(({ method, url }, reply) => sendUnrouted(reply, method, methodsAt(url)))
   app.decorateRequest('identity')
   registerReference(app as unknown as FastifyInstance)
+  answerInTime(app as unknown as FastifyInstance, deps.databaseAnswers)
 
   await app.register(websocket, {
     options: {

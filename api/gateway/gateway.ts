@@ -4,6 +4,7 @@ import { CLOSE_CODES } from '../../protocol/errors.ts'
 import { answer, createAsker } from '../../runtime/bus/ask.ts'
 import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
 import type { Expired, Nudge, Nudged } from '../../runtime/bus/messages.ts'
+import { reportErrors } from '../../runtime/calm-report.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 import type { Login } from '../accounts/logins.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -58,7 +59,7 @@ const COUNT_MS = 5_000
 
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { bus, directory, log, metrics, node, load } = deps
-  const report = (error: unknown) => log.error({ err: error }, 'the gateway met an error')
+  const report = reportErrors(log, 'the gateway met an error')
   const hub = createHub((userId) => presence.acquaintancesChanged(userId))
   const typing = createTyping({
     handler: deps.handler,

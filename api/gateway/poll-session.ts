@@ -25,6 +25,8 @@ export interface PollTurn {
   look(): void
   /** Resolves when something may be there, when the session is over, and in any case after so many milliseconds. */
   woken(withinMs: number): Promise<void>
+  /** It waits until it is woken, and for nothing else. */
+  readonly isWaiting: boolean
   /** Whoever polled is gone, or has been answered. */
   end(): void
 }
@@ -124,7 +126,11 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     },
     begin: (tokenEnds) => {
       session.expiresAt = tokenEnds
+      let isWaiting = false
       const turn: PollTurn = {
+        get isWaiting() {
+          return isWaiting
+        },
         get isCurrent() {
           return current === turn
         },
@@ -134,12 +140,15 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
         woken: (withinMs) =>
           new Promise((resolve) => {
             if (isDirty || isOver || current !== turn) return resolve()
-            const timer = setTimeout(resolve, withinMs)
-            wake = () => {
+            isWaiting = true
+            const go = () => {
               clearTimeout(timer)
               wake = () => {}
+              isWaiting = false
               resolve()
             }
+            const timer = setTimeout(go, withinMs)
+            wake = go
           }),
         end: () => {
           if (current === turn) current = undefined

@@ -8,6 +8,7 @@ import type { Ledger, Position } from '../../ledger/ledger.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
+import { ANSWER_WITHIN_MS, whileAnswering } from '../answer-in-time.ts'
 import { type Identity, LOGIN_CLAIM } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
 import type { OpenBodiesDeps } from '../messages/open-bodies.ts'
@@ -23,7 +24,9 @@ import { type MissedPage, missedPage } from './missed-page.ts'
 import { createPollSession, type PollSession, type PollTurn } from './poll-session.ts'
 import type { Turns } from './turns.ts'
 
-export interface PollsDeps extends OpenBodiesDeps, Pick<ApiDeps, 'rateSocket' | 'rateLimits'> {
+export interface PollsDeps
+  extends OpenBodiesDeps,
+    Pick<ApiDeps, 'rateSocket' | 'rateLimits' | 'databaseAnswers'> {
   readonly ledger: Ledger
   readonly waiter: ProjectionWaiter
   readonly positions: DevicePositions
@@ -52,7 +55,8 @@ export interface FramesOverHttp {
 
 export interface Polls {
   /**
-   * @throws ApiProblem `conflict` when the same device connected again meanwhile, `unavailable` when the read models are behind,
+   * @throws ApiProblem `conflict` when the same device connected again meanwhile, `unavailable` when the read models are behind or
+   * nothing answers,
    * `rate_limited` when too many devices of its person are connected.
    */
   poll(identity: Identity, poll: Poll): Promise<MissedPage>
@@ -73,8 +77,6 @@ interface Attendance {
 const SWEEP_MS = 1_000
 /** Offline after 30 s, like a socket that says nothing. */
 const LINGER_MS = 30_000 - SWEEP_MS
-/** Longer than any usual lag of the projections. */
-const PATIENCE_MS = 15_000
 /** How long a node that stops waits for polls that are reading. */
 const GOODBYE_MS = 2_000
 
@@ -128,14 +130,18 @@ export function createPolls(deps: PollsDeps): Polls {
     session.loginId = identity[LOGIN_CLAIM]
     expiry.expect(identity.exp)
     signal.addEventListener('abort', turn.end)
-    try {
+    const read = async (): Promise<MissedPage> => {
       const { knownFrom } = await attendance.admitted
       const [kept] = await Promise.all([
         keptBy(session, after),
         // Or what this node hears only now, that the device polled another one before, would end this poll.
         isBack ? admission.claimAnew(session) : undefined,
       ])
-      return await answerWithin(session, turn, { kept, knownFrom }, performance.now() + waitMs)
+      return answerWithin(session, turn, { kept, knownFrom }, performance.now() + waitMs)
+    }
+    try {
+      // One that waits to be woken waits for nobody's answer.
+      return await whileAnswering(async () => turn.isWaiting || deps.databaseAnswers(), read())
     } finally {
       turn.end()
       attendance.polls--
@@ -170,7 +176,7 @@ export function createPolls(deps: PollsDeps): Polls {
       // 2. What the ledger has beyond what this device has, as the read models tell it.
       const head = await ledger.head()
       if (head > kept && session.mode !== 'closed') {
-        if (!(await waiter.waitFor(head, PATIENCE_MS))) {
+        if (!(await waiter.waitFor(head, ANSWER_WITHIN_MS))) {
           throw new ApiProblem('unavailable', 'the read models are behind the ledger', 1000)
         }
         // Not behind all who come back: it may be live, and one message away.

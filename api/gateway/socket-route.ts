@@ -9,6 +9,8 @@ import type { Position } from '../../ledger/ledger.ts'
 import { socketQuery } from '../../protocol/http.ts'
 import { FRAME_COSTS, LIMITS } from '../../protocol/limits.ts'
 import type { WelcomeFrame } from '../../protocol/server-frames.ts'
+import { type Report, reportErrors } from '../../runtime/calm-report.ts'
+import { ANSWER_WITHIN_MS, answeredWithin, whileAnswering } from '../answer-in-time.ts'
 import { bearerOf, identityOf } from '../auth/bearer.ts'
 import { type Identity, LOGIN_CLAIM, millisOf } from '../auth/identity.ts'
 import type { ApiDeps } from '../deps.ts'
@@ -28,6 +30,13 @@ import { createPace } from './pace.ts'
 import type { Session } from './session.ts'
 import { type SessionEvents, SocketSession } from './socket-session.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** By the clock of `performance.now`: who opens a socket is welcomed by then, or told to come back. */
+    welcomeBy: number
+  }
+}
+
 export const SUBPROTOCOL = 'triptick.v1'
 export const SOCKET_PATH = '/v1/ws'
 const TICKET_PREFIX = 'ticket.'
@@ -44,7 +53,15 @@ const RECONNECT_SPREAD_MS = 2_000
 export interface SocketDeps
   extends Pick<
     ApiDeps,
-    'node' | 'ledger' | 'verifyToken' | 'tickets' | 'log' | 'load' | 'rateLimits' | 'rateSocket'
+    | 'node'
+    | 'ledger'
+    | 'verifyToken'
+    | 'tickets'
+    | 'log'
+    | 'load'
+    | 'rateLimits'
+    | 'rateSocket'
+    | 'databaseAnswers'
   > {
   readonly hub: Hub
   readonly positions: DevicePositions
@@ -59,12 +76,16 @@ export const socketRoute =
   async (app) => {
     const { node, hub, admission, ledger, positions, catchUp, gaps, dispatch, load, log } = deps
     const pace = createPace(UPGRADES)
+    const reportFailure: Report = reportErrors(log, 'a session could not be started')
+    app.decorateRequest('welcomeBy', 0)
 
     /** Of many who come at once, those who would make the others wait come later; a refusal costs less than a session. */
-    async function admit({ raw }: FastifyRequest): Promise<void> {
+    async function admit(request: FastifyRequest): Promise<void> {
+      const { raw } = request
       const turn = load.allows('socket') ? pace(() => raw.socket.destroyed) : undefined
       if (!turn) throw new ApiProblem('overloaded', 'too many connect just now', load.retryAfterMs())
       await turn
+      request.welcomeBy = performance.now() + ANSWER_WITHIN_MS
       // Gone while it waited: its ticket is not redeemed, nobody is there to be welcomed.
       if (raw.socket.destroyed) throw new ApiProblem('unavailable', 'the connection is gone')
     }
@@ -75,7 +96,8 @@ export const socketRoute =
       const token = bearerOf(request)
       if (token !== undefined) request.identity = await deps.verifyToken(token)
       else if (ticket !== undefined && request.ws) {
-        request.identity = await deps.tickets.redeem(ticket.slice(TICKET_PREFIX.length))
+        const redeemed = deps.tickets.redeem(ticket.slice(TICKET_PREFIX.length))
+        request.identity = await answeredWithin(leftUntil(request.welcomeBy), redeemed)
       } else if (ticket !== undefined) throw notUpgraded()
       if (!request.identity) {
         throw new ApiProblem(
@@ -114,8 +136,9 @@ export const socketRoute =
       (socket, request) => {
         const { device, after } = socketQuery.parse(request.query)
         const session = open(socket, identityOf(request), device, request.ip)
-        greet(session, after === undefined ? undefined : (BigInt(after) as Position)).catch((error) => {
-          log.error({ err: error }, 'a session could not be started')
+        const from = after === undefined ? undefined : (BigInt(after) as Position)
+        greet(session, from, request.welcomeBy).catch((error) => {
+          reportFailure(error)
           comeBack(session)
         })
       },
@@ -160,10 +183,13 @@ export const socketRoute =
       return session
     }
 
-    async function greet(session: SocketSession, after: Position | undefined): Promise<void> {
+    async function greet(
+      session: SocketSession,
+      after: Position | undefined,
+      welcomeBy: number,
+    ): Promise<void> {
       const { userId, deviceId } = session
-      const started = await admission.admit(session)
-      const start = after === undefined ? started : await startAfter(session, after, started)
+      const start = await answeredWithin(leftUntil(welcomeBy), standing(session, after))
       const welcome: WelcomeFrame = {
         t: 'welcome',
         userId,
@@ -183,7 +209,13 @@ export const socketRoute =
       }
       session.send(JSON.stringify(welcome))
       session.socket.resume()
-      await catchUp.run(session, start)
+      // Which may take long: whoever was away for a month, or comes back with a thousand others.
+      await whileAnswering(deps.databaseAnswers, catchUp.run(session, start))
+    }
+
+    async function standing(session: SocketSession, after: Position | undefined): Promise<DeviceStarted> {
+      const started = await admission.admit(session)
+      return after === undefined ? started : startAfter(session, after, started)
     }
 
     /**
@@ -200,6 +232,8 @@ export const socketRoute =
       return { ...started, kept: after }
     }
   }
+
+const leftUntil = (moment: number): number => Math.max(0, moment - performance.now())
 
 /** RFC 6455, §4.2.1: what `ws` would refuse by itself, with a page of HTML. */
 const isHandshake = ({ headers, method }: FastifyRequest): boolean =>

@@ -193,6 +193,8 @@ export class SocketSession implements Session {
     this.#outbox.flush()
     this.closed()
     this.socket.close(code, reason)
+    // One that was not welcomed yet is paused: the answer to the close would not be read, and the connection end only after 30 s.
+    this.socket.resume()
   }
 
   closed(): void {

@@ -6,7 +6,8 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import fastify, { type FastifyInstance, type HTTPMethods } from 'fastify'
 import { createJsonSchemaTransform, createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
-import { handleError, sendProblem } from '../problem.ts'
+import { reportErrors } from '../../runtime/calm-report.ts'
+import { createErrorHandler, sendProblem } from '../problem.ts'
 import { asyncapi } from './asyncapi.ts'
 import { framesPage } from './frames-page.ts'
 import { open } from './json-schema.ts'
@@ -17,7 +18,7 @@ export async function createReferenceApp(routes: readonly RegisteredRoute[]): Pr
   // Nothing is checked or written by the schemas here: they are only described.
   app.setValidatorCompiler(() => () => true)
   app.setSerializerCompiler(() => JSON.stringify)
-  app.setErrorHandler(handleError)
+  app.setErrorHandler(createErrorHandler(reportErrors(app.log, 'a page of the reference failed')))
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 'not_found', 'there is no such page'))
 
   const zodToJsonConfig = { override: open }

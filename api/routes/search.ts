@@ -28,7 +28,9 @@ export const searchRoutes =
   async (app) => {
     const { pool, contentKeys } = deps
 
-    app.get('/v1/search', { schema: { querystring: searchQuery } }, async (request) => {
+    const patience = { patience: 'while-answering' } as const
+
+    app.get('/v1/search', { config: patience, schema: { querystring: searchQuery } }, async (request) => {
       const { sub } = identityOf(request)
       const { q, conversationId, after, limit } = request.query
       const index = requireIndex()
@@ -45,7 +47,7 @@ export const searchRoutes =
       return { results: hits.map(hitView), upToDate, ...(next ? { next: encodeCursor(next) } : {}) }
     })
 
-    app.get('/v1/mentions', { schema: { querystring: mentionsQuery } }, async (request) => {
+    app.get('/v1/mentions', { config: patience, schema: { querystring: mentionsQuery } }, async (request) => {
       const { sub } = identityOf(request)
       const { after, limit } = request.query
       const index = requireIndex()

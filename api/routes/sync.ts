@@ -9,7 +9,12 @@ export const syncRoutes =
   (polls: Polls): FastifyPluginAsyncZod =>
   async (app) => {
     // Not for HEAD, which is to change nothing: a poll takes the place of its device's socket.
-    const options = { schema: { querystring: http.syncQuery }, exposeHeadRoute: false }
+    const options = {
+      schema: { querystring: http.syncQuery },
+      exposeHeadRoute: false,
+      // It waits as long as it is asked to, and knows when it waits for the database.
+      config: { patience: 'of-its-own' },
+    } as const
     app.get('/v1/sync', options, async (request, reply) => {
       const { device, after, wait } = request.query
       const gone = new AbortController()

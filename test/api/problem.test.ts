@@ -3,12 +3,12 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import fastify from 'fastify'
 import { expect, test } from 'vitest'
-import { handleError, handleUnreadable } from '../../api/problem.ts'
+import { createErrorHandler, handleUnreadable } from '../../api/problem.ts'
 import { TooManyReads } from '../../ledger/mailbox/stream-reads.ts'
 
 test('a request whose conversation would have to be loaded where too much waits to be is "overloaded", and no failure', async () => {
   const app = fastify()
-  app.setErrorHandler(handleError)
+  app.setErrorHandler(createErrorHandler(() => {}))
   app.get('/', async () => {
     throw new TooManyReads('too many')
   })

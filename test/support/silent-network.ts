@@ -7,6 +7,9 @@ export interface SilentNetwork {
   readonly url: string
   /** The connections of now carry nothing any more, not even their end; later ones do. */
   silence(): void
+  /** As of a server that is stopped: every connection is taken, also a new one, and nothing is carried. What was sent meanwhile goes on afterwards. */
+  standStill(): void
+  goOn(): void
   close(): Promise<void>
 }
 
@@ -16,6 +19,7 @@ export async function openSilentNetwork(serverUrl: string): Promise<SilentNetwor
   // A folder stands for the socket in it, as for libpq.
   const to = host.startsWith('/') ? { path: `${host}/.s.PGSQL.${toPort}` } : { host, port: Number(toPort) }
   const sockets = new Set<Socket>()
+  let standsStill = false
   const server = createServer((near) => {
     const far = dial(to)
     carry(near, far)
@@ -25,6 +29,7 @@ export async function openSilentNetwork(serverUrl: string): Promise<SilentNetwor
   function carry(from: Socket, into: Socket): void {
     sockets.add(from)
     from.on('data', (chunk) => into.write(chunk))
+    if (standsStill) from.pause()
     from.on('error', () => {})
     from.on('close', () => into.destroy())
   }
@@ -37,6 +42,14 @@ export async function openSilentNetwork(serverUrl: string): Promise<SilentNetwor
     url: url.href,
     silence() {
       for (const socket of sockets) socket.pause().removeAllListeners('data').removeAllListeners('close')
+    },
+    standStill() {
+      standsStill = true
+      for (const socket of sockets) socket.pause()
+    },
+    goOn() {
+      standsStill = false
+      for (const socket of sockets) socket.resume()
     },
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -1,5 +1,5 @@
 /** Polls that are over before it is their turn to read, without a server. */
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { createPolls, type PollsDeps } from '../../../api/gateway/polls.ts'
 import type { Session } from '../../../api/gateway/session.ts'
 import { createTurns } from '../../../api/gateway/turns.ts'
@@ -53,6 +53,7 @@ function begin() {
     expiry: { expect: () => {} },
     turns,
     dispatchDeps: {},
+    databaseAnswers: async () => false,
   } as unknown as PollsDeps)
   const identity = { sub: 'ann', exp: 9e9, roles: [] } as never
   const deviceId = 'phone' as DeviceId
@@ -61,8 +62,8 @@ function begin() {
     sessions,
     read: () => pagesRead,
     claimedAnew: () => claimedAnew,
-    poll: (after = 0n, signal = new AbortController().signal) =>
-      polls.poll(identity, { deviceId, after: after as Position, waitMs: 0, signal }),
+    poll: (after = 0n, signal = new AbortController().signal, waitMs = 0) =>
+      polls.poll(identity, { deviceId, after: after as Position, waitMs, signal }),
     /** The only turn is somebody else's, until it is given back. */
     takeTurn: () => {
       let giveBack = () => {}
@@ -163,5 +164,31 @@ test('a poll that waits for its turn when its node stops is answered that there 
   expect(await polling).toEqual({ frames: [], position: 0n, more: true })
   expect(read()).toBe(0)
   await disconnected
+  polls.close()
+})
+
+test('a poll is told while the database says nothing, however long it would have waited, and leaves what is in no ledger to the next', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { polls, poll, sessions, holdLedger } = begin()
+  const asked = holdLedger()
+  const polling = expect(poll(9n, undefined, 60_000)).rejects.toMatchObject({ code: 'unavailable' })
+  await vi.advanceTimersByTimeAsync(8_000)
+  await polling
+  const typing = '{"t":"typing"}'
+  sessions[0]?.send(typing)
+  asked.let()
+  await vi.advanceTimersByTimeAsync(0)
+  expect((await poll(9n)).frames).toEqual([typing])
+  polls.close()
+})
+
+test('a poll that waits until something happens waits for no database', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { polls, poll } = begin()
+  const polling = poll(9n, undefined, 60_000)
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect((await polling).frames).toEqual([])
   polls.close()
 })

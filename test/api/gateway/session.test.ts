@@ -42,6 +42,7 @@ function arriving(): Given {
     },
     send: (frame: Buffer) => frames.push(String(frame)),
     close: () => {},
+    resume: () => {},
   }
   const session = new SocketSession({
     socket: socket as unknown as WebSocket,

@@ -11,7 +11,7 @@ import { WebSocket } from 'ws'
 import { createHub } from '../../../api/gateway/hub.ts'
 import type { Session } from '../../../api/gateway/session.ts'
 import { type SocketDeps, socketRoute } from '../../../api/gateway/socket-route.ts'
-import { handleError } from '../../../api/problem.ts'
+import { createErrorHandler } from '../../../api/problem.ts'
 import type { Position } from '../../../ledger/ledger.ts'
 
 setFlagsFromString('--expose-gc')
@@ -20,7 +20,7 @@ const collectGarbage = runInNewContext('gc') as () => void
 test('of more who connect at once than may wait, those beyond are told to come again, and the others have their turn', async () => {
   const app = fastify()
   app.decorateRequest('identity')
-  app.setErrorHandler(handleError)
+  app.setErrorHandler(createErrorHandler(() => {}))
   await app.register(websocket)
   const deps = {
     hub: createHub(),
