@@ -9,6 +9,7 @@ import {
   evolveConversation,
 } from '../../domain/conversation/state.ts'
 import { watermarksOf } from '../../domain/delivery/state.ts'
+import { toldAt } from '../../domain/delivery/told-at.ts'
 import type { ConversationEvent, MessageDelivered, MessageRead, UnsealedEvent } from '../../domain/events.ts'
 import type { ConversationId, Seq, UserId } from '../../domain/ids.ts'
 import type { Revision } from '../../ledger/ledger.ts'
@@ -147,7 +148,7 @@ function announceReceipts(
       delivered.set(userId, toSeq)
       if (had >= fromSeq) fromSeq = (had + 1) as Seq
     }
-    const json = JSON.stringify(receiptFrame(conversationId, event))
+    const json = JSON.stringify(receiptFrame(after, conversationId, event))
     const reading = event.type === 'MessageRead'
     const covered = reading && hidesReading(userId) ? [] : sendersBetween(after, fromSeq, toSeq, userId)
     if (covered.length > 0) {
@@ -159,6 +160,7 @@ function announceReceipts(
 }
 
 const receiptFrame = (
+  conversation: ConversationState,
   conversationId: ConversationId,
   { type, userId, toSeq, at }: MessageDelivered | MessageRead,
 ): ReceiptFrame => ({
@@ -167,7 +169,7 @@ const receiptFrame = (
   userId,
   kind: type === 'MessageDelivered' ? 'delivered' : 'read',
   upTo: toSeq,
-  at,
+  at: toldAt(conversation, toSeq, at),
 })
 
 /** Who sent the messages of a range: exact for the recent ones; older ones may be anybody's, so everybody is told. */

@@ -23,6 +23,7 @@ import { createWatches } from './watches.ts'
 import {
   createFindPeople,
   latest,
+  notYetToCome,
   type SeenAnswer,
   type SeenQuestion,
   seenHere,
@@ -224,7 +225,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       const [found, { lastSeen: shares }] = await Promise.all([find([userId]), known.of(viewer)])
       const { online, lastSeen, hidesLastSeen } = found.get(userId) as Whereabouts
       const hidden = viewer !== userId && (hidesLastSeen || shares === 'hidden')
-      return { online, lastSeen: hidden ? null : lastSeen }
+      return { online, lastSeen: hidden ? null : notYetToCome(lastSeen) }
     },
     // Of whom nothing is known, nothing is told: their ticks are found by whoever looks.
     hidesReading: (userId) => known.current(userId)?.readReceipts !== 'shared',

@@ -7,9 +7,9 @@
  *
  * A person who comes and goes quickly is told of once a second, as they are then: the last state always arrives.
  */
-import type { UserId } from '../../domain/ids.ts'
+import type { Millis, UserId } from '../../domain/ids.ts'
 import type { Session } from '../gateway/session.ts'
-import type { FindPeople, Whereabouts } from './whereabouts.ts'
+import { type FindPeople, notYetToCome, type Whereabouts } from './whereabouts.ts'
 
 export interface WatchesDeps {
   readonly find: FindPeople
@@ -40,7 +40,7 @@ export interface Watches {
 /** What one pair of eyes sees; one object for all who see the same. */
 interface Shown {
   readonly online: boolean
-  readonly lastSeen: number | null
+  readonly lastSeen: Millis | null
   readonly json: string
 }
 
@@ -213,7 +213,9 @@ export function createWatches(deps: WatchesDeps): Watches {
     const which = hidden ? 'closed' : 'open'
     const before = subject[which]
     if (before && before.online === online && before.lastSeen === lastSeen) return before
-    const shown = { online, lastSeen, json: JSON.stringify({ t: 'presence', userId, online, lastSeen }) }
+    // Compared as it is, or it would be news with each look until that time has come.
+    const told = { t: 'presence', userId, online, lastSeen: notYetToCome(lastSeen) }
+    const shown = { online, lastSeen, json: JSON.stringify(told) }
     subject[which] = shown
     return shown
   }

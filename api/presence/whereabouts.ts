@@ -84,6 +84,10 @@ export function createFindPeople(deps: WhereaboutsDeps): FindPeople {
   }
 }
 
+/** As it is told: a clock that was set ahead, and back again, leaves what was done at a time that is still to come. */
+export const notYetToCome = (lastSeen: Millis | null): Millis | null =>
+  lastSeen === null ? null : (Math.min(lastSeen, Date.now()) as Millis)
+
 /** Nothing if the person has no session on this node. */
 export function seenHere(hub: Pick<Hub, 'sessionsOf'>, userId: UserId): Millis | undefined {
   const times = hub.sessionsOf(userId).map(({ attendance }) => attendance?.seenAt ?? (0 as Millis))

@@ -13,6 +13,7 @@ import type {
   RecordExhausted,
 } from './commands.ts'
 import { type DeliveryState, deviceWatermark, watermarksOf } from './state.ts'
+import { toldAt } from './told-at.ts'
 
 type Decided<Name extends keyof DeliveryResults> = Decision<DeliveryEvent, DeliveryResults[Name]>
 
@@ -50,8 +51,9 @@ function acknowledge(
   const said = (kind === 'delivered' ? before.devices.get(deviceId) : before.read) ?? NO_SEQ
   if (upTo < said)
     return rejected('conflict', `upTo is ${upTo}, but the ${kind} watermark is already ${said}`)
+  const answer = (at: Millis) => ({ upTo, at: toldAt(conversation, upTo, at) })
   // Of a time before they came, perhaps again: true, and no fact of this membership.
-  if (upTo <= member.joinedSeq) return alreadyDone({ upTo, at: state.lastAt || command.at })
+  if (upTo <= member.joinedSeq) return alreadyDone(answer(state.lastAt || command.at))
   const deviceHas = atLeast(deviceWatermark(before, deviceId), member.joinedSeq)
   const stands = kind === 'delivered' ? deviceHas : atLeast(before.read, member.joinedSeq)
 
@@ -69,7 +71,7 @@ function acknowledge(
   const events: DeliveryEvent[] = []
   if (upTo > deviceHas) events.push(fact('MessageDelivered', next(deviceHas)))
   if (kind === 'read' && upTo > stands) events.push(fact('MessageRead', next(stands)))
-  return events.length > 0 ? accepted(events, { upTo, at }) : alreadyDone({ upTo, at: state.lastAt })
+  return events.length > 0 ? accepted(events, answer(at)) : alreadyDone(answer(state.lastAt))
 }
 
 /** A try is a fact even when the acknowledgement that it caused was recorded first. */

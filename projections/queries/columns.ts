@@ -5,6 +5,8 @@ import type { Position } from '../../ledger/ledger.ts'
 export const millis = (column: string): Millis => Number(column) as Millis
 export const millisOrNull = (column: string | null): Millis | null =>
   column === null ? null : millis(column)
+/** Of two clocks: nothing was received before it was sent. */
+export const later = (a: Millis, b: Millis): Millis => (a > b ? a : b)
 export const position = (column: string): Position => BigInt(column) as Position
 
 /** Of many rows that a statement has put into one text, so many fields each: a thousand rows would take Node a millisecond to read. */

@@ -1,6 +1,6 @@
 /** "Message info": to whom one message went, when it arrived on each device, and when it was read. */
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
-import { millis, millisOrNull } from './columns.ts'
+import { later, millis } from './columns.ts'
 import { isShownReading } from './privacy.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -33,8 +33,8 @@ const MESSAGE_RECEIPTS: Statement = {
   name: 'receipts of a message',
   text: `
     SELECT o.user_id AS "userId", o.left_seq IS NULL AS member, d.device_id AS "deviceId",
-           delivered_range.at AS delivered_at, read_range.at AS read_at
-    FROM read.members o
+           delivered_range.at AS delivered_at, read_range.at AS read_at, sent.at AS sent_at
+    FROM read.messages sent JOIN read.members o USING (conversation_id)
     LEFT JOIN LATERAL (
       SELECT device_id FROM read.device_watermarks w
       WHERE w.conversation_id = $1 AND w.user_id = o.user_id AND w.delivered_seq >= $2
@@ -42,8 +42,7 @@ const MESSAGE_RECEIPTS: Statement = {
     ) d ON true
     ${receiptHolding('delivered')}
     ${receiptHolding('read')} AND ${isShownReading('o.user_id', '$3')}
-    WHERE o.conversation_id = $1 AND o.history @> $2::int
-      AND o.user_id <> (SELECT sender_id FROM read.messages WHERE conversation_id = $1 AND seq = $2)
+    WHERE sent.conversation_id = $1 AND sent.seq = $2 AND o.history @> $2::int AND o.user_id <> sent.sender_id
     ORDER BY o.user_id, delivered_range.at, d.device_id`,
 }
 
@@ -53,6 +52,7 @@ interface Row {
   readonly deviceId: DeviceId | null
   readonly delivered_at: string | null
   readonly read_at: string | null
+  readonly sent_at: string
 }
 
 /** One entry for everybody but the sender who was a member at this seq, by user id. Empty when there is no such message. */
@@ -76,14 +76,17 @@ export async function messageReceipts(
 function toReceipt(rows: readonly Row[]): MessageReceipt {
   const [first] = rows as [Row, ...Row[]]
   const read = rows.find(({ read_at }) => read_at !== null)
+  const sentAt = millis(first.sent_at)
+  // By the clock of whoever recorded it, which may be behind that of whoever recorded the message.
+  const toldAt = (column: string) => later(millis(column), sentAt)
   return {
     userId: first.userId,
     member: first.member,
-    deliveredAt: millisOrNull(first.delivered_at),
+    deliveredAt: first.delivered_at === null ? null : toldAt(first.delivered_at),
     devices: rows.flatMap(({ deviceId, delivered_at }) =>
-      deviceId === null || delivered_at === null ? [] : [{ deviceId, deliveredAt: millis(delivered_at) }],
+      deviceId === null || delivered_at === null ? [] : [{ deviceId, deliveredAt: toldAt(delivered_at) }],
     ),
-    readAt: millisOrNull(read?.read_at ?? null),
+    readAt: read === undefined || read.read_at === null ? null : toldAt(read.read_at),
     readDeviceId: read?.deviceId ?? null,
   }
 }

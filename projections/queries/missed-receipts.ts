@@ -1,7 +1,7 @@
 /** The receipts that a device missed: watermarks as they stand now, not the steps they took. */
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
-import { millis, position } from './columns.ts'
+import { later, millis, position } from './columns.ts'
 import { isShownReading } from './privacy.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
@@ -23,7 +23,9 @@ export interface MissedReceipt {
 const MISSED_RECEIPTS: Statement = {
   name: 'receipts that a device missed',
   text: `
-    SELECT * FROM (
+    SELECT missed.*, (
+      SELECT at FROM read.messages WHERE conversation_id = missed."conversationId" AND seq = missed."upTo"
+    ) AS sent_at FROM (
       SELECT o.conversation_id AS "conversationId", o.user_id AS "userId", moved.kind, moved.up_to AS "upTo", moved.at, moved.position
       FROM read.members me
       JOIN read.conversations c ON c.conversation_id = me.conversation_id AND c.last_position > $3
@@ -42,7 +44,12 @@ const MISSED_RECEIPTS: Statement = {
     ORDER BY position, "userId", kind`,
 }
 
-type Row = Omit<MissedReceipt, 'at' | 'position'> & { readonly at: string; readonly position: string }
+type Row = Omit<MissedReceipt, 'at' | 'position'> & {
+  readonly at: string
+  /** Of the last message that it covers. */
+  readonly sent_at: string
+  readonly position: string
+}
 
 /** @param limit the earliest so many, and whatever else happened where the last of them did. */
 export async function missedReceipts(
@@ -53,5 +60,10 @@ export async function missedReceipts(
   limit: number,
 ): Promise<readonly MissedReceipt[]> {
   const rows = await ask<Row>(db, MISSED_RECEIPTS, [userId, deviceId, since, limit])
-  return rows.map((row) => ({ ...row, at: millis(row.at), position: position(row.position) }))
+  return rows.map(({ sent_at, ...row }) => ({
+    ...row,
+    // As it is told live (`toldAt`).
+    at: later(millis(row.at), millis(sent_at)),
+    position: position(row.position),
+  }))
 }

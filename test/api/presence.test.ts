@@ -39,6 +39,19 @@ async function factsOf(userId: string) {
 }
 const typesOf = async (userId: string) => (await factsOf(userId)).map(({ type }) => type)
 
+test('somebody who did something while a clock was an hour ahead was last seen now, not in the future', async () => {
+  const [alice, bob] = people('alice', 'bob') as [string, string]
+  await begin(url, alice, 'direct', [bob])
+  const b = await join(url, bob)
+  b.send({ t: 'active' })
+  await b.close()
+  const setAhead = `UPDATE read.last_seen SET at = at + 3600000 WHERE user_id = $1`
+  await expect.poll(async () => (await ledger.query(setAhead, [bob])).rowCount, PATIENCE).toBe(1)
+  const { lastSeen } = await presenceOf(alice, bob)
+  expect(lastSeen).toBeLessThanOrEqual(Date.now())
+  expect(lastSeen).toBeGreaterThan(Date.now() - 600_000)
+})
+
 describe('who watches', () => {
   test('is told the current state, then each change once, on whichever node it happens', async () => {
     const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]

@@ -41,6 +41,21 @@ describe('receipts', () => {
     })
   })
 
+  test('by a clock that is behind it is answered with the time of the message, and recorded as it was said', () => {
+    const world = given(startDirect(ALICE, BOB), send(ALICE, 'a', { at: at(107) }))
+    const decision = when(world, acknowledge('read', BOB, 1))
+    expect(decision).toMatchObject({
+      kind: 'accepted',
+      events: [{ at: 20 }, { at: 20 }],
+      result: { upTo: 1, at: 107 },
+    })
+    for (const event of decision.kind === 'accepted' ? decision.events : []) apply(world, event)
+    expect(when(world, acknowledge('read', BOB, 1))).toMatchObject({
+      kind: 'already-done',
+      result: { upTo: 1, at: 107 },
+    })
+  })
+
   test('reading implies delivered', () => {
     expect(when(chat(acknowledge('delivered', BOB, 1)), acknowledge('read', BOB, 2))).toMatchObject({
       events: [

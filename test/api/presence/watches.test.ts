@@ -231,3 +231,20 @@ test('of very many who move at once all are told, so many at a time', async () =
   expect(Math.max(...sizes)).toBe(500)
   expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1_200)
 })
+
+test('nobody was last seen at a time that is still to come, and until then that is told once', async () => {
+  const { watches, is } = given({ paceMs: 10 })
+  const one = watcher('one')
+  const ahead = Date.now() + 3_600_000
+  is(BOB, false, ahead)
+  watches.watch(one, [BOB])
+  await until(() => expect(one.frames).toHaveLength(1))
+  expect(one.frames[0]?.lastSeen).toBeLessThan(ahead - 1_800_000)
+  watches.movedAll()
+  watches.moved([BOB])
+  await sleep(100)
+  is(BOB, false, 5)
+  watches.moved([BOB])
+  await until(() => expect(one.frames.at(-1)?.lastSeen).toBe(5))
+  expect(one.frames).toHaveLength(2)
+})

@@ -68,6 +68,23 @@ test('a sender gets the watermarks of others as they stand now, once each, with 
   expect(await receiptsOf(ann, phone, now(past))).toEqual([])
 })
 
+test('no receipt is told to have been before the last message that it covers, whatever the clocks', async () => {
+  const past = createPast()
+  startGroup(past)
+  const since = now(past)
+  past.say(group, ann, phone)
+  past.say(group, ann, phone)
+  acknowledge(past, bob, 'delivered', 1)
+  acknowledge(past, cy, 'read', 2)
+  await project(past)
+  const before = await receiptsOf(ann, phone, since)
+  const {
+    rows: [sent],
+  } = await world.pool.query('UPDATE read.messages SET at = at + 3600000 WHERE seq = 2 RETURNING at')
+  const after = await receiptsOf(ann, phone, since)
+  expect(after.map(({ at }) => at)).toEqual(before.map(({ upTo, at }) => (upTo === 2 ? Number(sent.at) : at)))
+})
+
 test("receipts that cover none of a person's messages do not concern them", async () => {
   const past = createPast()
   startGroup(past)
