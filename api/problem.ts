@@ -45,13 +45,15 @@ export function sendProblem(
   code: ErrorCode,
   detail: string,
   retryAfterMs?: number,
+  /** Extension members (RFC 9457, §3.2). */
+  more: object = {},
 ): FastifyReply {
   if (retryAfterMs !== undefined) reply.header('retry-after', Math.ceil(retryAfterMs / 1000))
   if (code === 'unauthorized') reply.header('www-authenticate', 'Bearer')
   return reply
     .code(ERRORS[code].status)
     .type('application/problem+json')
-    .send(problemOf(code, detail, retryAfterMs))
+    .send({ ...more, ...problemOf(code, detail, retryAfterMs) })
 }
 
 /** @param allowed the methods that are answered there. */

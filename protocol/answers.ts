@@ -178,12 +178,15 @@ export const signedIn = z
 export const alive = z.object({ status: z.literal('alive') })
 
 const check = z.object({ ok: z.boolean(), detail: z.string().exactOptional() })
-export const readiness = z.object({
-  status: z.enum(['ready', 'not ready']),
+const parts = {
   database: check,
   ledger: check,
   projections: check.extend({ lagSeconds: z.number().exactOptional() }),
-})
+}
+export const readiness = z.object({ status: z.literal('ready'), ...parts })
+export const notReady = problem
+  .extend(parts)
+  .meta({ id: 'NotReady', description: 'A problem, with what each part says as members of its own.' })
 
 export type SignedIn = Readonly<z.infer<typeof signedIn>>
 export type Conversation = Readonly<z.infer<typeof conversation>>

@@ -7,6 +7,7 @@ import { projectionLag } from '../../projections/queries/projection-lag.ts'
 import { inTime } from '../../runtime/in-time.ts'
 import { keptFor } from '../../runtime/kept-for.ts'
 import type { ApiDeps } from '../deps.ts'
+import { sendProblem } from '../problem.ts'
 
 /** Read models further behind than this are not shown to people, unless they are catching up. */
 const MAX_LAG_SECONDS = 10
@@ -30,9 +31,11 @@ export const healthRoutes =
     app.get('/livez', async () => ({ status: 'alive' }))
 
     app.get('/readyz', async (_request, reply) => {
-      const answer = await readiness()
-      reply.code(answer.status === 'ready' ? 200 : 503)
-      return answer
+      const parts = await readiness()
+      const failing = Object.entries(parts).filter(([, { ok }]) => !ok)
+      if (failing.length === 0) return { status: 'ready', ...parts }
+      const why = failing.map(([part, { detail = 'not ok' }]) => `${part}: ${detail}`).join('; ')
+      return sendProblem(reply, 'unavailable', `not ready: ${why}`, KEPT_MS, parts)
     })
 
     app.get('/metrics', async (_request, reply) => {
@@ -59,8 +62,7 @@ export const healthRoutes =
         check(ledgerAnswers),
         checkProjections(),
       ])
-      const ready = database.ok && log.ok && projections.ok
-      return { status: ready ? 'ready' : 'not ready', database, ledger: log, projections }
+      return { database, ledger: log, projections }
     })
 
     /** Behind but getting on is ready: a restart would only make it start the catching up anew. */
@@ -73,7 +75,7 @@ export const healthRoutes =
         const ok = lanes.every(
           ({ lane, position, seconds }) => seconds <= MAX_LAG_SECONDS || position > (before.get(lane) ?? 0n),
         )
-        return { ok, lagSeconds: seconds }
+        return { ok, lagSeconds: seconds, ...(ok ? {} : { detail: 'the read models are behind' }) }
       } catch {
         return { ok: false, detail: 'the read models do not answer' }
       }

@@ -2,6 +2,7 @@ import fastify from 'fastify'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import type { ApiDeps } from '../../api/deps.ts'
 import { healthRoutes } from '../../api/routes/health.ts'
+import { notReady } from '../../protocol/answers.ts'
 import { createMetrics } from '../../runtime/metrics.ts'
 import { begin, join } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
@@ -118,5 +119,26 @@ test('who asks is told within seconds, also while nothing answers', async () => 
   const answers = await asking
   expect(answers.map(({ statusCode }) => statusCode)).toEqual([503, 200])
   expect(answers[0]?.json()).toMatchObject({ database: { ok: false }, ledger: { ok: false } })
+  await app.close()
+})
+
+test('who is not ready says so as a problem of the catalogue, with what each part says as members of its own', async () => {
+  const pool = { query: async () => ({ rows: [] }) }
+  const ledger = { ping: () => Promise.reject(new Error('gone')), head: async () => 0n }
+  const app = fastify()
+  await app.register(healthRoutes({ pool, ledger, metrics: createMetrics('api') } as unknown as ApiDeps))
+  const answer = await app.inject('/readyz')
+  expect(answer.headers['content-type']).toMatch('application/problem+json')
+  expect(answer.headers['retry-after']).toBe('1')
+  expect(notReady.parse(answer.json())).toEqual(answer.json())
+  expect(answer.json()).toMatchObject({
+    status: 503,
+    code: 'unavailable',
+    retryable: true,
+    detail: 'not ready: ledger: no answer',
+    database: { ok: true },
+    ledger: { ok: false, detail: 'no answer' },
+    projections: { ok: true, lagSeconds: 0 },
+  })
   await app.close()
 })

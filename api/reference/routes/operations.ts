@@ -1,5 +1,5 @@
 /** The reference of `api/routes/health.ts`. */
-import { alive, readiness } from '../../../protocol/answers.ts'
+import { alive, notReady, readiness } from '../../../protocol/answers.ts'
 import type { RouteDescriptions } from '../description.ts'
 
 const ready = {
@@ -25,7 +25,11 @@ export const operationsReference: RouteDescriptions = {
     access: 'anybody',
     answers: {
       200: { description: 'It should.', schema: readiness },
-      503: { description: 'It should not, and why.', schema: readiness },
+      503: {
+        description: '`unavailable`: It should not, and why.',
+        schema: notReady,
+        contentType: 'application/problem+json',
+      },
     },
     example: () => ({ status: 200, answer: ready }),
   },
