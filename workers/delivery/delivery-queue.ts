@@ -9,7 +9,8 @@
  * - one is delayed and was never tried: it begins now.
  * - one is delayed between two tries: it stays so while the person cannot be reached. If they can be now, it begins now where the
  *   last try reached no device, and otherwise once they have had their rest.
- * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now.
+ * - one has given up (kept as a failed job): it begins again after a rest, a short one if the person can be reached now: at once
+ *   where that is over, else it is put in for then.
  * Of very many who never connected, and cannot be reached, not all are woken: their tries begin when they are due, after everybody else's.
  */
 import type { Job } from 'bullmq'
@@ -24,12 +25,17 @@ export const DELIVERY_QUEUE = 'delivery'
 
 export interface DeliveryJob {
   readonly userId: UserId
+  /** Of one that rests, and was not tried since: when the one before it gave up. Unix milliseconds. */
+  readonly gaveUpAt?: number
 }
 
 export interface DeliveryQueue {
   /** These people have just been found waiting. */
   wanted(people: readonly WaitingPerson[]): Promise<void>
-  /** These people wait, who knows for how long: only those without a job get one, soon. */
+  /**
+   * These people wait, who knows for how long: only those without a job get one, soon. One that has given up begins again where the
+   * person can be reached: a try of anybody else would reach nobody, and what comes next for them wakes it.
+   */
   ensured(people: readonly WaitingPerson[]): Promise<void>
   counts(): Promise<Readonly<Record<string, number>>>
 }
@@ -87,21 +93,32 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     if (state === 'active' && isReachable) lookAgain(userId)
     if (!job) return false
     if (state === 'delayed') await hasten(job, isReachable)
-    const restMs = isReachable ? settings.restMs : settings.backoff.capMs
-    if (state === 'failed' && Date.now() - (job.finishedOn ?? 0) > restMs) await job.retry('failed')
+    if (state === 'failed') await beginAgain(job, isReachable)
     // Made before its person had ever connected.
     if (job.priority && (hasConnected || isReachable)) await job.changePriority({ priority: 0 })
     return true
   }
 
+  /** One that has given up. It can't be put off as it is; if it is lost between the two steps, the reconciler makes another. */
+  async function beginAgain(job: Job<DeliveryJob, void, string>, isReachable: boolean): Promise<void> {
+    const { name, data, priority, finishedOn: gaveUpAt = 0 } = job
+    const delay = gaveUpAt + (isReachable ? settings.restMs : settings.backoff.capMs) - Date.now()
+    if (delay < 0) return job.retry('failed')
+    await job.remove()
+    const opts = { jobId: jobIdOf(data.userId), delay, priority }
+    await queue.addBulk([{ name, data: { ...data, gaveUpAt }, opts }])
+  }
+
   async function hasten(job: Job<DeliveryJob, void, string>, isReachable: boolean): Promise<void> {
+    const since = job.processedOn ?? job.data.gaveUpAt
     // Made by the reconciler, for some time soon: this is sooner.
-    if (!job.processedOn) return job.promote()
+    if (since === undefined) return job.promote()
     if (!isReachable) return
     // Who was pushed to a moment ago and has not acknowledged is slow, or the system is: another try with every message
-    // kept a system that was behind from ever catching up (1,200 commits/s at 1,000 messages/s).
-    const rested = Date.now() - job.processedOn
-    if (!reachedDevice(job.failedReason ?? '') || rested > settings.restMs) return job.promote()
+    // kept a system that was behind from ever catching up (1,200 commits/s at 1,000 messages/s). So with who was given up.
+    const rested = Date.now() - since
+    const mustRest = !job.processedOn || reachedDevice(job.failedReason ?? '')
+    if (!mustRest || rested > settings.restMs) return job.promote()
     // A pause may be an hour: somebody who is connected waits no longer than the rest.
     if (job.delay > settings.restMs) await job.changeDelay(settings.restMs - rested)
   }
@@ -115,22 +132,42 @@ export function createDeliveryQueue({ store, channels, settings }: DeliveryQueue
     setTimeout(() => look().catch(() => {}), LOOKED_AT_AGAIN_MS).unref()
   }
 
+  async function reachableOf(people: readonly WaitingPerson[]): Promise<ReadonlySet<UserId>> {
+    const userIds = people.map(({ userId }) => userId)
+    const known = await Promise.all(channels.map((channel) => channel.reachable(userIds).catch(() => [])))
+    return new Set(known.flat())
+  }
+
+  /** A job may have run, or been taken up by another worker, in between: then it needs no waking. */
+  async function inTurns(
+    people: readonly WaitingPerson[],
+    run: (person: WaitingPerson) => Promise<unknown>,
+  ): Promise<void> {
+    for (let i = 0; i < people.length; i += WOKEN_AT_ONCE) {
+      await Promise.allSettled(people.slice(i, i + WOKEN_AT_ONCE).map(run))
+    }
+  }
+
   return {
     async wanted(people) {
       await add(people, () => 0)
-      const userIds = people.map(({ userId }) => userId)
-      const known = await Promise.all(channels.map((channel) => channel.reachable(userIds).catch(() => [])))
-      const reachable = new Set(known.flat())
+      const reachable = await reachableOf(people)
       const isKnown = ({ userId, hasConnected }: WaitingPerson) => hasConnected || reachable.has(userId)
       const strangers = people.filter((person) => !isKnown(person)).slice(0, STRANGERS_WOKEN)
       const woken = [...people.filter(isKnown), ...strangers]
-      for (let i = 0; i < woken.length; i += WOKEN_AT_ONCE) {
-        const some = woken.slice(i, i + WOKEN_AT_ONCE)
-        // A job may have run, or been taken up by another worker, in between: then it needs no waking.
-        await Promise.allSettled(some.map((person) => wake(person, reachable.has(person.userId))))
-      }
+      await inTurns(woken, (person) => wake(person, reachable.has(person.userId)))
     },
-    ensured: (people) => add(people, () => Math.floor(Math.random() * settings.spreadMs)),
+    async ensured(people) {
+      await add(people, () => Math.floor(Math.random() * settings.spreadMs))
+      const reachable = await reachableOf(people)
+      await inTurns(
+        people.filter(({ userId }) => reachable.has(userId)),
+        async (person) => {
+          // A job between two tries keeps its pace.
+          if ((await queue.getJobState(jobIdOf(person.userId))) === 'failed') await wake(person, true)
+        },
+      )
+    },
     counts: () => queue.getJobCounts('waiting', 'prioritized', 'active', 'delayed', 'failed'),
   }
 }

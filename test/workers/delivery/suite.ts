@@ -121,6 +121,24 @@ export function deliverySuite(name: string, { redisUrl }: StoreUnderTest): void 
       )
     })
 
+    test('a message that comes while a person who was given up rests is tried when the rest is over, without another', async () => {
+      const conversationId = await world.startConversation('ann', 'bob')
+      const node = await world.startNode('api-1', () => 1)
+      await node.add(user('bob'), PHONE)
+      // Long enough to send in between, on a busy machine too.
+      await world.startWorkers({ maxAttempts: 1, restMs: 6_000 })
+      await world.reconciled()
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.jobState('bob')).toBe('failed'))
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1', 'exhausted 1'])
+      await world.send(conversationId, 'ann')
+      await until(async () => expect(await world.jobState('bob')).toBe('delayed'))
+      expect(await world.attempts(conversationId, 'bob')).toEqual(['pushed 1', 'exhausted 1'])
+      await until(async () =>
+        expect((await world.attempts(conversationId, 'bob')).slice(2)).toEqual(['pushed 2', 'exhausted 2']),
+      )
+    })
+
     test('people who never connected are tried after everybody else, however many they are', async () => {
       const strangers = Array.from({ length: 60 }, (_, n) => `nobody${n}`)
       const crowd = await world.startConversation('eve', ...strangers)
