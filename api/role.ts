@@ -1,6 +1,7 @@
 /** The api role: composes ledger, command handling, gateway and routes, and takes them down in the order that loses nothing. */
 import { createCommandHandler } from '../ledger/handle-command.ts'
 import type { Committed } from '../ledger/mailbox/contract.ts'
+import { isOfConflicts } from '../ledger/mailbox/still-in-conflict.ts'
 import { measureAppends } from '../ledger/measured-ledger.ts'
 import { openLedger } from '../ledger/open.ts'
 import { createBlindLexemes } from '../ledger/sealing/blind-lexemes.ts'
@@ -35,7 +36,7 @@ const SWEEP_MS = 60_000
 
 export const startApi: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
-  const report = reportErrors(log, 'the api met an error')
+  const report = reportErrors(log, 'the api met an error', isOfConflicts)
   // Postgres prefers plans of their own for some values, and made one for each search in 3 ms.
   const pool = createPool({ url: databaseUrl, name: 'triptick-api', log, plannedOnce: true })
   const ledger = measureAppends(await openLedger({ ledgerUrl, databaseUrl, pool, log }), metrics)

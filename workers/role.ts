@@ -1,5 +1,6 @@
 /** The workers role: composes what delivery and retention need, and takes it down in the order that loses nothing. */
 import { createCommandHandler } from '../ledger/handle-command.ts'
+import { isOfConflicts } from '../ledger/mailbox/still-in-conflict.ts'
 import { openLedger } from '../ledger/open.ts'
 import { createContentKeys } from '../ledger/sealing/content-keys.ts'
 import { createSnapshots } from '../ledger/snapshots.ts'
@@ -8,6 +9,7 @@ import { createPatientWaiter } from '../projections/queries/projection-waiter.ts
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../projections/queries/undelivered.ts'
 import { createAsker } from '../runtime/bus/ask.ts'
 import { openBus } from '../runtime/bus/open.ts'
+import { reportErrors } from '../runtime/calm-report.ts'
 import { createPool } from '../runtime/postgres.ts'
 import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
@@ -59,7 +61,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
           log.warn({ err: error }, 'nobody was told of expired messages'),
         )
       },
-      report: (error) => log.error({ err: error }, 'command handling met an error'),
+      report: reportErrors(log, 'command handling met an error', isOfConflicts),
     })
     opened.push(() => handler.drained())
     const store = await openJobStore({ redisUrl, databaseUrl, log, concurrency: settings.concurrency })

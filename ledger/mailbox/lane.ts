@@ -24,6 +24,7 @@ import { chain } from '../hash-chain.ts'
 import type { EventToAppend, Position, Revision } from '../ledger.ts'
 import { appendSurely } from './append-surely.ts'
 import { type Group, inOrder, lastOf, split } from './groups.ts'
+import { StillInConflict } from './still-in-conflict.ts'
 import { type Folded, nothingYet } from './stream-fold.ts'
 import { TooManyReads } from './stream-reads.ts'
 import { createStreamState, type StreamStateDeps } from './stream-state.ts'
@@ -199,7 +200,7 @@ export function createLane<State, Event, Unsealed, Command, Result>(
           const now = performance.now()
           contendedUntil = now + CONTENDED_MS
           if (++conflicts > 1) {
-            if (now > deadline) throw new Error(`${conflicts} conflicts in a row`)
+            if (now > deadline) throw new StillInConflict(conflicts)
             await sleep(Math.random() * Math.min(MAX_CONFLICT_PAUSE_MS, CONFLICT_PAUSE_MS * conflicts))
           }
           // A stream that ends before what is remembered of it was put back to an earlier state: nothing of it can be added to.

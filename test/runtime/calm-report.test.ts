@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { createCalmReport } from '../../runtime/calm-report.ts'
+import { createCalmReport, reportErrors } from '../../runtime/calm-report.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
@@ -48,4 +48,16 @@ test('failures that are all different are soon told together', async () => {
   expect(told()).toHaveLength(51)
   await vi.advanceTimersByTimeAsync(10_000)
   expect(told()).toEqual([[letters(499), 449]])
+})
+
+test('what is no fault of anything is a warning', () => {
+  const lines: string[] = []
+  const log = {
+    error: ({ err }: { err: Error }, text: string) => lines.push(`error ${text}: ${err.message}`),
+    warn: ({ err }: { err: Error }, text: string) => lines.push(`warn ${text}: ${err.message}`),
+  } as unknown as Parameters<typeof reportErrors>[0]
+  const report = reportErrors(log, 'it broke', (error) => error instanceof RangeError)
+  report(new RangeError('once more'))
+  report(new Error('broken'))
+  expect(lines).toEqual(['warn it broke: once more', 'error it broke: broken'])
 })
