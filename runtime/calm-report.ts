@@ -51,6 +51,10 @@ function nameOf(error: unknown): string {
   return `${error.name} ${code === undefined ? error.message.replace(/\d+/g, '#') : String(code)}`
 }
 
+/** Of a log, at its level `warn`. */
+export const reportWarnings = (log: Pick<Logger, 'warn'>, text: string): Report =>
+  createCalmReport((about, said) => log.warn(about, said), text)
+
 /** Of a log, at its level `error`; what is no fault of anything at `warn`. */
 export function reportErrors(
   log: Pick<Logger, 'error' | 'warn'>,
@@ -58,6 +62,6 @@ export function reportErrors(
   isNoFault: (error: unknown) => boolean = () => false,
 ): Report {
   const fault = createCalmReport((about, said) => log.error(about, said), text)
-  const other = createCalmReport((about, said) => log.warn(about, said), text)
+  const other = reportWarnings(log, text)
   return (error, about) => (isNoFault(error) ? other : fault)(error, about)
 }

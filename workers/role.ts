@@ -9,7 +9,7 @@ import { createPatientWaiter } from '../projections/queries/projection-waiter.ts
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../projections/queries/undelivered.ts'
 import { createAsker } from '../runtime/bus/ask.ts'
 import { openBus } from '../runtime/bus/open.ts'
-import { reportErrors } from '../runtime/calm-report.ts'
+import { reportErrors, reportWarnings } from '../runtime/calm-report.ts'
 import { createPool } from '../runtime/postgres.ts'
 import type { StartRole } from '../runtime/role.ts'
 import { openSessionDirectory } from '../runtime/sessions/open.ts'
@@ -49,6 +49,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
     // Without a name: workers hold no sessions, and may share their node's name with its api.
     const directory = await openSessionDirectory({ databaseUrl, redisUrl, bus, log })
     opened.push(() => directory.close())
+    const reportUntold = reportWarnings(log, 'nobody was told of expired messages')
     const handler = createCommandHandler({
       ledger,
       snapshots: createSnapshots(pool),
@@ -57,9 +58,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
       node,
       findMessage: () => Promise.reject(new Error('the workers change no messages')),
       onCommitted: (committed) => {
-        reportExpired({ bus, directory }, committed).catch((error: unknown) =>
-          log.warn({ err: error }, 'nobody was told of expired messages'),
-        )
+        reportExpired({ bus, directory }, committed).catch(reportUntold)
       },
       report: reportErrors(log, 'command handling met an error', isOfConflicts),
     })

@@ -9,6 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UnrecoverableError } from 'bullmq'
+import { reportWarnings } from '../../runtime/calm-report.ts'
 import type { Logger } from '../../runtime/logging.ts'
 import type { JobStore } from '../job-store.ts'
 import type { AttemptResult } from './attempt.ts'
@@ -55,13 +56,15 @@ export function startDeliveryWorker({ store, attempt, settings, metrics, log }: 
     }
   }
 
+  const reportFailure = reportWarnings(log, 'a delivery attempt could not be made')
+
   const tryOnce = async (data: DeliveryJob): Promise<void> => {
     const since = performance.now()
     const done = (kind: AttemptResult['kind'] | 'error') =>
       metrics.tried(kind, (performance.now() - since) / 1000)
     const result = await attempt(data.userId).catch((error: unknown) => {
       done('error')
-      log.warn({ err: error, userId: data.userId }, 'a delivery attempt could not be made')
+      reportFailure(error, { userId: data.userId })
       throw error
     })
     done(result.kind)
