@@ -4,20 +4,19 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
-import { NO_SEQ, type Seq } from '../../domain/ids.ts'
+import { type ConversationId, NO_SEQ, type Seq } from '../../domain/ids.ts'
 import type { Ledger, Position } from '../../ledger/ledger.ts'
 import {
   type ConversationToCatchUp,
   conversationsToCatchUp,
 } from '../../projections/queries/conversations-to-catch-up.ts'
-import { type MissedChanges, missedChanges } from '../../projections/queries/missed-changes.ts'
-import { type MissedReceipt, missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import type { ProjectionWaiter } from '../../projections/queries/projection-waiter.ts'
 import { CLOSE_CODES } from '../../protocol/errors.ts'
-import { LIMITS } from '../../protocol/limits.ts'
 import type { ServerFrame } from '../../protocol/server-frames.ts'
 import type { DeviceStart } from './device-positions.ts'
+import { freedFor, missedInFreed } from './freed.ts'
 import { firstPageOf, type MessagePages } from './message-pages.ts'
+import { type Missed, missedIn, readMissed, together } from './missed.ts'
 import {
   changeFrames,
   deletedFrames,
@@ -37,11 +36,11 @@ export interface CatchUpDeps {
   readonly report: (error: unknown) => void
 }
 
-/** All but the messages themselves, which come a page at a time. */
-interface Missed {
-  readonly conversations: readonly ConversationToCatchUp[]
-  readonly changes: MissedChanges
-  readonly receipts: readonly MissedReceipt[]
+/** What waits for a session. */
+interface Moved {
+  readonly missed: Missed
+  /** Conversations that were freed: of them it may have been sent what is newer, and not what was said before. */
+  readonly late: ReadonlySet<ConversationId>
 }
 
 export interface CatchUp {
@@ -72,8 +71,6 @@ const SLOW_READER_MS = 30_000
 const DRAIN_POLL_MS = 20
 /** Whoever has not taken this much is sent nothing more of what was missed: with the page that comes on top it stays below what they may be pushed. */
 const ROOM_BYTES = MAX_BACKLOG_BYTES / 4
-/** What happened around the messages is sent before them, and what happened to them after them: it is read in one go. */
-const WHOLE = { mostNamed: LIMITS.membersInFrame, limit: 2 ** 31 - 1, upTo: (2n ** 63n - 1n) as Position }
 
 export function createCatchUp(deps: CatchUpDeps): CatchUp {
   const { pool, ledger, waiter, messagePages, turns, report } = deps
@@ -133,30 +130,32 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         return undefined
       }
       // Gone while it waited, or fallen behind: whoever waits gets on.
-      return session.mode === 'catching-up' ? { missed: await whatMoved(session, start) } : undefined
+      return session.mode === 'catching-up' ? { moved: await whatMoved(session, start) } : undefined
     })
-    if (!read || (read.missed && !(await sendAll(session, read.missed)))) return undefined
+    if (!read || (read.moved && !(await sendAll(session, read.moved)))) return undefined
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
     // What it was asked for again may be later than what was read.
     if (askedAgain.has(session)) session.doubted = true
     return head
   }
 
-  /** Whatever can be missed moves its conversation. Where none has moved, two statements of three are spared. */
-  async function whatMoved({ userId, deviceId }: Session, start: DeviceStart): Promise<Missed | undefined> {
-    const conversations = await conversationsToCatchUp(pool, userId, deviceId, start)
-    if (conversations.length === 0) return undefined
-    const [changes, receipts] = await Promise.all([
-      missedChanges(pool, userId, deviceId, start.kept, WHOLE),
-      missedReceipts(pool, userId, deviceId, start.kept, WHOLE.limit),
+  async function whatMoved(session: Session, start: DeviceStart): Promise<Moved | undefined> {
+    const [now, freed] = await Promise.all([
+      readMissed(pool, session, start),
+      freedFor(deps, session.userId, start.kept),
     ])
-    return { conversations, changes, receipts }
+    const missedLate = freed.length > 0 ? await missedInFreed(pool, session, start, freed) : undefined
+    const late = new Set(missedLate?.conversations.map(({ conversationId }) => conversationId))
+    if (!missedLate || !now) return (missedLate ?? now) && { missed: (missedLate ?? now) as Missed, late }
+    const others = missedIn(now, (conversationId) => !late.has(conversationId))
+    return { missed: together(others, missedLate), late }
   }
 
   /** In the order in which a client can use it; `false` when the session is over. */
-  async function sendAll(session: Session, { conversations, changes, receipts }: Missed): Promise<boolean> {
-    const send = async (missed: readonly MissedFrame[]) => {
-      for (const { frame } of missed) {
+  async function sendAll(session: Session, { missed, late }: Moved): Promise<boolean> {
+    const { conversations, changes, receipts } = missed
+    const send = async (frames: readonly MissedFrame[]) => {
+      for (const { frame } of frames) {
         if (session.backlog > ROOM_BYTES && !(await drained(session))) return false
         session.send(JSON.stringify(frame))
       }
@@ -168,7 +167,10 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {
-      if (!(await sendMessages(session, conversation))) return false
+      const sentUpTo = late.has(conversation.conversationId)
+        ? NO_SEQ
+        : session.sentUpTo(conversation.conversationId)
+      if (!(await sendMessages(session, conversation, sentUpTo))) return false
     }
 
     // 3. What happened to messages.
@@ -178,10 +180,11 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   async function sendMessages(
     session: Session,
     { conversationId, missed, lastSeq, deletedUpTo }: ConversationToCatchUp,
+    sentUpTo: Seq,
   ): Promise<boolean> {
     const { userId, deviceId } = session
     for (const stretch of missed) {
-      let from = Math.max(stretch.from, session.sentUpTo(conversationId) + 1) as Seq
+      let from = Math.max(stretch.from, sentUpTo + 1) as Seq
       while (from <= stretch.to) {
         if (!(await drained(session))) return false
         const asked = firstPageOf({ from, to: stretch.to })

@@ -18,6 +18,7 @@ import { type ClaimMessage, createClaims } from './claims.ts'
 import { createDevicePositions } from './device-positions.ts'
 import { createDispatch, type DispatchDeps } from './dispatch.ts'
 import { startExpiry } from './expiry.ts'
+import { watchFreed } from './freed.ts'
 import { createGaps } from './gaps.ts'
 import { createGateways, type Gateways, type LoadQuestion, type NodeLoad } from './gateways.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -82,6 +83,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const turns = createTurns()
   const messagePages = createMessagePages({ ...deps, turns })
   const catchUp = createCatchUp({ ...deps, messagePages, turns, report })
+  const stopWatchingFreed = await watchFreed({ ...deps, hub, report })
   const gaps = createGaps({ ...deps, report })
   const logOuts = createLogOuts({ hub, bus, directory, report })
   const claims = createClaims({ node, hub, bus, directory, report })
@@ -190,6 +192,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       clearInterval(counting)
       expiry.stop()
       stopHeartbeat()
+      await stopWatchingFreed()
       gaps.close()
       polls.close()
       offGap()

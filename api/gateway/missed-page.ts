@@ -2,14 +2,16 @@
  * What a device missed, a page at a time, in the order in which it happened. Every page ends at a position of the ledger before
  * which nothing is missing, so whoever has it can go on from there in any way: the next page, a socket, another node.
  */
-import type { DeviceId, UserId } from '../../domain/ids.ts'
+import type { Seq } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
+import { messagesBetween } from '../../projections/queries/messages-between.ts'
 import { missedAcrossConversations } from '../../projections/queries/missed-across-conversations.ts'
 import { missedChanges } from '../../projections/queries/missed-changes.ts'
 import { missedReceipts } from '../../projections/queries/missed-receipts.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import { type OpenBodiesDeps, openBodies } from '../messages/open-bodies.ts'
-import type { DeviceStart } from './device-positions.ts'
+import type { Device, DeviceStart } from './device-positions.ts'
+import { type FreedAndSettled, type FreedDeps, freedFor, missedInFreed } from './freed.ts'
 import {
   changeFrames,
   deletedFrames,
@@ -19,6 +21,11 @@ import {
   receiptFrames,
 } from './missed-frames.ts'
 
+export interface MissedPageDeps extends OpenBodiesDeps, FreedDeps {}
+
+/** Of bodies that are read at once. */
+const LATE_BYTES = 512 * 1024
+
 export interface MissedPage {
   /** JSON of each. */
   readonly frames: readonly string[]
@@ -27,10 +34,65 @@ export interface MissedPage {
   readonly more: boolean
 }
 
-/** @param head the read models have everything up to it; the page does not go beyond. */
+/**
+ * What came late in a conversation that was freed is told where that was: at the next position behind, however much it is.
+ * @param head the read models have everything up to it; the page does not go beyond.
+ */
 export async function missedPage(
+  deps: MissedPageDeps,
+  device: Device,
+  start: DeviceStart,
+  head: Position,
+): Promise<MissedPage> {
+  const freed = await freedFor(deps, device.userId, start.kept)
+  const isHere = ({ until }: FreedAndSettled) => until === start.kept
+  const next = freed.find(({ until }) => until > start.kept && until < head)
+  const end = next?.until ?? head
+  const late = freed.some(isHere) ? await lateFrames(deps, device, start, freed.filter(isHere)) : []
+  const page = await pageUpTo(deps, device, start, end)
+  const frames = [...late, ...page.frames]
+  if (frames.length === 0 && end < head) return await missedPage(deps, device, { ...start, kept: end }, head)
+  return { frames, position: page.position, more: page.position < head }
+}
+
+/** Up to where the device stands: what is behind that comes in its turn. */
+async function lateFrames(
+  deps: MissedPageDeps,
+  device: Device,
+  start: DeviceStart,
+  freed: readonly FreedAndSettled[],
+): Promise<readonly string[]> {
+  const missed = await missedInFreed(deps.pool, device, start, freed)
+  if (!missed) return []
+  const messages: MissedFrame[] = []
+  for (const { conversationId, missed: stretches } of missed.conversations) {
+    for (const { from, to } of stretches) {
+      for (let next = from; next <= to; ) {
+        const read = await messagesBetween(deps.pool, conversationId, { from: next, to, bytes: LATE_BYTES })
+        const late = read.filter(
+          ({ senderId, deviceId, position }) =>
+            position <= start.kept && !(senderId === device.userId && deviceId === device.deviceId),
+        )
+        messages.push(...messageFrames(late, await openBodies(deps, late)))
+        const last = read.at(-1)
+        if (!last || last.position > start.kept) break
+        next = (last.seq + 1) as Seq
+      }
+    }
+  }
+  const frames = [
+    ...changeFrames(missed.changes),
+    ...messages,
+    ...deletedFrames(missed.changes),
+    ...receiptFrames(missed.receipts),
+    ...leavingFrames(missed.changes),
+  ]
+  return frames.filter(({ position }) => position <= start.kept).map(({ frame }) => JSON.stringify(frame))
+}
+
+async function pageUpTo(
   deps: OpenBodiesDeps,
-  { userId, deviceId }: { readonly userId: UserId; readonly deviceId: DeviceId },
+  { userId, deviceId }: Device,
   { kept, knownFrom }: DeviceStart,
   head: Position,
 ): Promise<MissedPage> {

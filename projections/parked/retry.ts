@@ -11,6 +11,7 @@ import type { Session } from '../engine/session.ts'
 import { applyFolded } from '../engine/write-batch.ts'
 import { emptyBatch } from '../fold/batch.ts'
 import type { ParkedEvent } from './list.ts'
+import { NOTE_FREED } from './note-freed.ts'
 
 /**
  * - `freed`: all its events are applied, and it is parked no more.
@@ -30,7 +31,7 @@ export const HOLD_OFF_SWAP = {
 
 const LOCK = {
   name: 'lock parked conversation',
-  text: 'SELECT 1 FROM read.parked_conversations WHERE conversation_id = $1 FOR UPDATE',
+  text: 'SELECT position FROM read.parked_conversations WHERE conversation_id = $1 FOR UPDATE',
 }
 /** One more than a page, which is where the next one begins. */
 const EVENTS = {
@@ -82,20 +83,24 @@ export async function retryParked(
 }
 
 type PageOutcome = RetryOutcome | { readonly kind: 'more'; readonly applied: number }
+type Drained = Exclude<PageOutcome, { readonly kind: 'not-parked' }>
 
 async function retryPage(session: Session, ledger: Ledger, conversationId: string): Promise<PageOutcome> {
   let outcome: PageOutcome = { kind: 'not-parked' }
   await session.transaction(async () => {
     await session.query(HOLD_OFF_SWAP)
-    const { rowCount } = await session.query(LOCK, [conversationId])
-    if (rowCount === 0) return false
-    outcome = await drain(session, ledger, conversationId)
+    const { rows } = await session.query<{ position: string }>(LOCK, [conversationId])
+    const [parked] = rows
+    if (!parked) return false
+    const drained = await drain(session, ledger, conversationId)
+    if (drained.applied > 0) await session.query(NOTE_FREED, [conversationId, parked.position])
+    outcome = drained
     return true
   })
   return outcome
 }
 
-async function drain(session: Session, ledger: Ledger, conversationId: string): Promise<PageOutcome> {
+async function drain(session: Session, ledger: Ledger, conversationId: string): Promise<Drained> {
   const { rows } = await session.query<Omit<ParkedEvent, 'position'> & { position: string }>(EVENTS, [
     conversationId,
     PAGE + 1,

@@ -5,6 +5,7 @@
  */
 import pg from 'pg'
 import { NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
+import { noteFreedBy } from '../parked/note-freed.ts'
 import { dropNext } from './prepare.ts'
 
 /** Engines wait, readers do not. An engine's transaction begins with its checkpoint, so none is half done now. */
@@ -41,6 +42,7 @@ export async function holdLive<T>(client: pg.Client, work: () => Promise<T>): Pr
 /** `read` becomes `read_previous`, `read_next` becomes `read`. Within the transaction of `holdLive`. */
 export async function putInPlace(client: pg.Client): Promise<void> {
   const generation = await nextGeneration(client, 'read_next')
+  await client.query(noteFreedBy('read_next'))
   await client.query('ALTER SCHEMA read RENAME TO read_previous')
   await client.query('ALTER SCHEMA read_next RENAME TO read')
   await client.query(
@@ -55,6 +57,7 @@ export async function putInPlace(client: pg.Client): Promise<void> {
  */
 export async function putBack(client: pg.Client): Promise<void> {
   const generation = await nextGeneration(client, 'read_previous')
+  await client.query(noteFreedBy('read_previous'))
   await dropNext(client)
   await client.query('ALTER SCHEMA read RENAME TO read_next')
   await client.query('ALTER SCHEMA read_previous RENAME TO read')

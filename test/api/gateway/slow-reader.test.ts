@@ -121,7 +121,7 @@ test.each([
     const broken: unknown[] = []
     const json = JSON.stringify({ t: 'message', x: 'x'.repeat(62 * 1024) })
     const catchUp = createCatchUp({
-      pool: { query: async ({ name }: { name: string }) => ({ rows: rows[name] }) },
+      pool: { query: async ({ name }: { name: string }) => ({ rows: rows[name] ?? [] }) },
       ledger: { head: async () => 1n },
       waiter: { waitFor: async () => true },
       turns: createTurns(),

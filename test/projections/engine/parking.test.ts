@@ -6,8 +6,10 @@ import { EngineStopped } from '../../../projections/engine/failures.ts'
 import { createParkedConversations, MAX_PARKED_CONVERSATIONS } from '../../../projections/engine/parking.ts'
 import { createSession, type Session } from '../../../projections/engine/session.ts'
 import { type ParkedEvent, parkedConversations, parkedEvents } from '../../../projections/parked/list.ts'
+import { NOTE_FREED } from '../../../projections/parked/note-freed.ts'
 import { retryParked } from '../../../projections/parked/retry.ts'
 import { skipParked } from '../../../projections/parked/skip.ts'
+import { freedConversations } from '../../../projections/queries/freed-conversations.ts'
 import { undeliveredIn, undeliveredOf, undeliveredPeople } from '../../../projections/queries/undelivered.ts'
 import { rebuild } from '../../../projections/rebuild/rebuild.ts'
 import { createMemoryLedger } from '../../support/memory-ledger.ts'
@@ -20,7 +22,7 @@ import { createWorld, projected, quiet, type World } from '../support/world.ts'
 let world: World
 let session: Session
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createWorld('migrated')
   session = createSession(world.url, 'test')
 })
 afterAll(async () => {
@@ -117,6 +119,26 @@ test('a retry applies the parked events in order, and the rows are those of a hi
   await world.clear()
   await world.project(understood)
   expect(retried).toEqual(await dump(world.pool))
+})
+
+test('what a retry brings into the read models late is noted from its first event on, of conversations alone', async () => {
+  await world.pool.query('DELETE FROM gateway.freed_conversations')
+  const events = someTalk(60)
+  const [first, second] = [messageOf(events, 2), messageOf(events, 3)]
+  const spoilt = spoil(events, first, 'of a type that nobody knows')
+  await world.project(createMemoryLedger(spoilt))
+  await retryParked(session, createMemoryLedger(spoilt), sick)
+  expect(await freedConversations(world.pool)).toEqual([])
+
+  const from = (index: number) => ({ conversationId: sick, from: events[index]?.position, until: null })
+  const less = createMemoryLedger(spoil(events, second, 'of a type that nobody knows'))
+  expect(await retryParked(session, less, sick)).toMatchObject({ kind: 'stopped' })
+  expect(await freedConversations(world.pool)).toEqual([from(first)])
+  expect(await retryParked(session, createMemoryLedger(events), sick)).toMatchObject({ kind: 'freed' })
+  expect(await freedConversations(world.pool)).toEqual([from(first), from(second)])
+
+  await session.query(NOTE_FREED, ['user-ann', 1n])
+  expect(await freedConversations(world.pool)).toHaveLength(2)
 })
 
 test('a conversation that is freed while an engine runs goes on as if nothing had been', async () => {

@@ -14,7 +14,7 @@ import { createWorld, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createWorld('migrated')
 })
 afterAll(() => world.end())
 afterEach(() => world.clear())
@@ -359,7 +359,7 @@ test('pages tell everything once and in order, however much of one kind there is
   await project(past)
   // Nobody has a key: the bodies do not matter here.
   const contentKeys = { find: async () => ({ of: () => undefined }) } as unknown as ContentKeys
-  const deps = { pool: world.pool, contentKeys }
+  const deps = { pool: world.pool, contentKeys, ledger: { head: async () => now(past) } }
   const told: string[] = []
   let kept = since
   for (let more = true; more; ) {
@@ -416,7 +416,7 @@ test('pages tell once and in order of whatever is gone, in several conversations
   const seqs: Seq[] = []
   let kept = since
   for (let more = true; more; ) {
-    const deps = { pool: world.pool, contentKeys }
+    const deps = { pool: world.pool, contentKeys, ledger: { head: async () => now(past) } }
     const page = await missedPage(
       deps,
       { userId: bob, deviceId: laptop },

@@ -3,7 +3,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { conversationOf } from '../../../ledger/streams.ts'
 import { parkedConversations } from '../../../projections/parked/list.ts'
 import { skipParked } from '../../../projections/parked/skip.ts'
+import { freedConversations } from '../../../projections/queries/freed-conversations.ts'
 import { rebuild } from '../../../projections/rebuild/rebuild.ts'
+import { returnToPrevious } from '../../../projections/rebuild/return.ts'
 import { createMemoryLedger, type MemoryLedger } from '../../support/memory-ledger.ts'
 import { dump } from '../support/dump.ts'
 import { messageOf, sick, someTalk, spoil } from '../support/spoilt.ts'
@@ -11,7 +13,7 @@ import { createWorld, projected, quiet, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createWorld('migrated')
 })
 afterAll(() => world.end())
 afterEach(() => world.clear())
@@ -64,6 +66,27 @@ test('… also if what it cannot understand comes in last, when it is brought to
   )
   expect(await parkedConversations(world.pool)).toEqual([])
   expect(await dump(world.pool)).toEqual(inUse)
+})
+
+test('what a rebuild, or a return from one, brings into the read models in use late is noted', async () => {
+  await world.pool.query('DELETE FROM gateway.freed_conversations')
+  const events = someTalk()
+  const [earlier, later] = [messageOf(events, 2), messageOf(events, 3)]
+  const spoiltAt = (index: number) => createMemoryLedger(spoil(events, index, 'of a type that nobody knows'))
+  const from = (index: number) => ({ conversationId: sick, from: events[index]?.position, until: null })
+  await world.project(spoiltAt(earlier))
+  await rebuildFrom(spoiltAt(earlier))
+  expect(await freedConversations(world.pool)).toEqual([])
+  await rebuildFrom(spoiltAt(later))
+  expect(await freedConversations(world.pool)).toEqual([from(earlier)])
+  await rebuildFrom(createMemoryLedger(events))
+  expect(await freedConversations(world.pool)).toEqual([from(earlier), from(later)])
+  // Back to where it is parked still nothing is new, and from there again everything is.
+  await world.pool.query('DELETE FROM gateway.freed_conversations')
+  await returnToPrevious(world.url)
+  expect(await freedConversations(world.pool)).toEqual([])
+  await returnToPrevious(world.url)
+  expect(await freedConversations(world.pool)).toEqual([from(later)])
 })
 
 test('what a person skips while a rebuild runs is not undone by it', async () => {

@@ -13,7 +13,7 @@ import { createWorld, projected, quiet, type World } from '../support/world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await createWorld()
+  world = await createWorld('migrated')
 })
 afterAll(() => world.end())
 afterEach(() => world.clear())
