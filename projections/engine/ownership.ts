@@ -1,7 +1,7 @@
 /**
  * One active engine per schema, by an advisory lock on a connection of its own. A standby asks again and again; the lock is
- * free as soon as the owner's connection is gone, or nothing was heard of it for 20 to 25 s. Fencing is not done here but by the
- * checkpoints (`claim.ts`).
+ * free as soon as the owner's connection is gone, or nothing was heard of it for 20 to 25 s; and of an owner that stands still with its
+ * connection open, after 30 s without a beat. Fencing is not done here but by the checkpoints (`claim.ts`).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
@@ -22,6 +22,10 @@ export interface Ownership {
 const ASK_AGAIN_MS = 250
 /** By then Postgres has given the lock to somebody else, if it is the network that is silent. */
 const ANSWER_MS = 20_000
+
+const BEAT_MS = 5_000
+/** By then Postgres ends the connection of an owner that stands still: in a transaction or not. */
+const STANDS_STILL = 'SET idle_session_timeout = 30000; SET idle_in_transaction_session_timeout = 30000'
 
 const TRY_LOCK = `SELECT pg_try_advisory_lock(hashtext('triptick projections'), hashtext($1)) AS locked`
 
@@ -64,6 +68,8 @@ export async function tryOwnership(
     const { rows } = await client.query<{ locked: boolean }>(TRY_LOCK, [what])
     if (rows[0]?.locked) {
       await client.query(NOTICE_VANISHED_CLIENT)
+      // Nothing fences a rebuild: one that stands still keeps its lock.
+      if (what !== 'rebuild') await client.query(STANDS_STILL)
       // One statement after another: `pg` no longer keeps a queue of its own.
       let last: Promise<unknown> = Promise.resolve()
       const query: Ownership['query'] = (text, values) => {
@@ -73,6 +79,8 @@ export async function tryOwnership(
         })
         return next as Promise<never>
       }
+      const beating = setInterval(() => query('SELECT 1').catch(() => {}), BEAT_MS).unref()
+      lost.signal.addEventListener('abort', () => clearInterval(beating), { once: true })
       return {
         lost: lost.signal,
         query,
@@ -81,7 +89,10 @@ export async function tryOwnership(
           client.on('notification', heard)
           await query(`LISTEN ${channel}`)
         },
-        release: () => endInTime(client),
+        release: () => {
+          clearInterval(beating)
+          return endInTime(client)
+        },
       }
     }
   } catch (error) {

@@ -59,6 +59,26 @@ test('projections that are killed (kill -9) again and again lose nothing and dou
   expect(stands).toEqual(await undisturbed())
 })
 
+test('projections that stand still (SIGSTOP) are followed by a standby, and write nothing when they go on', async () => {
+  const [some, all] = [events.slice(0, 2_000), events.slice(0, 4_000)]
+  await record(world.pool, some)
+  const { child } = processes.start('start', '--role', 'projections')
+  await projected(world.pool, some.at(-1)?.position as RecordedEvent['position'], 'read', 40_000)
+  child.kill('SIGSTOP')
+  await record(world.pool, all.slice(2_000))
+  processes.start('start', '--role', 'projections')
+  // Half a minute without a beat, and as much again where it stands still in the middle of a batch.
+  await projected(world.pool, all.at(-1)?.position as RecordedEvent['position'], 'read', 150_000)
+  const stands = await dump(world.pool)
+  child.kill('SIGCONT')
+  await sleep(3_000)
+  expect(await dump(world.pool)).toEqual(stands)
+  await processes.end()
+  await world.clear()
+  await world.project(createMemoryLedger(all), { settings: { batchEvents: 2_000 } })
+  expect(stands).toEqual(await dump(world.pool))
+}, 240_000)
+
 test('a rebuild that is killed (kill -9) anywhere and run again gives the same rows, beside a projection that goes on', async () => {
   await record(world.pool, events.slice(0, 22_000))
   processes.start('start', '--role', 'projections')

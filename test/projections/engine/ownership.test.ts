@@ -128,6 +128,18 @@ test('Postgres looks after the connections of the lock and of the lanes, and end
   await lock.release()
 })
 
+test('Postgres ends the connection of an owner that says nothing for half a minute, but not that of a rebuild', async () => {
+  for (const [what, setting] of [
+    ['read', '30s'],
+    ['search', '30s'],
+    ['rebuild', '0'],
+  ] as const) {
+    const lock = (await tryOwnership(world.url, what)) as Ownership
+    expect((await lock.query('SHOW idle_session_timeout')).rows).toEqual([{ idle_session_timeout: setting }])
+    await lock.release()
+  }
+})
+
 test('a lock whose connection does not answer is lost, and given back in time', async () => {
   const network = await openSilentNetwork(world.url)
   const lock = (await tryOwnership(network.url, 'read', 3_000)) as Ownership
