@@ -58,3 +58,29 @@ test('nothing was delivered or read before it was sent, whatever the clocks of t
     { userId: cy, deliveredAt: null, devices: [], readAt: null },
   ])
 })
+
+test('of somebody who was removed and added again it says what reached them while they were there, and takes nothing else for received', async () => {
+  const past = createPast()
+  const phone = 'phone' as DeviceId
+  past.converse(group, { type: 'start', kind: 'group', by: ann, members: [bob], title: 'us' })
+  const say = () => past.say(group, ann, phone)
+  const acknowledge = (kind: 'delivered' | 'read', upTo: number) =>
+    past.deliver(group, { type: 'acknowledge', kind, userId: bob, deviceId: phone, upTo: upTo as Seq })
+  for (let n = 0; n < 4; n++) say()
+  acknowledge('read', 1)
+  acknowledge('delivered', 2)
+  past.converse(group, { type: 'remove-member', by: ann, userId: bob })
+  say()
+  past.converse(group, { type: 'add-members', by: ann, userIds: [bob] })
+  say()
+  acknowledge('read', 6)
+  await world.clear()
+  await world.project(createMemoryLedger(past.events))
+  const had = await Promise.all(
+    [1, 2, 3, 4, 5, 6].map(async (seq) => {
+      const [receipt] = await messageReceipts(world.pool, group, seq as Seq, ann)
+      return receipt && [receipt.deliveredAt !== null, receipt.readAt !== null]
+    }),
+  )
+  expect(had).toEqual([[true, true], [true, false], [false, false], [false, false], undefined, [true, true]])
+})
