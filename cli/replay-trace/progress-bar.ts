@@ -1,4 +1,4 @@
-/** One line on standard error that shows how far a replay is: drawn over itself on a terminal, now and then elsewhere. */
+/** One line on standard error that shows how far a replay is: drawn over itself on a terminal, a plain line for each tenth elsewhere. */
 
 export interface ProgressState {
   readonly done: number
@@ -9,7 +9,7 @@ export interface ProgressState {
 const WIDTH = 24
 /** Before this, while people still connect, the time that is left is anybody's guess. */
 const SETTLED_MS = 3_000
-const DRAW_MS = { terminal: 200, file: 5000 }
+const DRAW_MS = { terminal: 200, file: 1000 }
 
 /** Draws until it is stopped. */
 export function startProgressBar(
@@ -19,6 +19,7 @@ export function startProgressBar(
   const began = performance.now()
   let before = { at: began, done: 0 }
   let rate = 0
+  let toldTenths = 0
 
   function draw(): void {
     const { done, total, online } = state()
@@ -27,8 +28,14 @@ export function startProgressBar(
     const latest = ((done - before.done) * 1000) / Math.max(1, now - before.at)
     rate = before.done === 0 ? latest : rate * 0.8 + latest * 0.2
     before = { at: now, done }
-    const text = renderProgress({ done, total, online }, rate, now - began)
-    to.write(to.isTTY ? `\r${text}\x1b[K` : `${text}\n`)
+    if (to.isTTY) {
+      to.write(`\r${renderProgress({ done, total, online }, rate, now - began)}\x1b[K`)
+      return
+    }
+    const tenths = Math.floor(10 * shareOf({ done, total }))
+    if (tenths <= toldTenths) return
+    toldTenths = tenths
+    to.write(`${renderPlainly({ done, total, online }, now - began)}\n`)
   }
 
   const timer = setInterval(draw, to.isTTY ? DRAW_MS.terminal : DRAW_MS.file)
@@ -45,14 +52,28 @@ export function renderProgress(
   rate: number,
   elapsedMs: number,
 ): string {
-  const share = total === 0 ? 1 : done / total
+  const share = shareOf({ done, total })
   const filled = Math.round(share * WIDTH)
   const bar = `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}`
-  const left = share > 0 && elapsedMs > SETTLED_MS ? (elapsedMs / share) * (1 - share) : Number.NaN
   const percent = `${Math.floor(share * 100)}%`.padStart(4)
   const speed = `${Math.round(rate).toLocaleString('en-US')} messages/s`.padStart(18)
-  return `${bar}${percent}${speed}  ${String(online).padStart(5)} online  ${clock(left)} left`
+  return `${bar}${percent}${speed}  ${String(online).padStart(5)} online  ${clock(leftMs(share, elapsedMs))} left`
 }
+
+/** For a file or a pipe, where a line stays. */
+export function renderPlainly({ done, total, online }: ProgressState, elapsedMs: number): string {
+  const share = shareOf({ done, total })
+  const sent = `${Math.floor(share * 100)}%: ${done} of ${total} messages sent, ${online} people online`
+  return share < 1
+    ? `${sent}, ${clock(leftMs(share, elapsedMs))} left`
+    : `${sent}; who was away still comes to read`
+}
+
+const shareOf = ({ done, total }: Pick<ProgressState, 'done' | 'total'>): number =>
+  total === 0 ? 1 : done / total
+
+const leftMs = (share: number, elapsedMs: number): number =>
+  share > 0 && elapsedMs > SETTLED_MS ? (elapsedMs / share) * (1 - share) : Number.NaN
 
 const clock = (ms: number): string => {
   if (!Number.isFinite(ms)) return '–:––'

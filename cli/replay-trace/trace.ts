@@ -31,7 +31,8 @@ const DAY = 24 * 60 * MINUTE
  * Two formats, told apart by their first column:
  * - `unix time, sender, recipient`: one direct conversation a pair, without text
  * - `yyyy-mm-dd, minute of the day, sender, text`: one group; the days are put one behind the other
- * Rejects with a `StartProblem`: it names the line, if it is neither; a file that cannot be read, or has no message, is told too.
+ * Rejects with a `StartProblem`: of a row that is neither it says the line, what is wrong with it and what was wanted; a file that
+ * cannot be read, or has no message, is told too.
  */
 export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY): Promise<Trace> {
   const people = new Map<string, number>()
@@ -54,7 +55,7 @@ export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY):
     if (line === '') continue
     kind ??= /^\d{4}-\d\d-\d\d\t/.test(line) ? 'group' : 'direct'
     const row = kind === 'group' ? groupRow(line, days) : directRow(line, number)
-    if (row === undefined) throw notPlayable(`${file}, line ${number}: not a row of a trace`)
+    if ('fault' in row) throw badRow(`${file}, line ${number}: ${row.fault}`, kind)
     if (row.text === '' || longerThan(row.text, LIMITS.textCharacters)) {
       skipped++
       continue
@@ -77,6 +78,23 @@ export async function readTrace(file: string, limit = Number.POSITIVE_INFINITY):
 const notPlayable = (problem: string, cause?: unknown) =>
   new StartProblem([{ problem, fix: 'Give a trace as `npx triptick replay-trace --help` has it.' }], 2, cause)
 
+const badRow = (problem: string, kind: Trace['kind']) =>
+  new StartProblem(
+    [{ problem, fix: `${WANTED[kind]} \`npx triptick replay-trace --help\` has the other format too.` }],
+    2,
+  )
+
+const WANTED: Readonly<Record<Trace['kind'], string>> = {
+  direct: 'Each row is: unix time, sender, recipient, with tabs between, like 1082040961<tab>1<tab>2.',
+  group:
+    'Each row is: yyyy-mm-dd, minute of day, sender, text, with tabs between, like 2004-11-15<tab>700<tab>u1<tab>Tea?',
+}
+
+/** Why a line is no row; never what stands in it. */
+interface Fault {
+  readonly fault: string
+}
+
 interface Row {
   readonly at: number
   readonly from: string
@@ -84,16 +102,22 @@ interface Row {
   readonly text: string
 }
 
-function directRow(line: string, number: number): Row | undefined {
-  const [time, from, to] = line.split('\t')
-  if (!time || !/^\d+$/.test(time) || !from || !to) return undefined
+function directRow(line: string, number: number): Row | Fault {
+  const [time = '', from, to] = line.split('\t')
+  if (!/^\d+$/.test(time)) return { fault: 'its first column is no unix time in whole seconds' }
+  if (!from) return { fault: 'it has no sender in its second column' }
+  if (!to) return { fault: 'it has no recipient in its third column' }
   return { at: Number(time), from, to, text: `message ${number} of the trace` }
 }
 
 /** The text is the rest of the line, tabs included. */
-function groupRow(line: string, days: string[]): Row | undefined {
-  const [, day, minute, from, text] = /^([\d-]+)\t(\d+)\t([^\t]+)\t(.*)$/s.exec(line) ?? []
-  if (day === undefined || from === undefined || text === undefined) return undefined
+function groupRow(line: string, days: string[]): Row | Fault {
+  const [day = '', minute = '', from, ...rest] = line.split('\t')
+  if (!/^[\d-]+$/.test(day)) return { fault: 'its first column is no day' }
+  if (!/^\d+$/.test(minute)) return { fault: 'its second column is no minute of the day in digits' }
+  if (!from) return { fault: 'it has no sender in its third column' }
+  if (rest.length === 0) return { fault: 'it has no text in its fourth column' }
+  const text = rest.join('\t')
   if (days.at(-1) !== day) days.push(day)
   return { at: (days.length - 1) * DAY + Number(minute) * MINUTE, from, text }
 }

@@ -3,14 +3,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
 import { attend } from '../../cli/replay-trace/attendance.ts'
 import { createGate } from '../../cli/replay-trace/gate.ts'
-import { renderProgress } from '../../cli/replay-trace/progress-bar.ts'
+import { renderProgress, startProgressBar } from '../../cli/replay-trace/progress-bar.ts'
 import { createThread } from '../../cli/replay-trace/thread.ts'
 import { readTrace, type Trace } from '../../cli/replay-trace/trace.ts'
 import type { ConversationId } from '../../domain/ids.ts'
 import type { MessageFrame, ReceiptFrame } from '../../protocol/server-frames.ts'
+import { StartProblem } from '../../runtime/problem.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'triptick-trace-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -38,7 +39,7 @@ test('a text is the rest of its line, whatever is in it; empty and oversized one
   expect(trace.messages.map(({ at }) => at)).toEqual([0, 60, (24 * 60 - 690) * 60])
 })
 
-test('private messages have a sender and a recipient; a limit ends early; rubbish is named by its line', async () => {
+test('private messages have a sender and a recipient; a limit ends early', async () => {
   const lines = ['1082040961\t1\t2', '1082155839\t3\t4', '1082414391\t5\t2']
   const trace = await readTrace(traceFile(lines, 'plain.tsv'), 2)
   expect(trace.kind).toBe('direct')
@@ -46,8 +47,33 @@ test('private messages have a sender and a recipient; a limit ends early; rubbis
     { at: 0, from: 0, to: 1 },
     { at: 114_878, from: 2, to: 3 },
   ])
-  await expect(readTrace(traceFile([...lines, 'rubbish']))).rejects.toThrow('line 4')
 })
+
+const DIRECT = '1082040961\t1\t2'
+const GROUP = '2004-11-15\t700\tu1\thush'
+test.each<[string, string[], string, RegExp]>([
+  [
+    'no time',
+    [DIRECT, '', 'hush'],
+    'line 3: its first column is no unix time',
+    /unix time, sender, recipient/,
+  ],
+  ['blanks for tabs', ['1082040961 1 2'], 'line 1: its first column', /like 1082040961<tab>1<tab>2/],
+  ['no recipient', ['1082040961\t1\t'], 'line 1: it has no recipient', /--help/],
+  ['no minute', [GROUP, '2004-11-15\thush\tu1\tx'], 'line 2: its second column', /yyyy-mm-dd, minute of day/],
+  ['no text', [GROUP, '2004-11-15\t700\tu1'], 'line 2: it has no text', /u1<tab>Tea\?/],
+])(
+  'a row with %s is told with its line, what is wrong and what was wanted, and not repeated',
+  async (_name, lines, problem, fix) => {
+    const file = traceFile(lines, 'bad.tsv')
+    const refused = await readTrace(file).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(StartProblem)
+    const [told] = (refused as StartProblem).problems
+    expect(told?.problem).toContain(`${file}, ${problem}`)
+    expect(told?.fix).toMatch(fix)
+    expect(JSON.stringify(told)).not.toContain('hush')
+  },
+)
 
 test('what has no message, or cannot be read to its end, is not played', async () => {
   const unsendable = ['2004-11-15\t700\tu1\t']
@@ -139,4 +165,37 @@ test('the progress bar tells percent, speed, who is online and how long it will 
   expect(renderProgress({ done: 250, total: 1000, online: 42 }, 1234.5, 15_000)).toBe(
     '██████░░░░░░░░░░░░░░░░░░ 25%  1,235 messages/s     42 online  0:45 left',
   )
+})
+
+/** What is written while a replay of 1,000 messages runs for so long. */
+function progressOf(stream: { isTTY: boolean }, seconds: number): string {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  let written = ''
+  const write = (text: string) => {
+    written += text
+    return true
+  }
+  const began = performance.now()
+  const done = () => Math.min(1000, Math.round(((performance.now() - began) / 60_000) * 1000))
+  const stop = startProgressBar(() => ({ done: done(), total: 1000, online: 7 }), {
+    ...stream,
+    write,
+  } as NodeJS.WriteStream)
+  vi.advanceTimersByTime(seconds * 1000)
+  stop()
+  return written
+}
+
+test('into a file a line is written for each tenth, and none while nothing is sent any more', () => {
+  const lines = progressOf({ isTTY: false }, 600).split('\n')
+  expect(lines.pop()).toBe('')
+  expect(lines).toHaveLength(10)
+  expect(lines[0]).toBe('10%: 100 of 1000 messages sent, 7 people online, 0:54 left')
+  expect(lines[9]).toBe('100%: 1000 of 1000 messages sent, 7 people online; who was away still comes to read')
+  expect(lines.join('')).not.toMatch(/[\r█░]/)
+})
+
+test('on a terminal the line is drawn over itself', () => {
+  expect(progressOf({ isTTY: true }, 1).match(/\r[█░]{24}/g)).toHaveLength(6)
 })
