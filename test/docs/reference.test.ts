@@ -16,6 +16,7 @@ import { ROUTES } from '../../api/reference/routes.ts'
 import { EXAMPLE_WORLD } from '../../api/reference/world.ts'
 import { createServer } from '../../api/server.ts'
 import { ERRORS } from '../../protocol/errors.ts'
+import { readDoc } from './markdown.ts'
 
 /** Stands for everything that routes need when they are asked: here they are only registered. */
 const unused: never = new Proxy(() => {}, {
@@ -134,6 +135,20 @@ describe('AsyncAPI', () => {
       expect(schema.description, type).toBeTruthy()
     }
   })
+})
+
+test('every frame with a position is named in docs/protocol.md as having a string of digits', () => {
+  const schemas = [...clientFrameSchemas, ...serverFrameSchemas]
+  const withPosition = schemas.filter(([, { shape }]) => 'position' in shape)
+  for (const [type, { shape }] of withPosition) {
+    const { position } = shape as { position?: { safeParse(value: unknown): { success: boolean } } }
+    expect(position?.safeParse('4711').success, type).toBe(true)
+    expect(position?.safeParse(4711).success, type).toBe(false)
+  }
+  const [, named = ''] =
+    /\*\*position\*\* \(`position` of (.*?) and of a page/.exec(readDoc('protocol.md')) ?? []
+  const types = [...named.matchAll(/`(\w+)`/g)].map(([, type]) => type)
+  expect(types.sort()).toEqual(withPosition.map(([type]) => type).sort())
 })
 
 describe('the pages', () => {
