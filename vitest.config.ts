@@ -9,6 +9,7 @@ const QUICK = [
   'test/{bench,client,docs,domain,ops}/**/*.test.ts',
   'test/api/accounts/{lines,name,passwords}.test.ts',
   'test/api/{auth,gateway,load,rate-limits}/*.test.ts',
+  'test/api/wrong-input.test.ts',
   'test/ledger/*.test.ts',
   'test/runtime/!(migrate|postgres).test.ts',
   'test/runtime/bus/!(postgres|redis).test.ts',

@@ -146,9 +146,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     ])
     const missedLate = freed.length > 0 ? await missedInFreed(pool, session, start, freed) : undefined
     const late = new Set(missedLate?.conversations.map(({ conversationId }) => conversationId))
-    if (!missedLate || !now) return (missedLate ?? now) && { missed: (missedLate ?? now) as Missed, late }
-    const others = missedIn(now, (conversationId) => !late.has(conversationId))
-    return { missed: together(others, missedLate), late }
+    const others = now && missedIn(now, (conversationId) => !late.has(conversationId))
+    const missed = others && missedLate ? together(others, missedLate) : (others ?? missedLate)
+    return missed && { missed, late }
   }
 
   /** In the order in which a client can use it; `false` when the session is over. */

@@ -40,7 +40,7 @@ const LATE_MS = 600
 const WAIT_MS = 650
 /**
  * Likewise where nothing is answered: a disk or a ledger that stands still for a moment is no flood, and makes up for it. With the 650 ms
- * of sends that wait a pause of 0.7 s had 159 of 950 sends a second refused, at half of what could be answered (`load.test.ts`).
+ * of sends that wait a pause of 0.7 s had 159 of 950 sends a second refused, at half of what could be answered (`standstill.test.ts`).
  */
 const STALL_MS = 1_000
 /** Weight of the newest sample when it tells of more, and of less; and the most it may tell: one pause refuses no send. */
@@ -86,9 +86,9 @@ export function createLoad(
   const shed = metrics.counter('triptick_shed_total', 'What was left out or put off under load.', ['what'])
 
   let sampledAt = clock()
-  /** Something is under way, and in the newest sample nothing was answered, or the event loop stood still itself. */
+  /** The newest sample was of a standstill: something was under way and nothing was answered, or the event loop stood still itself. */
   let stoodStill = false
-  /** And in the one after it, of which only a part tells how many are answered. */
+  /** It was, or the one before it: of the sample after a standstill only a part tells how many are answered. */
   let standsStill = false
   let pressure = 0
   let late = 0
