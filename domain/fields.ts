@@ -4,22 +4,37 @@ import type { ConversationId, DeviceId, MessageId, Millis, Seq, UserId } from '.
 
 const branded = <T>(schema: z.ZodType): z.ZodType<T> => schema as z.ZodType<T>
 
-export const userId = branded<UserId>(
-  z.string().regex(/^[A-Za-z0-9._:@-]{1,128}$/, 'must be 1 to 128 of A-Z a-z 0-9 . _ : @ -'),
-)
-export const deviceId = branded<DeviceId>(
-  z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -'),
-)
-export const conversationId = branded<ConversationId>(
+const matching = (pattern: RegExp, what: string, is: string) =>
   z
     .string()
-    .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, 'must be a UUID in lower case'),
+    .regex(pattern, `must be ${what}`)
+    .meta({ description: `${is}: ${what}` })
+
+export const userId = branded<UserId>(
+  matching(/^[A-Za-z0-9._:@-]{1,128}$/, '1 to 128 of A-Z a-z 0-9 . _ : @ -', 'A person'),
+)
+export const deviceId = branded<DeviceId>(
+  matching(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 of A-Z a-z 0-9 . _ -', 'A device of a person'),
+)
+export const conversationId = branded<ConversationId>(
+  matching(
+    /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+    'a UUID in lower case',
+    'A conversation',
+  ),
 )
 export const messageId = branded<MessageId>(
-  z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 64 lower-case hex digits'),
+  matching(/^[0-9a-f]{64}$/, 'a SHA-256 in 64 lower-case hex digits', 'A message, by what it says'),
 )
-export const nonce = z.string().regex(/^[A-Za-z0-9_-]{16,64}$/, 'must be 16 to 64 of A-Z a-z 0-9 _ -')
+export const nonce = matching(
+  /^[A-Za-z0-9_-]{16,64}$/,
+  '16 to 64 of A-Z a-z 0-9 _ -',
+  'Drawn at random for each message',
+)
 /** Up to the largest time a JavaScript Date can hold. */
-export const millis = branded<Millis>(z.int().min(0).max(8.64e15))
-/** 0 stands before the first message. */
-export const seq = branded<Seq>(z.int().min(0))
+export const millis = branded<Millis>(z.int().min(0).max(8.64e15).meta({ description: 'Unix milliseconds.' }))
+export const seq = branded<Seq>(
+  z.int().min(0).meta({
+    description: 'The number of a message in its conversation; 0 stands before the first.',
+  }),
+)

@@ -12,8 +12,8 @@ const send = z
     conversationId,
     messageId,
     nonce,
-    clientAt: millis,
-    body,
+    clientAt: millis.meta({ description: 'When the client made it; Unix milliseconds.' }),
+    body: body.meta({ description: 'A text, a file that was uploaded, or what only its members can open.' }),
   })
   .meta({
     description: 'Answered by `sent` when the message is durable; sending the same again is harmless.',
@@ -35,17 +35,25 @@ const active = z.object({ t: z.literal('active') }).meta({
   description: 'The person is using the app: moves when they were last seen. Once a minute is enough.',
 })
 const watched = atMost(LIMITS.watchedPeople, 'people are watched', z.array(userId))
-const watch = z.object({ t: z.literal('watch'), userIds: watched, ref: ref.optional() }).meta({
-  description:
-    'Presence of these people, from now on; replaces the list. Answered by their current `presence`.',
-})
+const watch = z
+  .object({
+    t: z.literal('watch'),
+    userIds: watched.meta({ description: 'Whom to watch.' }),
+    ref: ref.optional(),
+  })
+  .meta({
+    description:
+      'Presence of these people, from now on; replaces the list. Answered by their current `presence`.',
+  })
 const ack = z.object({ t: z.literal('ack'), position }).meta({
   description: 'This device has kept all it was sent up to here; take positions from `live` and `pong`.',
 })
-const renew = z.object({ t: z.literal('renew'), ref: ref.optional(), token: z.string() }).meta({
-  description:
-    'A new token of the same person, before the one of this socket ends (`welcome.expiresAt`). Answered by `renewed`; without it the socket is closed with 4401 at its end.',
-})
+const renew = z
+  .object({ t: z.literal('renew'), ref: ref.optional(), token: z.string().meta({ description: 'A JWT.' }) })
+  .meta({
+    description:
+      'A new token of the same person, before the one of this socket ends (`welcome.expiresAt`). Answered by `renewed`; without it the socket is closed with 4401 at its end.',
+  })
 const ping = z
   .object({ t: z.literal('ping'), ref: ref.optional() })
   .meta({ description: 'Answered by `pong`.' })

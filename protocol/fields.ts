@@ -5,11 +5,15 @@ import type { Seq } from '../domain/ids.ts'
 /** Unicode code points. */
 const REF_CHARACTERS = 64
 
-export const upTo = z.int().min(1) as unknown as z.ZodType<Seq>
+export const upTo = z.int().min(1).meta({
+  description: 'The last of the messages that are meant, by its number in the conversation.',
+}) as unknown as z.ZodType<Seq>
 /** The client's own mark for an answer. A number comes back as the double that it is: an integer beyond 2^53 may have changed. */
-export const ref = z.union([z.number(), z.string().max(REF_CHARACTERS)], {
-  error: `must be a number, or a string of at most ${REF_CHARACTERS} characters`,
-})
+export const ref = z
+  .union([z.number(), z.string().max(REF_CHARACTERS)], {
+    error: `must be a number, or a string of at most ${REF_CHARACTERS} characters`,
+  })
+  .meta({ description: 'The client’s own mark: the answer carries it.' })
 /** What `ref` takes, told without making an issue of what it does not take: of a flood each frame is asked. */
 export const isRef = (value: unknown): value is z.infer<typeof ref> =>
   typeof value === 'string' ? !longerThan(value, REF_CHARACTERS) : Number.isFinite(value)
@@ -34,6 +38,7 @@ export const isTooLong = (params: unknown): boolean => params === TOO_LARGE
 export const position = z
   .string()
   .regex(/^[0-9]{1,20}$/, 'must be a position as this server gave it: a string of digits')
+  .meta({ description: 'A place in the ledger, to be given back as it came: a string of digits.' })
 
 /** Text that survives UTF-8 and Postgres: no lone surrogates, and no NUL where it is stored in a column. */
 export const wellFormed = z.string().refine(isWellFormed, 'contains a lone surrogate')

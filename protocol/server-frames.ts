@@ -9,7 +9,9 @@ import { ERRORS, type ErrorCode } from './errors.ts'
 import { position, ref } from './fields.ts'
 import { LIMITS } from './limits.ts'
 
-export const role = z.enum(['admin', 'member'])
+export const role = z
+  .enum(['admin', 'member'])
+  .meta({ description: 'Admins add, remove and name people and change the group.' })
 export const member = z.object({ userId, role })
 export const retention = z.discriminatedUnion('mode', [
   z.object({ mode: z.literal('permanent') }),
@@ -30,16 +32,19 @@ const welcome = z
     t: z.literal('welcome'),
     userId,
     deviceId,
-    node: z.string(),
-    protocol: z.literal(1),
+    node: z.string().meta({ description: 'The api node that this socket is connected to.' }),
+    protocol: z.literal(1).meta({ description: 'The version of the protocol.' }),
     position: position.meta({ description: 'Where this device’s catching up begins.' }),
     expiresAt: millis.meta({ description: 'The token of this socket ends: `renew` it before.' }),
-    heartbeatMs: z.int(),
+    heartbeatMs: z.int().meta({
+      description:
+        'How often a client gives a sign of life, at least by answering the pings of WebSocket. After six times as long without one it is taken for gone.',
+    }),
     retryAfterMs: z.int().meta({
       description:
         'How long to wait before connecting again, should this connection end without saying so itself: another time for everybody, so that a node that dies is no stampede.',
     }),
-    limits,
+    limits: limits.meta({ description: 'The limits of the protocol, by name.' }),
     rate: z.object({ perSecond: z.int(), burst: z.int(), costs: z.record(z.string(), z.int()) }).meta({
       description:
         'How much this socket may send: each frame takes its cost, 1 unless it is named, out of what flows in. 0: as much as it likes.',
@@ -67,7 +72,7 @@ const message = z
     nonce: nonce.meta({ description: 'With `clientAt`, for checking the `messageId`.' }),
     clientAt: millis,
     temporary: temporary.exactOptional(),
-    body: body.exactOptional(),
+    body: body.exactOptional().meta({ description: 'What was said. Absent where it is `gone`.' }),
     gone: z
       .enum(['deleted', 'erased', 'expired'])
       .exactOptional()
@@ -81,8 +86,8 @@ const receipt = z
     ref: ref.exactOptional(),
     conversationId,
     userId,
-    kind: z.enum(['delivered', 'read']),
-    upTo: seq,
+    kind: z.enum(['delivered', 'read']).meta({ description: 'What the person has done.' }),
+    upTo: seq.meta({ description: 'All messages up to this one.' }),
     at: millis,
   })
   .meta({
@@ -110,7 +115,7 @@ const memberChange = z
     t: z.literal('member'),
     conversationId,
     userId,
-    change: z.enum(['added', 'removed', 'role']),
+    change: z.enum(['added', 'removed', 'role']).meta({ description: 'What became of `userId`.' }),
     role: role.exactOptional().meta({ description: 'With `change: "role"`: the new one.' }),
     by: userId,
     at: millis,
@@ -124,18 +129,21 @@ const conversation = z
   .object({
     t: z.literal('conversation'),
     conversationId,
-    change: z.enum(['renamed', 'retention']).exactOptional(),
+    change: z
+      .enum(['renamed', 'retention'])
+      .exactOptional()
+      .meta({ description: 'What has changed. Absent: the person is in it from now on.' }),
     by: userId.exactOptional().meta({ description: 'With `change`: who changed it.' }),
-    kind: z.enum(['direct', 'group']),
+    kind: z.enum(['direct', 'group']).meta({ description: 'Of two people, or a group.' }),
     title: z.string().exactOptional().meta({ description: 'Absent where it has none.' }),
     retention: retention.exactOptional().meta({ description: 'How long bodies are kept. Absent: for ever.' }),
-    memberCount: z.int(),
+    memberCount: z.int().meta({ description: 'How many people are in it.' }),
     members: z
       .array(member)
       .readonly()
       .exactOptional()
       .meta({ description: 'Absent in large groups: `GET /v1/conversations/:id` has them all.' }),
-    lastSeq: seq,
+    lastSeq: seq.meta({ description: 'That of its last message.' }),
     at: millis,
   })
   .meta({
@@ -150,7 +158,7 @@ const presence = z
   .object({
     t: z.literal('presence'),
     userId,
-    online: z.boolean(),
+    online: z.boolean().meta({ description: 'Whether a device of theirs is connected.' }),
     lastSeen: millis.nullable().meta({ description: 'Null: never seen, or not shown to this person.' }),
   })
   .meta({ description: 'Somebody who is watched, as they are now; at most once a second each.' })
@@ -163,10 +171,10 @@ const error = z
   .object({
     t: z.literal('error'),
     ref: ref.exactOptional(),
-    code: errorCode,
-    message: z.string(),
-    retryable: z.boolean(),
-    retryAfterMs: z.int().exactOptional(),
+    code: errorCode.meta({ description: 'Stable: one of the error codes below.' }),
+    message: z.string().meta({ description: 'For people: what is wrong, never what was given.' }),
+    retryable: z.boolean().meta({ description: 'Whether the same frame may be accepted later.' }),
+    retryAfterMs: z.int().exactOptional().meta({ description: 'How long to wait before that.' }),
   })
   .meta({ description: 'A frame was refused. The connection stays open unless the code says otherwise.' })
 

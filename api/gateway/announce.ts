@@ -42,7 +42,8 @@ export function announce(
     : announceConversation(committed)
 }
 
-function announceConversation({ conversationId, events, revision, before, previousPosition }: Committed) {
+function announceConversation(committed: Committed) {
+  const { conversationId, events, revision, position, before, previousPosition } = committed
   const announcements: Announcement[] = []
   // Membership may change within a batch: each fact goes to those who were members when it happened. Messages are not
   // folded, so that a batch of them copies nothing.
@@ -53,7 +54,7 @@ function announceConversation({ conversationId, events, revision, before, previo
     evolveConversation(state, event)
   }
   const tell = (recipients: Iterable<UserId>, frame: object, more: Partial<Delivery['place']> = {}): void => {
-    const place = { conversationId, seqBefore, previousPosition, ...more }
+    const place = { conversationId, seqBefore, position, previousPosition, ...more }
     announcements.push({ recipients: [...recipients], delivery: { json: JSON.stringify(frame), place } })
   }
 

@@ -16,7 +16,7 @@ import type { ServerFrame } from '../../protocol/server-frames.ts'
 import type { DeviceStart } from './device-positions.ts'
 import { freedFor, missedInFreed } from './freed.ts'
 import { firstPageOf, type MessagePages } from './message-pages.ts'
-import { type Missed, missedIn, readMissed, together } from './missed.ts'
+import { type Missed, missedIn, missedUpTo, readMissed, together } from './missed.ts'
 import {
   changeFrames,
   deletedFrames,
@@ -130,7 +130,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         return undefined
       }
       // Gone while it waited, or fallen behind: whoever waits gets on.
-      return session.mode === 'catching-up' ? { moved: await whatMoved(session, start) } : undefined
+      return session.mode === 'catching-up' ? { moved: await whatMoved(session, start, head) } : undefined
     })
     if (!read || (read.moved && !(await sendAll(session, read.moved)))) return undefined
     session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
@@ -139,7 +139,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     return head
   }
 
-  async function whatMoved(session: Session, start: DeviceStart): Promise<Moved | undefined> {
+  async function whatMoved(session: Session, start: DeviceStart, head: Position): Promise<Moved | undefined> {
     const [now, freed] = await Promise.all([
       readMissed(pool, session, start),
       freedFor(deps, session.userId, start.kept),
@@ -148,7 +148,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const late = new Set(missedLate?.conversations.map(({ conversationId }) => conversationId))
     const others = now && missedIn(now, (conversationId) => !late.has(conversationId))
     const missed = others && missedLate ? together(others, missedLate) : (others ?? missedLate)
-    return missed && { missed, late }
+    return missed && { missed: missedUpTo(missed, head), late }
   }
 
   /** In the order in which a client can use it; `false` when the session is over. */

@@ -23,6 +23,7 @@ import { CLOSE_CODES } from '../../protocol/errors.ts'
 import { isTooLong } from '../../protocol/fields.ts'
 import { LIMITS } from '../../protocol/limits.ts'
 import type { Ref } from '../../protocol/server-frames.ts'
+import { ANSWER_WITHIN_MS, answeredWithin } from '../answer-in-time.ts'
 import { isValid, millisOf } from '../auth/identity.ts'
 import type { HeldReceipts } from '../load/held-receipts.ts'
 import type { Load } from '../load/load.ts'
@@ -195,14 +196,13 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const command = sendCommand(frame, session.userId, session.deviceId)
     if ('code' in command) return refuse(session, ref, command.code, command.message)
     const ended = load.began()
-    try {
-      const answered = await handler.converse(conversationId, command)
-      if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
-      const { seq, at } = answered.result
-      answer(session, { t: 'sent', ref, conversationId, messageId, seq, at })
-    } finally {
-      ended()
-    }
+    const work = handler.converse(conversationId, command)
+    // Not when it is given up: it is under way until it has ended.
+    work.then(ended, ended)
+    const answered = await answeredWithin(ANSWER_WITHIN_MS, work)
+    if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
+    const { seq, at } = answered.result
+    answer(session, { t: 'sent', ref, conversationId, messageId, seq, at })
   }
 
   async function acknowledge(session: Session, frame: AcknowledgeFrame): Promise<void> {
@@ -213,7 +213,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     if (known) await known
     const turn = heldReceipts.turn(kind, conversationId, session.mode === 'catching-up')
     if (turn) await turn
-    const answered = await handler.deliver(conversationId, command)
+    const work = handler.deliver(conversationId, command)
+    const answered = await (ref === undefined ? work : answeredWithin(ANSWER_WITHIN_MS, work))
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     if (ref === undefined) return
     // Recorded together with a later one of its device, perhaps: what was asked is durable all the same.
@@ -224,7 +225,8 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   async function deleteMessage(session: Session, frame: DeleteFrame): Promise<void> {
     const { ref, conversationId, messageId } = frame
     const command = deleteCommand(messageId, session.userId, session.deviceId)
-    const answered = await handler.converse(conversationId, command)
+    const work = handler.converse(conversationId, command)
+    const answered = await answeredWithin(ANSWER_WITHIN_MS, work)
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     answer(session, { t: 'deleted', ref, conversationId, messageId, ...answered.result })
   }

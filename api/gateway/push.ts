@@ -29,7 +29,10 @@ interface RemotePush {
   readonly delivery: Omit<Delivery, 'place'> & { readonly place?: RemotePlace }
 }
 
-type RemotePlace = Omit<Place, 'previousPosition'> & { readonly previousPosition: string }
+type RemotePlace = Omit<Place, 'position' | 'previousPosition'> & {
+  readonly position?: string
+  readonly previousPosition: string
+}
 
 export interface PushDeps {
   readonly hub: Hub
@@ -208,10 +211,17 @@ const payloadOf = (push: RemotePush): string =>
 
 function toRemote({ place, ...delivery }: Delivery): RemotePush['delivery'] {
   if (!place) return delivery
-  return { ...delivery, place: { ...place, previousPosition: String(place.previousPosition) } }
+  const { position, previousPosition, ...rest } = place
+  const remote = { ...rest, previousPosition: String(previousPosition) }
+  return { ...delivery, place: position === undefined ? remote : { ...remote, position: String(position) } }
 }
 
 function fromRemote({ place, ...delivery }: RemotePush['delivery']): Delivery {
   if (!place) return delivery
-  return { ...delivery, place: { ...place, previousPosition: BigInt(place.previousPosition) as Position } }
+  const { position, previousPosition, ...rest } = place
+  const local = { ...rest, previousPosition: BigInt(previousPosition) as Position }
+  return {
+    ...delivery,
+    place: position === undefined ? local : { ...local, position: BigInt(position) as Position },
+  }
 }

@@ -25,6 +25,8 @@ export interface Place {
   readonly seq?: Seq
   /** Present for any other fact: a late push and what mends its gap may both bring it. */
   readonly revision?: Revision
+  /** Of the same: at or after its own. What is not after the position of a session was told while it caught up. */
+  readonly position?: Position
   /** At or after the position of the conversation's fact before this one. */
   readonly previousPosition: Position
   /** The conversation begins here for this person: nothing before is missing. */

@@ -210,7 +210,8 @@ export class SocketSession implements Session {
 
   /** What to do with a frame at this place: send it, leave it out (sent before), or hold it for the one before it. */
   #judge(place: Place): 'send' | 'known' | 'early' {
-    const { conversationId, seqBefore, seq, revision, previousPosition, begins } = place
+    const { conversationId, seqBefore, seq, revision, position, previousPosition, begins } = place
+    if (position !== undefined && position <= this.#position) return 'known'
     let upTo = this.#sent?.get(conversationId)
     // It may begin while a session catches up, and be told after messages of it have been sent already.
     if (begins) upTo = Math.max(upTo ?? 0, seqBefore) as Seq

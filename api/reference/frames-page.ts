@@ -11,11 +11,23 @@ const STYLE = `
   pre { background: #f3f4f6; padding: .75rem; overflow-x: auto; border-radius: .375rem }
   table { border-collapse: collapse; width: 100%; margin: .5rem 0 }
   th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #d9dde2 }
-  h3 { margin: 2rem 0 .25rem } nav a { margin-right: .75rem }
+  h3 { margin: 2rem 0 .25rem } h3 code { font-size: 1.125rem } nav a { margin-right: .75rem }
   a { color: #0b57b7 }
   @media (prefers-color-scheme: dark) {
     body { color: #e6e8eb; background: #15181b } pre { background: #22272c } th, td { border-color: #3a4149 } a { color: #86b7ff }
   }`
+
+/** What a client does that was closed with it. `docs/errors.md` says more. */
+const CLOSED: { readonly [Name in keyof typeof CLOSE_CODES]: string } = {
+  goingAway: 'The server stops. Connect again after `welcome.retryAfterMs`, to any node.',
+  tooLarge: 'A frame had more than `frameBytes`. Correct the client; connecting again is fine.',
+  drain: 'Connect again after the `retryAfterMs` in the reason.',
+  badFrames: 'Too many malformed frames. Correct the client; do not connect again by itself.',
+  authenticationEnded: 'The token has ended. Get a new one and connect again.',
+  tooSlow: 'This reader did not keep up. Connect again: what was missed comes first.',
+  replaced: 'The same device connected again. Do not connect again: the newer socket is in charge.',
+  version: 'This version of the protocol is no longer spoken. Update the client.',
+}
 
 export function framesPage(): string {
   const client = [...clientFrameSchemas].map(([type, schema]) => {
@@ -29,7 +41,9 @@ export function framesPage(): string {
   const errors = Object.entries(ERRORS).map(([code, { status, title, retryable }]) =>
     row(`<code>${code}</code>`, String(status), retryable ? 'yes' : 'no', escaped(title)),
   )
-  const closes = Object.entries(CLOSE_CODES).map(([name, code]) => row(String(code), `<code>${name}</code>`))
+  const closes = Object.entries(CLOSE_CODES).map(([name, code]) =>
+    row(String(code), `<code>${name}</code>`, prose(CLOSED[name as keyof typeof CLOSE_CODES])),
+  )
   const limits = Object.entries(LIMITS).map(([name, value]) => row(`<code>${name}</code>`, String(value)))
   return `<!doctype html>
 <html lang="en">
@@ -53,7 +67,7 @@ ${server.join('\n')}
 <h2 id="errors">Error codes</h2>
 ${table(['code', 'HTTP', 'retryable', 'meaning'], errors)}
 <h2 id="closes">Close codes</h2>
-${table(['code', 'name'], closes)}
+${table(['code', 'name', 'what to do'], closes)}
 <h2 id="limits">Limits</h2>
 ${table(['limit', 'value'], limits)}
 </body>
@@ -67,13 +81,13 @@ function section(id: string, type: string, schema: JsonSchema, example: unknown,
     row(
       `<code>${escaped(name)}</code>${required.includes(name) ? '' : '?'}`,
       `<code>${escaped(kindOf(field))}</code>`,
-      escaped(field.description ?? ''),
+      prose(field.description ?? ''),
     ),
   )
   const answered =
     answer === undefined ? '' : `<p>Answer: <a href="#server-${answer}"><code>${answer}</code></a></p>`
   return `<section id="${id}"><h3><code>${escaped(type)}</code></h3>
-<p>${escaped(description)}</p>
+<p>${prose(description)}</p>
 ${table(['field', 'of', ''], fields)}
 ${answered}
 <pre>${escaped(JSON.stringify(example, null, 2))}</pre></section>`
@@ -81,12 +95,11 @@ ${answered}
 
 /** What a field may hold, in a few words. */
 function kindOf(schema: JsonSchema): string {
-  const { const: only, enum: choices, anyOf, oneOf, pattern, type = 'any', minimum, maxLength } = schema
+  const { const: only, enum: choices, anyOf, oneOf, type = 'any', minimum, maxLength } = schema
   if (only !== undefined) return JSON.stringify(only)
   if (Array.isArray(choices)) return choices.map((choice) => JSON.stringify(choice)).join(' | ')
   const variants = anyOf ?? oneOf
   if (Array.isArray(variants)) return [...new Set((variants as JsonSchema[]).map(kindOf))].join(' | ')
-  if (typeof pattern === 'string') return `string ${pattern}`
   if (type === 'integer' && typeof minimum === 'number' && minimum >= 0) return `integer ≥ ${minimum}`
   if (typeof maxLength === 'number') return `${String(type)} ≤ ${maxLength}`
   return String(type)
@@ -97,6 +110,9 @@ const row = (...cells: readonly string[]): string =>
 
 const table = (head: readonly string[], rows: readonly string[]): string =>
   `<table><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`
+
+/** Text of the schemas, in which what stands between backticks is code. */
+const prose = (text: string): string => escaped(text).replaceAll(/`([^`]+)`/g, '<code>$1</code>')
 
 const escaped = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;')

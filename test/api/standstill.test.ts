@@ -59,7 +59,7 @@ async function timed<T>(work: Promise<T>): Promise<T & { readonly tookMs: number
   return { ...answer, tookMs: Math.round(performance.now() - began) }
 }
 
-test('while Postgres says nothing, every request has its 503 and every new socket its close within some 10 s, and then all goes on', async () => {
+test('while Postgres says nothing, every request has its 503, every frame its error and every new socket its close within some 10 s, and then all goes on', async () => {
   const id = await begin(url, 'alice', 'direct', ['bob'])
   const alice: Chat = await join(url, 'alice')
   await alice.say(id, 'before')
@@ -100,22 +100,21 @@ test('while Postgres says nothing, every request has its 503 and every new socke
     timed(arrival({}, ['triptick.v1', `ticket.${ticket.ticket}`])),
   ])
 
+  alice.send({ ...textFrame(alice, id, 'on the socket'), ref: 'on the socket' })
+  const refused = timed(alice.get({ ref: 'on the socket' }))
+
   // What fails with them is not a line each in the log.
   const crowd = Promise.all(Array.from({ length: 100 }, () => ask('GET', '/v1/me/privacy')))
 
   const answers = [...(await asking), ...(await crowd)]
   const [greeted, redeemed] = await arriving
-  console.log(
-    answers.map((a) => [a.asked, a.status, a.tookMs, JSON.stringify(a.body)].join(' ')).join('\n'),
-    greeted,
-    redeemed,
-    logged.length,
-  )
   for (const { asked, status, body, tookMs } of answers) {
     expect(body, asked).toMatchObject({ status: 503, code: 'unavailable', retryable: true })
     expect(body.retryAfterMs, asked).toBeGreaterThan(0)
     expect([status, tookMs < MOST_MS], `${asked} took ${tookMs} ms`).toEqual([503, true])
   }
+  expect(await refused).toMatchObject({ t: 'error', code: 'unavailable', retryable: true })
+  expect((await refused).tookMs).toBeLessThan(MOST_MS)
   expect(greeted).toMatchObject({ status: 1012 })
   expect(JSON.parse(greeted.reason).retryAfterMs).toBeGreaterThan(0)
   expect(redeemed).toMatchObject({ status: 503 })

@@ -161,6 +161,16 @@ describe('the pages', () => {
     expect(body).not.toMatch(/https?:\/\//)
   })
 
+  test('of the frames says of every field but the type what it holds, in words', async () => {
+    const { body } = await app.inject('/docs/frames')
+    const field = /<td><code>(\w+)<\/code>\??<\/td><td><code>[^<]*<\/code><\/td><td>([\s\S]*?)<\/td>/g
+    const unsaid = [...body.matchAll(field)].flatMap(([, name, said]) => (said === '' ? [name] : []))
+    const frames = clientFrameSchemas.size + serverFrameSchemas.size
+    expect(unsaid).toEqual(Array.from({ length: frames }, () => 't'))
+    expect(body).not.toContain('`')
+    expect(body).not.toContain('^[')
+  })
+
   test('of HTTP is there, with its script', async () => {
     const page = await app.inject('/docs')
     expect(page.statusCode).toBe(200)

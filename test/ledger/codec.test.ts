@@ -60,7 +60,11 @@ test.each(everyCase)('$name still means what it meant', ({ name, recorded, event
 
 test.each(newest)('the schema $type@$version has not changed: a change is a new version', (one) => {
   const { type, version } = one
-  const current = z.toJSONSchema(EVENT_SCHEMAS[type as LedgerEvent['type']].data, { io: 'input' })
+  const current = z.toJSONSchema(EVENT_SCHEMAS[type as LedgerEvent['type']].data, {
+    io: 'input',
+    // What is said of a field decides nothing about what is read.
+    override: ({ jsonSchema }) => delete jsonSchema.description,
+  })
   expect({ $schema: current.$schema, ...readGolden(goldenFile(type, version)).schema }).toEqual(current)
 })
 

@@ -24,7 +24,7 @@ export interface Chat {
   /** The first frame, past or to come, that matches; each call looks from the beginning. */
   get(match: Frame | ((frame: Frame) => boolean), timeoutMs?: number): Promise<Frame>
   all(match: Frame): Frame[]
-  /** Sends a text, again while the node is overloaded, and waits for `sent`. */
+  /** Sends a text, again while the node is overloaded or its database does not answer, and waits for `sent`. */
   say(conversationId: string, text: string): Promise<Frame>
   close(): Promise<void>
 }
@@ -117,8 +117,9 @@ export async function join(url: string, userId: string, options: JoinOptions = {
         chat.send({ ...frame, ref: mine })
         const answer = await chat.get({ ref: mine })
         if (answer.t === 'sent') return answer
-        // As a node that stood still for a second answers.
-        if (answer.code !== 'overloaded') throw new Error(JSON.stringify(answer))
+        // As a node that stood still for a second answers, or whose database did for eight.
+        if (answer.code !== 'overloaded' && answer.code !== 'unavailable')
+          throw new Error(JSON.stringify(answer))
         await sleep(answer.retryAfterMs)
       }
     },

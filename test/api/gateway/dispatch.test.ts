@@ -5,6 +5,7 @@ import { createDispatch, type DispatchDeps } from '../../../api/gateway/dispatch
 import { createFrameLimits, type FrameLimits } from '../../../api/gateway/frame-limits.ts'
 import { MAX_BACKLOG_BYTES, type Session } from '../../../api/gateway/session.ts'
 import { createRateLimits, frameSource } from '../../../api/rate-limits/rate-limits.ts'
+import { EXAMPLE_WORLD } from '../../../api/reference/world.ts'
 import type { DeviceId, UserId } from '../../../domain/ids.ts'
 import { TooManyReads } from '../../../ledger/mailbox/stream-reads.ts'
 import { clientFrame } from '../../../protocol/client-frames.ts'
@@ -168,4 +169,40 @@ test('a ref is told from what is none as the schema of frames tells it', () => {
     }),
     { examples: [[Number.NaN], [Number.POSITIVE_INFINITY], [-0], ['x'.repeat(64)], [1n]] },
   )
+})
+
+test('a send whose outcome is not known in time is answered once, and is under way until it has ended', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  let end = (_answered: object) => {}
+  const work = new Promise((resolve) => (end = resolve))
+  let underWay = 0
+  const dispatch = createDispatch({
+    handler: { converse: () => work },
+    load: {
+      allows: () => true,
+      began: () => {
+        underWay++
+        return () => underWay--
+      },
+    },
+    presence: { did: () => {} },
+    onFrame: () => {},
+  } as unknown as DispatchDeps)
+  const { alice, deviceId, group, draft } = EXAMPLE_WORLD
+  const { session, errors } = device()
+  Object.assign(session, { userId: alice, deviceId })
+  const frame = { t: 'send', ref: 1, conversationId: group, ...draft }
+  dispatch.received(session, unlimited(), JSON.stringify(frame))
+  await vi.advanceTimersByTimeAsync(7_900)
+  expect(errors).toEqual([])
+  await vi.advanceTimersByTimeAsync(200)
+  expect(errors).toEqual([
+    expect.objectContaining({ t: 'error', ref: 1, code: 'unavailable', retryable: true }),
+  ])
+  expect(underWay).toBe(1)
+  end({ kind: 'done', result: { seq: 1, at: 1 } })
+  await vi.advanceTimersByTimeAsync(0)
+  expect(errors).toHaveLength(1)
+  expect(underWay).toBe(0)
 })

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 import { type Delivery, MAX_BACKLOG_BYTES } from '../../../api/gateway/session.ts'
 import { SocketSession } from '../../../api/gateway/socket-session.ts'
 import type { ConversationId, DeviceId, Millis, Seq, UserId } from '../../../domain/ids.ts'
-import type { Position } from '../../../ledger/ledger.ts'
+import type { Position, Revision } from '../../../ledger/ledger.ts'
 
 const CONVERSATION = 'c' as ConversationId
 const seq = (value: number) => value as Seq
@@ -195,6 +195,29 @@ describe('a session that catches up', () => {
     expect(session.settle(position(115), '"live again"')).toBe(true)
     expect(sent()).toEqual(['live', 'missed 7', 'live again', 8])
     expect(behind.times).toBe(0)
+  })
+
+  test('tells once of what is no message, whether the read models had it by then or not, and whenever its push comes', () => {
+    const { session, sent } = live()
+    const fact = (revision: number, at: number): Delivery => ({
+      json: `"fact ${revision}"`,
+      place: {
+        conversationId: CONVERSATION,
+        seqBefore: seq(6),
+        revision: revision as Revision,
+        position: position(at),
+        previousPosition: position(at - 1),
+      },
+    })
+    session.startCatchingUp()
+    session.deliver(fact(1, 111))
+    session.send('"missed fact 1"')
+    session.send('"missed fact 2"')
+    session.deliver(fact(3, 113))
+    session.settle(position(112), '"live again"')
+    session.deliver(fact(2, 112))
+    session.deliver(message(7, 113))
+    expect(sent()).toEqual(['live', 'missed fact 1', 'missed fact 2', 'live again', 'fact 3', 7])
   })
 
   test('sends no message twice when the conversation began meanwhile', () => {
