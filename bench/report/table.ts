@@ -30,7 +30,7 @@ export function renderReport(report: BenchReport): string {
   const sections = [
     `triptick bench · ${report.startedAt} · commit ${machine.commit}`,
     `${machine.cpu} · ${machine.cores} cores · ${machine.memoryGb} GB · ${machine.os}`,
-    `node ${machine.node} · postgres ${machine.postgres} · generator on the same machine`,
+    `node ${machine.node} · postgres ${machine.postgres} ${machine.hugePages ? 'with' : 'without'} huge pages · generator on the same machine`,
     ...(beside ? [besideLine(beside)] : []),
     ...(lives ? livesSections(lives) : []),
     ...(append ? appendSections(append) : []),

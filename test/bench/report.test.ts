@@ -35,6 +35,7 @@ const report = (system: MeasuredRun[]): BenchReport => {
       os: 'linux',
       node: 'v20.19.0',
       postgres: '18.4',
+      hugePages: true,
       commit: 'abc1234',
     },
     beside: { cores: 0.124, processes: [{ command: 'kdamond.0', cores: 0.06 }] },
@@ -65,6 +66,7 @@ test('the table fits a terminal, names machine and commit, and says the ratio to
   const text = renderReport(report([run(1000), run(4000), run(3000)]))
   expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110)
   expect(text).toContain('commit abc1234')
+  expect(text).toContain('postgres 18.4 with huge pages')
   expect(text).toMatch(/triptick, all three durable +3,000 +1,000 +4,000 +0\.38/)
   expect(text).toContain('nothing lost, nothing doubled, nothing out of order')
   expect(renderReport(report([run(1, { lost: 3 })]))).toContain('BROKEN')

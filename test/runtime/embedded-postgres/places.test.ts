@@ -62,6 +62,24 @@ test('what was stored is there at the next start', async () => {
   expect(await roundTrip(join(folder, 'data'))).toBe('2')
 })
 
+test.runIf(process.platform === 'linux')(
+  'without huge pages it says how many would hold its buffers',
+  async () => {
+    const data = join(folder, 'data')
+    mkdirSync(data)
+    const postgres = await startEmbeddedPostgres(data, log)
+    const client = new pg.Client({ connectionString: postgres.url })
+    await client.connect()
+    const { rows } = await client.query<{ status: string; wanted: string }>(
+      "SELECT current_setting('huge_pages_status') AS status, current_setting('shared_memory_size_in_huge_pages') AS wanted",
+    )
+    await client.end()
+    await postgres.stop()
+    const advice = said.filter((line) => line.includes(`vm.nr_hugepages=${rows[0]?.wanted}\``))
+    expect(advice).toHaveLength(rows[0]?.status === 'on' ? 0 : 1)
+  },
+)
+
 test('nobody gets in without the password, which only its owner can read', async () => {
   const data = join(folder, 'data')
   mkdirSync(data)
