@@ -16,7 +16,7 @@ import type { ServerFrame } from '../../protocol/server-frames.ts'
 import type { DeviceStart } from './device-positions.ts'
 import { freedFor, missedInFreed } from './freed.ts'
 import { firstPageOf, type MessagePages } from './message-pages.ts'
-import { type Missed, missedIn, missedUpTo, readMissed, together } from './missed.ts'
+import { type Missed, missedIn, readMissed, together } from './missed.ts'
 import {
   changeFrames,
   deletedFrames,
@@ -130,16 +130,20 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         return undefined
       }
       // Gone while it waited, or fallen behind: whoever waits gets on.
-      return session.mode === 'catching-up' ? { moved: await whatMoved(session, start, head) } : undefined
+      if (session.mode !== 'catching-up') return undefined
+      // More than `head` by now, where others were waited for: what of it was pushed meanwhile is told once, too.
+      const upTo = later(head, waiter.reached)
+      return { upTo, moved: await whatMoved(session, start) }
     })
     if (!read || (read.moved && !(await sendAll(session, read.moved)))) return undefined
-    session.settle(head, JSON.stringify({ t: 'live', position: String(head) } satisfies ServerFrame))
+    const { upTo } = read
+    session.settle(upTo, JSON.stringify({ t: 'live', position: String(upTo) } satisfies ServerFrame))
     // What it was asked for again may be later than what was read.
     if (askedAgain.has(session)) session.doubted = true
-    return head
+    return upTo
   }
 
-  async function whatMoved(session: Session, start: DeviceStart, head: Position): Promise<Moved | undefined> {
+  async function whatMoved(session: Session, start: DeviceStart): Promise<Moved | undefined> {
     const [now, freed] = await Promise.all([
       readMissed(pool, session, start),
       freedFor(deps, session.userId, start.kept),
@@ -148,7 +152,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const late = new Set(missedLate?.conversations.map(({ conversationId }) => conversationId))
     const others = now && missedIn(now, (conversationId) => !late.has(conversationId))
     const missed = others && missedLate ? together(others, missedLate) : (others ?? missedLate)
-    return missed && { missed: missedUpTo(missed, head), late }
+    return missed && { missed, late }
   }
 
   /** In the order in which a client can use it; `false` when the session is over. */
@@ -243,6 +247,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   return { run, resume, look }
 }
 
+const later = (one: Position, other: Position): Position => (one > other ? one : other)
 const isOver = ({ mode }: Session): boolean => mode === 'closed'
 const standing = ({ position }: Session): DeviceStart => ({ kept: position, knownFrom: position })
 

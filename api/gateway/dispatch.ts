@@ -30,7 +30,7 @@ import type { Load } from '../load/load.ts'
 import { acknowledgeCommand, deleteCommand, sendCommand } from '../messages/commands.ts'
 import type { Presence } from '../presence/presence.ts'
 import type { Typing } from '../presence/typing.ts'
-import { ApiProblem, TOO_MUCH_WAITS } from '../problem.ts'
+import { ApiProblem, NotInTime, TOO_MUCH_WAITS } from '../problem.ts'
 import { answer, refuse } from './answer.ts'
 import type { FrameLimits } from './frame-limits.ts'
 import { isOfKnownType, isOfUnknownType, parseJson, refOf, TYPES_OF_CLIENTS, typeOf } from './raw-frame.ts'
@@ -139,6 +139,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     deps.onFrame(parsed.data.t)
     if (DONE_BY_THE_PERSON.has(parsed.data.t)) deps.presence.did(session)
     return perform(session, parsed.data).catch((error) => {
+      if (error instanceof NotInTime) deps.report(error)
       if (error instanceof ApiProblem) {
         return refuse(session, refOf(value), error.code, error.message, error.retryAfterMs)
       }
@@ -209,12 +210,14 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
     const { t: kind, conversationId, upTo, ref } = frame
     const { userId, deviceId } = session
     const command = acknowledgeCommand(kind, conversationId, upTo, userId, deviceId)
-    const known = kind === 'read' ? deps.presence.beforeReading(userId) : undefined
-    if (known) await known
-    const turn = heldReceipts.turn(kind, conversationId, session.mode === 'catching-up')
-    if (turn) await turn
-    const work = handler.deliver(conversationId, command)
-    const answered = await (ref === undefined ? work : answeredWithin(ANSWER_WITHIN_MS, work))
+    const deliver = async () => {
+      const known = kind === 'read' ? deps.presence.beforeReading(userId) : undefined
+      if (known) await known
+      const turn = heldReceipts.turn(kind, conversationId, session.mode === 'catching-up')
+      if (turn) await turn
+      return await handler.deliver(conversationId, command)
+    }
+    const answered = await (ref === undefined ? deliver() : answeredWithin(ANSWER_WITHIN_MS, deliver()))
     if (answered.kind !== 'done') return refuseUnless(session, ref, answered)
     if (ref === undefined) return
     // Recorded together with a later one of its device, perhaps: what was asked is durable all the same.

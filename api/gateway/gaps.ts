@@ -178,17 +178,12 @@ function isBeyondMending(event: ConversationEvent<SealedBody>, { userId }: Sessi
   return (event.type === 'MemberAdded' || event.type === 'MemberRemoved') && event.userId === userId
 }
 
-const deliveryOf = (
-  { event, revision, position }: Fact,
-  json: string,
-  seqBefore: Seq,
-  session: Session,
-): Delivery => ({
+const deliveryOf = ({ event, revision }: Fact, json: string, seqBefore: Seq, session: Session): Delivery => ({
   json,
   place: {
     conversationId: event.conversationId,
     seqBefore,
-    ...(event.type === 'MessageSent' ? { seq: event.seq } : { revision, position }),
+    ...(event.type === 'MessageSent' ? { seq: event.seq } : { revision }),
     // Everything before it has been delivered in this very go.
     previousPosition: session.position,
   },

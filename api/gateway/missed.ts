@@ -57,29 +57,6 @@ export function missedIn(
   }
 }
 
-/**
- * What the read models had by the head that was waited for. They may have more by now, which waits in the session, too, and is told
- * once. Not so of conversations that began, without which their messages say nothing, and of receipts: who is told of one step
- * of them is not told of the next.
- */
-export function missedUpTo({ conversations, changes, receipts }: Missed, head: Position): Missed {
-  const had = <T extends { readonly position: Position }>(all: readonly T[]) =>
-    all.filter(({ position }) => position <= head)
-  return {
-    conversations,
-    changes: {
-      joined: changes.joined,
-      members: had(changes.members),
-      left: had(changes.left),
-      renamed: had(changes.renamed),
-      retained: had(changes.retained),
-      deleted: had(changes.deleted),
-      expired: had(changes.expired),
-    },
-    receipts,
-  }
-}
-
 /** Of different conversations. */
 export const together = (one: Missed, other: Missed): Missed => ({
   conversations: [...one.conversations, ...other.conversations],

@@ -25,7 +25,10 @@ export interface Place {
   readonly seq?: Seq
   /** Present for any other fact: a late push and what mends its gap may both bring it. */
   readonly revision?: Revision
-  /** Of the same: at or after its own. What is not after the position of a session was told while it caught up. */
+  /**
+   * At or after its own, of whatever is no message: at or before the position of a session it was told while that caught up. Absent:
+   * not known, or an expiry, of which a device that has not acknowledged its message is told by the push alone.
+   */
   readonly position?: Position
   /** At or after the position of the conversation's fact before this one. */
   readonly previousPosition: Position

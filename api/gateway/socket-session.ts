@@ -211,10 +211,13 @@ export class SocketSession implements Session {
   /** What to do with a frame at this place: send it, leave it out (sent before), or hold it for the one before it. */
   #judge(place: Place): 'send' | 'known' | 'early' {
     const { conversationId, seqBefore, seq, revision, position, previousPosition, begins } = place
-    if (position !== undefined && position <= this.#position) return 'known'
     let upTo = this.#sent?.get(conversationId)
     // It may begin while a session catches up, and be told after messages of it have been sent already.
     if (begins) upTo = Math.max(upTo ?? 0, seqBefore) as Seq
+    if (position !== undefined && position <= this.#position) {
+      if (upTo !== undefined) this.#remember(conversationId, upTo)
+      return 'known'
+    }
     if (upTo === undefined) {
       if (previousPosition > this.#position) return 'early'
       upTo = seqBefore

@@ -4,6 +4,8 @@ import { projectedPosition } from './projected-position.ts'
 import { ask, type Database, type Statement } from './statement.ts'
 
 export interface ProjectionWaiter {
+  /** Everything up to it was projected when somebody last waited. */
+  readonly reached: Position
   /**
    * True as soon as everything up to `position` is projected; false when that takes longer than `timeoutMs`, whether or not
    * Postgres answers by then. Rejects when it fails.
@@ -101,6 +103,9 @@ function createWaiter(
   }
 
   return {
+    get reached() {
+      return known
+    },
     async waitFor(position, timeoutMs) {
       let timer: NodeJS.Timeout | undefined
       try {

@@ -102,7 +102,8 @@ async function ensureDatabase(url: string, log: Logger): Promise<void> {
   try {
     const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE])
     if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`)
-    await adviseHugePages(client, log)
+    // A hint: nobody is kept from starting by it.
+    await adviseHugePages(client, log).catch((err: unknown) => log.debug({ err }, 'huge pages are not known'))
   } finally {
     await client.end()
   }

@@ -66,6 +66,25 @@ test('a message goes to every other member, and to the other devices of its send
   ])
 })
 
+test('whatever is no message is told with its place in the ledger, by which a session knows what it was told', () => {
+  const world = given(startGroup(ALICE, BOB), send(ALICE, 'a'))
+  const rename = { type: 'rename', at: at(2), by: ALICE, title: 'Tea' } as const
+  const all = announced(world, send(ALICE, 'b'), add(CARL), rename, remove(BOB))
+  const places = all.map(({ delivery }) => [
+    JSON.parse(delivery.json).t,
+    delivery.place?.position,
+    delivery.place?.seq,
+  ])
+  expect(places).toEqual([
+    ['message', undefined, 2],
+    ['message', undefined, 2],
+    ['conversation', 9n, undefined],
+    ['member', 9n, undefined],
+    ['conversation', 9n, undefined],
+    ['member', 9n, undefined],
+  ])
+})
+
 test('within one batch, who comes gets what is said after, who goes gets what was said before', () => {
   const world = given(startGroup(ALICE, BOB))
   const all = told(world, send(ALICE, 'a'), add(CARL), send(ALICE, 'b'), remove(BOB), send(ALICE, 'c'))

@@ -9,7 +9,7 @@ import type { Position } from '../../../ledger/ledger.ts'
 const start = { kept: 0n as Position, knownFrom: 0n as Position }
 
 /** Nobody missed anything, and one turn at a time, which is taken until it is given back. */
-function given({ heads = [] as bigint[], isTaken = true } = {}) {
+function given({ heads = [] as bigint[], isTaken = true, reached = 0n } = {}) {
   const turns = createTurns(1)
   let giveBack = () => {}
   if (isTaken) void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
@@ -24,6 +24,7 @@ function given({ heads = [] as bigint[], isTaken = true } = {}) {
     },
     ledger: { head: async () => heads.shift() ?? 9n },
     waiter: {
+      reached,
       waitFor: async (position: bigint) => {
         waitedFor.push(position)
         return true
@@ -108,6 +109,14 @@ test('where a live session held a frame, the end of the ledger is looked at once
   await catchUp.resume(as)
   expect(waitedFor).toEqual([100n, 100n, 102n])
   expect([modes.at(-1), reads.length]).toEqual(['live at 102', 1])
+})
+
+test('a session stands where the read models were when it was read for, though others waited for more than it did', async () => {
+  const { catchUp, waitedFor } = given({ isTaken: false, reached: 12n })
+  const { as, modes } = sessionThatIs('catching-up')
+  await catchUp.run(as, start)
+  expect(waitedFor).toEqual([9n])
+  expect(modes.at(-1)).toBe('live at 12')
 })
 
 test('a clock that is set ahead makes no reader slow', async () => {

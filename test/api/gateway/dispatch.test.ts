@@ -188,6 +188,7 @@ test('a send whose outcome is not known in time is answered once, and is under w
     },
     presence: { did: () => {} },
     onFrame: () => {},
+    report: () => {},
   } as unknown as DispatchDeps)
   const { alice, deviceId, group, draft } = EXAMPLE_WORLD
   const { session, errors } = device()
@@ -205,4 +206,30 @@ test('a send whose outcome is not known in time is answered once, and is under w
   await vi.advanceTimersByTimeAsync(0)
   expect(errors).toHaveLength(1)
   expect(underWay).toBe(0)
+})
+
+const { group, message } = EXAMPLE_WORLD
+
+test.each([
+  { t: 'delete', conversationId: group, messageId: message.messageId },
+  { t: 'delivered', conversationId: group, upTo: 1 },
+  { t: 'read', conversationId: group, upTo: 1 },
+])('a $t with a ref is answered in time, whatever does not answer underneath', async (frame) => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const never = () => new Promise(() => {})
+  const reported: unknown[] = []
+  const dispatch = createDispatch({
+    handler: { converse: never, deliver: never },
+    presence: { did: () => {}, beforeReading: never },
+    heldReceipts: { turn: () => undefined },
+    onFrame: () => {},
+    report: (error: unknown) => reported.push(error),
+  } as unknown as DispatchDeps)
+  const { session, errors } = device()
+  Object.assign(session, { userId: EXAMPLE_WORLD.alice, deviceId: EXAMPLE_WORLD.deviceId })
+  dispatch.received(session, unlimited(), JSON.stringify({ ...frame, ref: 1 }))
+  await vi.advanceTimersByTimeAsync(8_100)
+  expect(errors).toEqual([expect.objectContaining({ ref: 1, code: 'unavailable' })])
+  expect(reported).toHaveLength(1)
 })

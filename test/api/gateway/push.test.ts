@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createHub } from '../../../api/gateway/hub.ts'
 import { createPush, type PushDeps } from '../../../api/gateway/push.ts'
+import type { Delivery } from '../../../api/gateway/session.ts'
 import { draftConversation } from '../../../domain/conversation/state.ts'
 import type { UnsealedEvent } from '../../../domain/events.ts'
 import type { ConversationId, UserId } from '../../../domain/ids.ts'
@@ -62,6 +63,7 @@ function committed(world: World, command: Parameters<typeof when>[1]): Committed
   return {
     conversationId: CONVERSATION,
     events: decision.events as readonly UnsealedEvent[],
+    revision: 20,
     position: 9n as Position,
     previousPosition: 8n as Position,
     before,
@@ -153,6 +155,34 @@ test('the leaving is the last that the leaver hears, also from nodes that do not
   expect(heard.filter((line) => line.startsWith(BOB))).toEqual([`${BOB} member`])
   // Carl's own other devices are told.
   expect(heard).toContain(`${CARL} receipt`)
+})
+
+test('what another node is told is delivered there as here, positions and all', async () => {
+  const people: [string, UserId[]][] = [['south', [ALICE, BOB, CARL]]]
+  const north = pushWith(async () => new Map(people))
+  const south = pushWith(async () => new Map())
+  const here: Delivery[] = []
+  const there: Delivery[] = []
+  north.hub.deliver = (_, delivery) => here.push(delivery)
+  south.hub.deliver = (_, delivery) => there.push(delivery)
+  const world = given(startGroup(ALICE, BOB, CARL))
+  north.push.committed(committed(world, send(ALICE, 'a')))
+  north.push.committed(committed(world, { type: 'rename', at: at(2), by: ALICE, title: 'Tea' }))
+  north.push.committed(committed(world, remove(BOB)))
+  await north.push.drained()
+  for (const message of over(north, 'south')) south.push.received(message)
+  expect(here.map(({ place }) => place?.position)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    9n,
+    9n,
+    9n,
+    9n,
+    9n,
+    9n,
+  ])
+  expect(there).toEqual(here)
 })
 
 const bobLeft = { delivery: { place: { membership: { userId: BOB, change: 'left' } } } }

@@ -220,6 +220,26 @@ describe('a session that catches up', () => {
     expect(sent()).toEqual(['live', 'missed fact 1', 'missed fact 2', 'live again', 'fact 3', 7])
   })
 
+  test('goes on in a conversation that it was told had begun again, though it had left it long before', () => {
+    const { session, sent, gaps } = live()
+    session.deliver(message(7, 90))
+    session.startCatchingUp()
+    session.deliver({
+      json: '"begun again"',
+      place: {
+        conversationId: CONVERSATION,
+        seqBefore: seq(40),
+        position: position(110),
+        previousPosition: position(109),
+        begins: true,
+      },
+    })
+    session.settle(position(110), '"live again"')
+    session.deliver(message(41, 110))
+    expect(sent()).toEqual(['live', 7, 'live again', 41])
+    expect(gaps.times).toBe(0)
+  })
+
   test('sends no message twice when the conversation began meanwhile', () => {
     const { session, sent, behind } = live()
     session.startCatchingUp()

@@ -123,7 +123,7 @@ test.each([
     const catchUp = createCatchUp({
       pool: { query: async ({ name }: { name: string }) => ({ rows: rows[name] ?? [] }) },
       ledger: { head: async () => 1n },
-      waiter: { waitFor: async () => true },
+      waiter: { waitFor: async () => true, reached: 1n },
       turns: createTurns(),
       // As large as pages may be: `message-pages.test.ts`.
       messagePages: async ({ from }: { from: Seq }) => ({
