@@ -60,6 +60,8 @@ async function play(screen: Screen, system: System): Promise<void> {
   const { ledger, close } = await openCommandLedger(system.config)
   try {
     await showEvents(screen, ledger, await tell(system, screen))
+    if (system.own)
+      screen.plain('  This Triptick ends here, and its ledger with it: `npm start` has one that stays.\n')
   } finally {
     await close()
   }

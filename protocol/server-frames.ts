@@ -180,7 +180,10 @@ const error = z
 
 const pong = z
   .object({ t: z.literal('pong'), ref: ref.exactOptional(), position })
-  .meta({ description: 'The answer to `ping`: everything up to `position` has been sent to this device.' })
+  .meta({
+    description:
+      'The answer to `ping`: everything up to `position` has been sent to this device. It may be a minute old.',
+  })
 
 export const serverFrame = z.discriminatedUnion('t', [
   welcome,

@@ -146,7 +146,9 @@ const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
 function notWritten(folder: string, error: Error) {
   return startProblem(
     `the data folder ${folder} can't be written: ${error.message}`,
-    'Make room on its disk, or set TRIPTICK_DATA to a folder that you may write to.',
+    isSystemError(error) && error.code === 'ENOSPC'
+      ? 'Make room on its disk, or set TRIPTICK_DATA to a folder elsewhere.'
+      : 'Run this as the user whose folder it is, or set TRIPTICK_DATA to a folder that you may write to.',
   )
 }
 

@@ -10,6 +10,7 @@ const STYLE = `
   code, pre { font: 14px/1.45 ui-monospace, monospace }
   pre { background: #f3f4f6; padding: .75rem; overflow-x: auto; border-radius: .375rem }
   table { border-collapse: collapse; width: 100%; margin: .5rem 0 }
+  section { overflow-x: auto }
   th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #d9dde2 }
   h3 { margin: 2rem 0 .25rem } h3 code { font-size: 1.125rem } nav a { margin-right: .75rem }
   a { color: #0b57b7 }
@@ -88,7 +89,7 @@ function section(id: string, type: string, schema: JsonSchema, example: unknown,
     answer === undefined ? '' : `<p>Answer: <a href="#server-${answer}"><code>${answer}</code></a></p>`
   return `<section id="${id}"><h3><code>${escaped(type)}</code></h3>
 <p>${prose(description)}</p>
-${table(['field', 'of', ''], fields)}
+${table(['field', 'holds', 'meaning'], fields)}
 ${answered}
 <pre>${escaped(JSON.stringify(example, null, 2))}</pre></section>`
 }

@@ -76,7 +76,10 @@ export function addExamples<D extends object>(document: D): D {
 interface Operation {
   readonly parameters?: { name: string; in: 'path' | 'query'; example?: unknown }[]
   readonly requestBody?: { readonly content: Record<string, { example?: unknown }> }
-  readonly responses: Record<string, { content?: Record<string, { example?: unknown; examples?: unknown }> }>
+  readonly responses: Record<
+    string,
+    { description: string; content?: Record<string, { example?: unknown; examples?: unknown }> }
+  >
 }
 
 function exemplify(operation: Operation, route: RouteDescription): void {
@@ -89,7 +92,21 @@ function exemplify(operation: Operation, route: RouteDescription): void {
   if (request && body) request.example = body
   const answered = operation.responses[status]?.content?.['application/json']
   if (answered && answer !== undefined) answered.example = answer
+  for (const { description: told, content = {} } of Object.values(operation.responses)) {
+    const refused = content['application/problem+json']
+    if (refused) refused.examples = examplesOf(ERROR_CODES.filter((code) => told.includes(`\`${code}\``)))
+  }
 }
+
+const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[]
+
+const examplesOf = (codes: readonly ErrorCode[]): object =>
+  Object.fromEntries(
+    codes.map((code) => {
+      const { status, title, retryable } = ERRORS[code]
+      return [code, { value: { type: 'about:blank', status, title, code, retryable } }]
+    }),
+  )
 
 /** `errors` of a route with those that its access and its input bring with them. */
 export function errorsOf(route: RouteDescription, schema: RouteOptions['schema'] = {}): readonly ErrorCode[] {

@@ -11,7 +11,7 @@ export interface Machine {
   readonly os: string
   readonly node: string
   readonly postgres: string
-  /** Whether its buffers are in huge pages: searches among millions of messages take half as long then. */
+  /** Whether its buffers are in huge pages: with them fewer searches among a million messages take long. */
   readonly hugePages: boolean
   /** `+` behind it: with changes that are not committed. */
   readonly commit: string

@@ -117,9 +117,8 @@ async function adviseHugePages(client: pg.Client, log: Logger): Promise<void> {
   const [row] = rows
   // -1 where the system has none.
   if (!row || row.status === 'on' || row.wanted < 0) return
-  log.info(
-    { wanted: row.wanted },
-    `Postgres does without huge pages: with \`sysctl -w vm.nr_hugepages=${row.wanted}\` before the start, searches among millions of messages take less`,
+  log.debug(
+    `Postgres has no huge pages: whoever runs this machine may reserve them by \`sysctl -w vm.nr_hugepages=${row.wanted}\`, before the start`,
   )
 }
 

@@ -59,7 +59,26 @@ const documented = (): (readonly [string, Operation])[] =>
     ]),
   )
 
+const inCatalogue = (one: string, other: string): number => placeOf(one) - placeOf(other)
+const placeOf = (code: string): number => Object.keys(ERRORS).indexOf(code.replaceAll('`', ''))
+
 describe('OpenAPI', () => {
+  test('every refusal shows each of its codes as it is answered', () => {
+    for (const [key, { responses }] of documented()) {
+      for (const [status, { description, content = {} }] of Object.entries(responses)) {
+        const refused = content['application/problem+json'] as { examples: object } | undefined
+        if (!refused) continue
+        const codes = Object.keys(refused.examples)
+        expect(
+          codes.map((code) => `\`${code}\``),
+          key,
+        ).toEqual(description.match(/`\w+`(?=:)/g)?.sort(inCatalogue))
+        for (const { value } of Object.values(refused.examples))
+          expect(value, key).toMatchObject({ status: Number(status) })
+      }
+    }
+  })
+
   test('is a valid document of version 3.1', { timeout: 120_000 }, async () => {
     const { valid, errors } = await new Validator().validate(structuredClone(openapi) as never)
     expect(errors).toBeUndefined()

@@ -67,7 +67,8 @@ test.runIf(process.platform === 'linux')(
   async () => {
     const data = join(folder, 'data')
     mkdirSync(data)
-    const postgres = await startEmbeddedPostgres(data, log)
+    const to = { write: (line: string) => said.push(line) }
+    const postgres = await startEmbeddedPostgres(data, createLogger({ level: 'debug', process: 'test', to }))
     const client = new pg.Client({ connectionString: postgres.url })
     await client.connect()
     const { rows } = await client.query<{ status: string; wanted: string }>(
