@@ -178,12 +178,10 @@ const error = z
   })
   .meta({ description: 'A frame was refused. The connection stays open unless the code says otherwise.' })
 
-const pong = z
-  .object({ t: z.literal('pong'), ref: ref.exactOptional(), position })
-  .meta({
-    description:
-      'The answer to `ping`: everything up to `position` has been sent to this device. It may be a minute old.',
-  })
+const pong = z.object({ t: z.literal('pong'), ref: ref.exactOptional(), position }).meta({
+  description:
+    'The answer to `ping`: everything up to `position` has been sent to this device. It may be a minute old.',
+})
 
 export const serverFrame = z.discriminatedUnion('t', [
   welcome,
