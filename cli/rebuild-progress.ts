@@ -21,6 +21,8 @@ export function createProgressBar(
   let first: Position | undefined
   let events = 0
   let shownAt = Number.NEGATIVE_INFINITY
+  /** Where it stands, if that was not shown yet. */
+  let unshown: Position | undefined
   let open = false
 
   function show(position: Position): void {
@@ -37,12 +39,16 @@ export function createProgressBar(
     update({ events: more, position }) {
       first ??= position
       events += more
+      unshown = position
       const every = stream.isTTY ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS
       if (now() - shownAt < every) return
       shownAt = now()
       show(position)
+      unshown = undefined
     },
     end() {
+      if (unshown !== undefined) show(unshown)
+      unshown = undefined
       if (open) stream.write('\n')
       open = false
     },

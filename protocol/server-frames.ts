@@ -172,7 +172,7 @@ const error = z
     t: z.literal('error'),
     ref: ref.exactOptional(),
     code: errorCode.meta({ description: 'Stable: one of the error codes below.' }),
-    message: z.string().meta({ description: 'For people: what is wrong, never what was given.' }),
+    message: z.string().meta({ description: 'For people: what is wrong.' }),
     retryable: z.boolean().meta({ description: 'Whether the same frame may be accepted later.' }),
     retryAfterMs: z.int().exactOptional().meta({ description: 'How long to wait before that.' }),
   })

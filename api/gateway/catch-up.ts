@@ -135,9 +135,12 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       const upTo = later(head, waiter.reached)
       return { upTo, moved: await whatMoved(session, start) }
     })
-    if (!read || (read.moved && !(await sendAll(session, read.moved)))) return undefined
-    const { upTo } = read
-    session.settle(upTo, JSON.stringify({ t: 'live', position: String(upTo) } satisfies ServerFrame))
+    if (!read) return undefined
+    const { upTo, moved } = read
+    // Receipts and expiries do not say where they stand: what was pushed of them meanwhile is known by its bytes.
+    const told = new Set<string>()
+    if (moved && !(await sendAll(session, moved, told))) return undefined
+    session.settle(upTo, JSON.stringify({ t: 'live', position: String(upTo) } satisfies ServerFrame), told)
     // What it was asked for again may be later than what was read.
     if (askedAgain.has(session)) session.doubted = true
     return upTo
@@ -156,12 +159,14 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   }
 
   /** In the order in which a client can use it; `false` when the session is over. */
-  async function sendAll(session: Session, { missed, late }: Moved): Promise<boolean> {
+  async function sendAll(session: Session, { missed, late }: Moved, told: Set<string>): Promise<boolean> {
     const { conversations, changes, receipts } = missed
     const send = async (frames: readonly MissedFrame[]) => {
       for (const { frame } of frames) {
         if (session.backlog > ROOM_BYTES && !(await drained(session))) return false
-        session.send(JSON.stringify(frame))
+        const json = JSON.stringify(frame)
+        session.send(json)
+        told.add(json)
       }
       return true
     }

@@ -1,4 +1,7 @@
-/** From what a device missed, as the read models tell it, to frames, each with its place in the ledger. Pure. */
+/**
+ * From what a device missed, as the read models tell it, to frames, each with its place in the ledger. Pure. Receipts and deletions
+ * have their fields in the order in which they are pushed: by their bytes a session knows what it was told.
+ */
 import type { Position } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
 import type { MissedChanges } from '../../projections/queries/missed-changes.ts'
@@ -70,4 +73,7 @@ export const deletedFrames = ({ deleted, expired }: MissedChanges): readonly Mis
 ]
 
 export const receiptFrames = (receipts: readonly MissedReceipt[]): readonly MissedFrame[] =>
-  receipts.map(({ position, ...receipt }) => ({ position, frame: { t: 'receipt', ...receipt } }))
+  receipts.map(({ position, conversationId, userId, kind, upTo, at }) => ({
+    position,
+    frame: { t: 'receipt', conversationId, userId, kind, upTo, at },
+  }))

@@ -99,8 +99,11 @@ export interface Session {
   attendance: Attendance | undefined
   /** Whether frames were held for what is missing before them. They are forgotten: what is read from now on has them. */
   startCatchingUp(): boolean
-  /** The missed has been sent up to `position`: send what waited. `false` if something is missing again. */
-  settle(position: Position, live: string): boolean
+  /**
+   * The missed has been sent up to `position`, these frames among it: send what waited, but for those. `false` if the session is not
+   * catching up any more.
+   */
+  settle(position: Position, live: string, told?: ReadonlySet<string>): boolean
   flush(): void
   /** Sends what waits and closes; nothing that comes afterwards is carried out. */
   close(code: number, reason: string): void

@@ -39,6 +39,7 @@ const MAX_EARLY = 500
 const MAX_TOLD = 50
 
 const NOTHING: Delivery[] = []
+const NONE: ReadonlySet<string> = new Set()
 
 /**
  * A class, because there are tens of thousands: as an object of closures, 30 of them and what they close over, an idle session
@@ -172,7 +173,7 @@ export class SocketSession implements Session {
     return wasHolding
   }
 
-  settle(upTo: Position, live: string): boolean {
+  settle(upTo: Position, live: string, told: ReadonlySet<string> = NONE): boolean {
     if (this.#mode !== 'catching-up') return false
     this.#position = upTo
     this.#mode = 'live'
@@ -180,7 +181,10 @@ export class SocketSession implements Session {
     this.#push(live)
     const waited = this.#pending
     this.#pending = NOTHING
-    for (const delivery of waited) if ((this.#mode as SessionMode) === 'live') this.#deliverNow(delivery)
+    for (const delivery of waited) {
+      if ((this.#mode as SessionMode) !== 'live') break
+      this.#deliverNow(told.has(delivery.json) ? { ...delivery, exceptDevice: this.deviceId } : delivery)
+    }
     return true
   }
 

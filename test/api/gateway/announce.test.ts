@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest'
 import { announce } from '../../../api/gateway/announce.ts'
+import { deletedFrame, expiredFrame } from '../../../api/gateway/frames.ts'
+import { deletedFrames, receiptFrames } from '../../../api/gateway/missed-frames.ts'
 import { draftConversation } from '../../../domain/conversation/state.ts'
 import type { UnsealedEvent } from '../../../domain/events.ts'
-import type { UserId } from '../../../domain/ids.ts'
+import type { MessageId, Seq, UserId } from '../../../domain/ids.ts'
 import type { Position, Revision } from '../../../ledger/ledger.ts'
+import type { MissedChanges } from '../../../projections/queries/missed-changes.ts'
+import type { MissedReceipt } from '../../../projections/queries/missed-receipts.ts'
 import {
   ALICE,
   acknowledge,
@@ -84,6 +88,24 @@ test('whatever is no message is told with its place in the ledger, by which a se
     ['member', 9n, undefined],
   ])
 })
+
+test('receipts and deletions are pushed in the very bytes in which they are told to who catches up', () => {
+  const world = given(startGroup(ALICE, BOB), send(ALICE, 'a'))
+  const [read] = announced(world, acknowledge('read', BOB, 1)).filter(({ delivery }) => delivery.reading)
+  const receipt = JSON.parse(read?.delivery.json ?? '')
+  const [told] = receiptFrames([{ ...shuffled(receipt), position: 9n } as unknown as MissedReceipt])
+  expect(JSON.stringify(told?.frame)).toBe(read?.delivery.json)
+
+  const gone = { conversationId: CONVERSATION, seq: 1 as Seq, messageId: 'a' as MessageId, at: at(3) }
+  const missed = { deleted: [{ ...gone, position: 9n }], expired: [{ ...gone, position: 9n }] }
+  const frames = deletedFrames(missed as unknown as MissedChanges).map(({ frame }) => JSON.stringify(frame))
+  expect(frames).toEqual([
+    JSON.stringify(deletedFrame({ ...gone, type: 'MessageDeleted', by: ALICE })),
+    JSON.stringify(expiredFrame(gone)),
+  ])
+})
+
+const shuffled = (object: object): object => Object.fromEntries(Object.entries(object).toReversed())
 
 test('within one batch, who comes gets what is said after, who goes gets what was said before', () => {
   const world = given(startGroup(ALICE, BOB))

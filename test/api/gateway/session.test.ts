@@ -220,6 +220,16 @@ describe('a session that catches up', () => {
     expect(sent()).toEqual(['live', 'missed fact 1', 'missed fact 2', 'live again', 'fact 3', 7])
   })
 
+  test('sends no receipt that it was sent while it caught up', () => {
+    const { session, sent } = live()
+    session.startCatchingUp()
+    session.deliver({ json: '"receipt 1"' })
+    session.deliver({ json: '"receipt 2"' })
+    session.send('"receipt 1"')
+    session.settle(position(110), '"live again"', new Set(['"receipt 1"']))
+    expect(sent()).toEqual(['live', 'receipt 1', 'live again', 'receipt 2'])
+  })
+
   test('goes on in a conversation that it was told had begun again, though it had left it long before', () => {
     const { session, sent, gaps } = live()
     session.deliver(message(7, 90))
