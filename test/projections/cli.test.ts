@@ -153,4 +153,14 @@ test('the progress bar is one moving line on a terminal, and a plain line now an
   plain.end()
   expect(lines).toHaveLength(3)
   expect(lines.every((line) => line.endsWith('\n') && !line.includes('\r'))).toBe(true)
+
+  // One that is over before the next line is due says where it ended all the same.
+  for (const isTTY of [true, false]) {
+    lines.length = 0
+    const quick = createProgressBar(stream(isTTY) as never, 10_000n as Position, () => time)
+    at(11.01, 0n, quick)
+    at(11.02, 10_000n, quick)
+    quick.end()
+    expect(lines.join('')).toMatch(/ 100 % .*\n$/)
+  }
 })
