@@ -15,6 +15,8 @@ export function createWriter(connectionString: string, timeoutMs: number): Closa
       connectionString,
       application_name: 'triptick ledger writer',
       connectionTimeoutMillis: 10_000,
+      // Queries are sent without waiting for the answers to those before.
+      pipeline: true,
     })
     client.on('error', forget)
     client.on('end', forget)
@@ -43,27 +45,13 @@ export function createWriter(connectionString: string, timeoutMs: number): Closa
     return own
   }
 
-  /** One query after another, for `pg` will soon keep none waiting itself. What waited for one that hung is asked no more. */
-  let line: { answered: Promise<unknown> } = { answered: Promise.resolve() }
-
   return {
-    query: (query) => {
-      const own = line
-      const answer = own.answered.then(async () => {
-        const connection = own === line ? await client() : undefined
-        // Given up also while it was being opened.
-        if (own !== line || !connection) throw new Error('the connection was given up')
-        return connection.query(query)
-      })
-      own.answered = answer.catch(() => {})
-      return answer
-    },
+    query: async (query) => (await client()).query(query),
     discard: () => {
       const broken = connecting
       connecting = undefined
-      line = { answered: Promise.resolve() }
-      // `end` waits for the query that hangs; nobody waits for it here.
-      broken?.then((connection) => connection.end()).catch(() => {})
+      // What it has not answered fails at once. `end` would wait for the query that hangs.
+      broken?.then((connection) => connection.connection.stream.destroy()).catch(() => {})
     },
     close: async () => {
       const last = connecting

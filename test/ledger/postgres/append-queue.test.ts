@@ -72,3 +72,92 @@ test('a commit that failed has rung for nobody: the next one does', async () => 
   expect(rings).toEqual([true, true])
   await queue.close()
 })
+
+/** A writer whose queries are answered by hand; giving the connection up fails all that it has not answered, as `writer.ts` does. */
+function givenByHand(timeoutMs = 10_000) {
+  const queries: { readonly appends: number; answer(): void }[] = []
+  let pending: ((error: Error) => void)[] = []
+  let discards = 0
+  const writer: Writer = {
+    query: ({ values }) =>
+      new Promise((resolve, reject) => {
+        const streams = String(values[0]).split(',')
+        const rows = streams.map((_, n) => ({ batch: n + 1, written: true, revision: 0, last_position: '1' }))
+        queries.push({
+          appends: streams.length,
+          answer: () => resolve({ rows } as unknown as QueryResult),
+        })
+        pending.push(reject)
+      }),
+    discard: () => {
+      discards++
+      for (const fail of pending) fail(new Error('Connection terminated'))
+      pending = []
+    },
+  }
+  const queue = createAppendQueue(writer, timeoutMs)
+  let streams = 0
+  const appends = (count: number) =>
+    Array.from({ length: count }, () =>
+      queue.append({
+        stream: `stream-${streams++}` as StreamName,
+        events: [{ id: 'id', type: 'Type', data: '{}', metadata: '{}' }],
+        expected: -1 as Revision,
+      }),
+    )
+  const kinds = async (outcomes: Promise<{ readonly kind: string }>[]) =>
+    new Set((await Promise.all(outcomes)).map(({ kind }) => kind))
+  return { queries, queue, appends, kinds, discards: () => discards }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+test('where many wait, the next batch is sent before the last one is answered, one at most, and few wait for the answer', async () => {
+  const { queries, queue, appends, kinds } = givenByHand()
+  const sizes = () => queries.map(({ appends: size }) => size)
+  const first = appends(1)
+  await turn()
+  const few = appends(49)
+  await turn()
+  expect(sizes()).toEqual([1])
+  const enough = appends(1)
+  await turn()
+  expect(sizes()).toEqual([1, 50])
+  const more = appends(200)
+  await turn()
+  expect(sizes()).toEqual([1, 50])
+  queries[0]?.answer()
+  expect(await kinds(first)).toEqual(new Set(['written']))
+  await vi.waitFor(() => expect(sizes()).toEqual([1, 50, 200]), { timeout: 20_000 })
+  const closed = queue.close()
+  queries[2]?.answer()
+  queries[1]?.answer()
+  expect(await kinds([...few, ...enough, ...more])).toEqual(new Set(['written']))
+  await closed
+})
+
+test('the time of a batch begins with the answer to the one before it, and one that hangs takes down what was sent behind it, once', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { queries, appends, kinds, discards } = givenByHand(1_000)
+  const first = appends(1)
+  await turn()
+  const second = appends(50)
+  await turn()
+  await vi.advanceTimersByTimeAsync(900)
+  queries[0]?.answer()
+  expect(await kinds(first)).toEqual(new Set(['written']))
+  const third = appends(50)
+  await turn()
+  expect(queries).toHaveLength(3)
+  await vi.advanceTimersByTimeAsync(999)
+  expect(discards()).toBe(0)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(await kinds([...second, ...third])).toEqual(new Set(['ambiguous']))
+  expect(discards()).toBe(1)
+  const next = appends(1)
+  await vi.advanceTimersByTimeAsync(10)
+  expect(queries).toHaveLength(4)
+  queries[3]?.answer()
+  expect(await kinds(next)).toEqual(new Set(['written']))
+})
