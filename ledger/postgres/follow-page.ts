@@ -32,6 +32,10 @@ type Column = 'positions' | 'streams' | 'revisions' | 'ids' | 'types' | 'data' |
 /** All null when there is no event. */
 export type FollowPage = Readonly<Record<Column, string | null>>
 
+/** About as many bytes as it has on the wire. */
+export const bytesOf = (page: FollowPage | undefined): number =>
+  Object.values(page ?? {}).reduce((sum, column) => sum + (column?.length ?? 0), 0)
+
 export function eventsOf(page: FollowPage | undefined): RecordedEvent[] {
   if (page?.positions == null) return []
   const of = (name: Column): string[] => page[name]?.split(SEPARATOR) ?? []

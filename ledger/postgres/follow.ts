@@ -3,17 +3,15 @@
  * over and, while there is more, the next one, which Postgres reads meanwhile; never more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Followed, Position, RecordedEvent } from '../ledger.ts'
+import type { Followed, Position } from '../ledger.ts'
 import type { LedgerLog } from '../ledger-log.ts'
 import type { Doorbell } from './doorbell.ts'
+import type { Page } from './tail.ts'
 
 interface FollowDeps {
   readonly start: () => Promise<Position>
-  readonly page: (after: Position) => Promise<readonly RecordedEvent[]>
-  /** Position of the last event of all. */
-  readonly head: () => Promise<Position>
-  readonly pageSize: number
-  /** Between the beginnings of two reads, unless a page was full. After a longer silence the next event is read at once. */
+  readonly page: (after: Position) => Promise<Page>
+  /** Between the beginnings of two reads, unless there was more. After a longer silence the next event is read at once. */
   readonly paceMs: number
   readonly doorbell: Doorbell
   readonly log: LedgerLog
@@ -29,11 +27,11 @@ interface Reading {
   /** How often the bell had rung when it began. */
   readonly rings: number
   readonly at: number
-  readonly page: Promise<readonly RecordedEvent[]>
+  readonly page: Promise<Page>
 }
 
 export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
-  const { doorbell, pageSize, paceMs, signal } = deps
+  const { doorbell, paceMs, signal } = deps
   let position: Position | undefined
   let backoffMs = BACKOFF_FIRST_MS
   let caughtUp = false
@@ -50,19 +48,13 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
   while (!signal.aborted) {
     let { rings } = doorbell
     let readAt = performance.now()
-    let events: readonly RecordedEvent[]
+    let page: Page
     try {
       position ??= await deps.start()
       const reading: Reading = ahead ?? read(position)
       ahead = undefined
       ;({ rings, at: readAt } = reading)
-      events = await reading.page
-      if (events.length === 0) {
-        // The end first: a page read after it has whatever is wanted up to there.
-        const end = await deps.head()
-        if (end > position) events = await deps.page(position)
-        if (events.length === 0) position = end
-      }
+      page = await reading.page
       backoffMs = BACKOFF_FIRST_MS
     } catch (err) {
       if (signal.aborted) return
@@ -76,17 +68,15 @@ export async function* follow(deps: FollowDeps): AsyncGenerator<Followed> {
       backoffMs = Math.min(backoffMs * 2, BACKOFF_MAX_MS)
       continue
     }
-    const last = events.at(-1)
-    if (last) {
-      position = last.position
-      if (events.length === pageSize) {
-        ahead = read(position)
-        // If it fails while the page before is worked on: that is told when its turn comes.
-        ahead.page.catch(() => {})
-      }
-      yield { kind: 'events', events }
+    const { events, more } = page
+    position = page.to
+    if (more) {
+      ahead = read(position)
+      // If it fails while the page before is worked on: that is told when its turn comes.
+      ahead.page.catch(() => {})
     }
-    if (events.length === pageSize) {
+    if (events.length > 0) yield { kind: 'events', events }
+    if (more) {
       caughtUp = false
       continue
     }

@@ -19,7 +19,8 @@ import { type LedgerLog, SILENT } from '../ledger-log.ts'
 import { createAppendQueue } from './append-queue.ts'
 import { createDoorbell } from './doorbell.ts'
 import { follow } from './follow.ts'
-import { eventsOf, FOLLOW_ALL, FOLLOW_MATCHING, type FollowPage } from './follow-page.ts'
+import { bytesOf, eventsOf, FOLLOW_ALL, FOLLOW_MATCHING, type FollowPage } from './follow-page.ts'
+import { createTail, PAGE, type ReadPage, type Tail, type TailReads } from './tail.ts'
 import { createWriter } from './writer.ts'
 
 export interface PostgresLedgerOptions {
@@ -29,10 +30,9 @@ export interface PostgresLedgerOptions {
   /** After this long without an answer an append is `ambiguous`. */
   readonly appendTimeoutMs?: number
   readonly log?: LedgerLog
+  /** Shared by the ledgers of one process that are on one database. Default: its own. */
+  readonly tail?: Tail
 }
-
-/** Rows of one read. Bounds the memory of every reader: 500 events of at most 64 KiB. */
-const PAGE = 500
 
 /**
  * A read costs two processes 0.2 ms together, however little there is. At 500 messages a second, with a read for each of
@@ -60,7 +60,7 @@ const HEAD = 'SELECT position FROM ledger.head'
 const MAX_REVISION = 2 ** 31 - 1
 
 export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
-  const { databaseUrl, pool, appendTimeoutMs = 10_000, log = SILENT } = options
+  const { databaseUrl, pool, appendTimeoutMs = 10_000, log = SILENT, tail = createTail() } = options
   // A little sooner than it is given up here, so that what became of it is known.
   const writer = createWriter(databaseUrl, Math.ceil(appendTimeoutMs * 0.9))
   const queue = createAppendQueue(writer, appendTimeoutMs)
@@ -78,7 +78,8 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
       : page('ledger-all-matching', ALL_MATCHING, [after, limit, prefixes.map(likePrefix)])
   }
 
-  async function followPage(after: Position, prefixes: readonly string[] | undefined) {
+  /** The next events of all streams, or of those whose names begin so. */
+  async function followed(after: Position, prefixes?: readonly string[]): Promise<ReadPage> {
     const { rows } = await pool.query<FollowPage>(
       prefixes === undefined
         ? { name: 'ledger-follow-all', text: FOLLOW_ALL, values: [after, PAGE] }
@@ -88,8 +89,24 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
             values: [after, PAGE, prefixes.map(likePrefix)],
           },
     )
-    return eventsOf(rows[0])
+    return { events: eventsOf(rows[0]), bytes: bytesOf(rows[0]) }
   }
+
+  const readsOf = (prefixes: readonly string[] | undefined): TailReads => ({
+    all: (after) => followed(after),
+    head,
+    follows: ({ stream }) => prefixes === undefined || prefixes.some((prefix) => stream.startsWith(prefix)),
+    own: async (after) => {
+      let { events } = await followed(after, prefixes)
+      if (events.length === 0) {
+        // The end first: a page read after it has whatever is wanted up to there.
+        const end = await head()
+        if (end > after) ({ events } = await followed(after, prefixes))
+        if (events.length === 0) return { events, to: end, more: false }
+      }
+      return { events, to: (events.at(-1) as RecordedEvent).position, more: events.length === PAGE }
+    },
+  })
 
   /** One look for all who ask before it begins: everybody who connects asks twice. */
   const heads = coalesce<undefined, Position>(Number.MAX_SAFE_INTEGER, async () => {
@@ -137,17 +154,17 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
     },
     readStream,
     readAll,
-    subscribe: ({ after, prefixes, paceMs = PACE_MS, signal }) =>
-      follow({
+    subscribe: ({ after, prefixes, paceMs = PACE_MS, signal }) => {
+      const reads = readsOf(prefixes)
+      return follow({
         start: async () => (after === 'end' ? head() : after),
-        page: (position) => followPage(position, prefixes),
-        head,
-        pageSize: PAGE,
+        page: (position) => tail.page(position, reads),
         paceMs,
         doorbell,
         log,
         signal: AbortSignal.any([signal, closing.signal]),
-      }),
+      })
+    },
     head,
     ping: async () => {
       await head()

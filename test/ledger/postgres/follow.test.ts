@@ -26,9 +26,10 @@ test('what is appended behind a page that was read ahead is not waited for', asy
   const seen: bigint[] = []
   const following = follow({
     start: async () => 0n as Position,
-    page: async (after) => events.filter(({ position }) => position > after).slice(0, 2),
-    head: async () => events.at(-1)?.position as Position,
-    pageSize: 2,
+    page: async (after) => {
+      const page = events.filter(({ position }) => position > after).slice(0, 2)
+      return { events: page, to: page.at(-1)?.position ?? after, more: page.length === 2 }
+    },
     paceMs: 0,
     doorbell,
     log: SILENT,
@@ -62,8 +63,6 @@ test('reads that fail are told of at the first and then once a minute, however o
       if (seconds > 5 * 31) stop.abort()
       throw new Error('a page of the ledger is torn')
     },
-    head: async () => 7n as Position,
-    pageSize: 2,
     paceMs: 0,
     doorbell: { rings: 0, past: async () => {}, close: async () => {} },
     log: { debug() {}, warn: (fields) => told.push(fields) },
