@@ -57,6 +57,7 @@ async function conformance({ url = [], secret, only, timeout, json }: Conformanc
   signals.first.then(() => interrupt.abort())
   const subject = await findSubject(url, secret)
   const [first] = subject.urls
+  if (!json) console.log(`on ${subject.urls.map((one) => new URL(one).host).join(', ')}`)
   try {
     const tokens = subject.secret === undefined ? tokensFromAccounts(first) : tokensFromSecret(subject.secret)
     const options = { tokens, urls: subject.urls, patienceMs: timeout * 1000 }

@@ -17,18 +17,30 @@ const inUrl = <T extends z.ZodType>(number: T) =>
   }, number)
 const DECIMAL = /^\d+(\.\d+)?$/
 
-const limit = inUrl(z.int().min(1).max(LIMITS.pageSize)).default(50)
-const seqInUrl = inUrl(
+const limit = inUrl(z.int().min(1).max(LIMITS.pageSize))
+  .default(50)
+  .meta({ description: 'How much a page has at most. Absent: 50.' })
+const cursor = (length: number) =>
   z
-    .int()
-    .min(0)
-    .max(2 ** 31 - 1),
-) as unknown as z.ZodType<Seq>
+    .string()
+    .max(length)
+    .optional()
+    .meta({ description: 'What the page before gave as `next`, as it came. Absent: the first page.' })
+const seqInUrl = (what: string) =>
+  inUrl(
+    z
+      .int()
+      .min(0)
+      .max(2 ** 31 - 1),
+  ).meta({ description: what }) as unknown as z.ZodType<Seq>
 
 export const conversationPath = z.object({ id: conversationId })
 export const userPath = z.object({ id: userId })
 export const memberPath = z.object({ id: conversationId, userId })
-export const messagePath = z.object({ id: conversationId, seq: seqInUrl })
+export const messagePath = z.object({
+  id: conversationId,
+  seq: seqInUrl('The number of the message in its conversation.'),
+})
 
 /** How long they may be is told by the accounts; neither is ever repeated in an error. */
 export const credentials = z.object({ name: wellFormed, password: wellFormed })
@@ -66,14 +78,17 @@ const sharing = z.enum(['shared', 'hidden'])
 /** What is absent stays as it is. */
 export const privacyChange = z.object({ lastSeen: sharing.optional(), readReceipts: sharing.optional() })
 
-export const inboxQuery = z.object({ after: z.string().max(64).optional(), limit })
+export const inboxQuery = z.object({ after: cursor(64), limit })
 
 export const historyQuery = z
   .object({
-    before: seqInUrl.optional(),
-    after: seqInUrl.optional(),
+    before: seqInUrl('Only messages with a lower number, the newest of them.').optional(),
+    after: seqInUrl('Only messages with a higher number, the oldest of them.').optional(),
     // The id first: 64 digits could be a seq too.
-    around: z.union([messageId, seqInUrl]).optional(),
+    around: z
+      .union([messageId, seqInUrl('The number of the message in its conversation.')])
+      .optional()
+      .meta({ description: 'A message, by its number or its id, and what was said before and after it.' }),
     limit,
   })
   .refine(
@@ -82,21 +97,38 @@ export const historyQuery = z
   )
 
 export const searchQuery = z.object({
-  q: wellFormed.max(LIMITS.searchCharacters).refine((text) => text.trim() !== '', 'is blank'),
-  conversationId: conversationId.optional(),
-  after: z.string().max(512).optional(),
+  q: wellFormed
+    .max(LIMITS.searchCharacters)
+    .refine((text) => text.trim() !== '', 'is blank')
+    .meta({
+      description:
+        'Words that all must be there, a `"phrase"` word by word, `-without`; a last word may be the beginning of one.',
+    }),
+  conversationId: conversationId
+    .optional()
+    .meta({ description: 'Only in this conversation. Absent: in all that the caller may read.' }),
+  after: cursor(512),
   limit,
 })
 
-export const mentionsQuery = z.object({ after: z.string().max(64).optional(), limit })
+export const mentionsQuery = z.object({ after: cursor(64), limit })
 
-const device = deviceId.default('default' as DeviceId)
+const device = deviceId.default('default' as DeviceId).meta({
+  description: 'Which device of the person this is: what it has acknowledged is known by this name.',
+})
 
-/** `after`: the device has kept everything up to there; absent: what it has said so far counts. */
-export const socketQuery = z.object({ device, after: position.optional() })
+export const socketQuery = z.object({
+  device,
+  after: position.optional().meta({
+    description:
+      'The device has kept everything up to this position. Absent: up to what it has acknowledged.',
+  }),
+})
 
 export const syncQuery = socketQuery.extend({
-  wait: inUrl(z.number().min(0).max(LIMITS.syncWaitSeconds)).default(0),
+  wait: inUrl(z.number().min(0).max(LIMITS.syncWaitSeconds))
+    .default(0)
+    .meta({ description: 'Seconds to wait for a frame while there is none. Absent: 0.' }),
 })
 
 /** The frames are parsed one by one, as on a socket: each is answered for itself. */

@@ -94,13 +94,22 @@ ${answered}
 <pre>${escaped(JSON.stringify(example, null, 2))}</pre></section>`
 }
 
-/** What a field may hold, in a few words. */
+/** What a field may hold, in a few words, as TypeScript would write it. */
 function kindOf(schema: JsonSchema): string {
   const { const: only, enum: choices, anyOf, oneOf, type = 'any', minimum, maxLength } = schema
+  const { properties, required = [], items } = schema
   if (only !== undefined) return JSON.stringify(only)
   if (Array.isArray(choices)) return choices.map((choice) => JSON.stringify(choice)).join(' | ')
   const variants = anyOf ?? oneOf
   if (Array.isArray(variants)) return [...new Set((variants as JsonSchema[]).map(kindOf))].join(' | ')
+  if (properties !== undefined) {
+    const fields = Object.entries(properties)
+    return `{ ${fields.map(([name, field]) => `${name}${required.includes(name) ? '' : '?'}: ${kindOf(field)}`).join(', ')} }`
+  }
+  if (items !== undefined) {
+    const isUnion = items.anyOf !== undefined || items.oneOf !== undefined || items.enum !== undefined
+    return isUnion ? `(${kindOf(items)})[]` : `${kindOf(items)}[]`
+  }
   if (type === 'integer' && typeof minimum === 'number' && minimum >= 0) return `integer ≥ ${minimum}`
   if (typeof maxLength === 'number') return `${String(type)} ≤ ${maxLength}`
   return String(type)

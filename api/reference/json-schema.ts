@@ -7,6 +7,7 @@ export interface JsonSchema {
   readonly type?: string | readonly string[]
   readonly properties?: Readonly<Record<string, JsonSchema>>
   readonly required?: readonly string[]
+  readonly items?: JsonSchema
 }
 
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {

@@ -29,6 +29,12 @@ interface Operation {
   readonly summary?: string
   readonly tags?: readonly string[]
   readonly security?: readonly object[]
+  readonly parameters?: readonly {
+    readonly name: string
+    readonly required?: boolean
+    readonly description?: string
+    readonly schema: { readonly description?: string; readonly default?: unknown }
+  }[]
   readonly responses: Record<string, { description: string; content?: Record<string, unknown> }>
 }
 
@@ -101,6 +107,18 @@ describe('OpenAPI', () => {
     }
     const names = documented().map(([, { operationId }]) => operationId)
     expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('every parameter says what it is for, and what holds without it', () => {
+    for (const [key, { parameters = [] }] of documented()) {
+      for (const { name, required, description, schema } of parameters) {
+        const said = description ?? schema.description
+        expect(said, `${key}: ${name}`).toMatch(/\w+ \w+/)
+        const isBound = ['before', 'after', 'around'].includes(name)
+        if (!required && !isBound && schema.default === undefined)
+          expect(said, `${key}: ${name}`).toContain('Absent: ')
+      }
+    }
   })
 
   test('every refusal is problem+json with codes of the catalogue, each under its status', () => {
@@ -188,6 +206,17 @@ describe('the pages', () => {
     expect(unsaid).toEqual(Array.from({ length: frames }, () => 't'))
     expect(body).not.toContain('`')
     expect(body).not.toContain('^[')
+  })
+
+  test('of the frames shows what is in a field that has fields itself', async () => {
+    const { body } = await app.inject('/docs/frames')
+    const kinds = [...body.matchAll(/<td><code>\w+<\/code>\??<\/td><td><code>([^<]*)<\/code>/g)].map(
+      ([, kind]) => kind,
+    )
+    expect(kinds.length).toBeGreaterThan(100)
+    expect(kinds.filter((kind) => kind === 'object' || kind === 'array')).toEqual([])
+    expect(kinds).toContainEqual(expect.stringContaining('{ kind: &quot;text&quot;, text: string'))
+    expect(kinds).toContainEqual(expect.stringMatching(/^\{ userId: string[^}]* role: [^}]*\}\[\]$/))
   })
 
   test('of HTTP is there, with its script', async () => {
