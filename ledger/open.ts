@@ -28,12 +28,18 @@ function openPostgresLedger(databaseUrl: string, pool: pg.Pool, log: Logger): Le
   tails.set(databaseUrl, shared)
   shared.ledgers++
   const ledger = createPostgresLedger({ databaseUrl, pool, log, tail: shared.tail })
-  return {
-    ...ledger,
-    close: async () => {
-      await ledger.close()
+  let closing: Promise<void> | undefined
+  async function close(): Promise<void> {
+    await ledger.close().finally(() => {
       shared.ledgers--
       if (shared.ledgers === 0) tails.delete(databaseUrl)
+    })
+  }
+  return {
+    ...ledger,
+    close: () => {
+      closing ??= close()
+      return closing
     },
   }
 }

@@ -40,10 +40,15 @@ export interface AppendRequest {
   readonly expected: Revision
 }
 
+/** A query that is sent, or will be as soon as its connection is open. */
+export interface Sent {
+  readonly answer: Promise<QueryResult>
+  /** Gives up the connection that it went to: whatever that has not answered fails at once, and what is sent next goes to a new one. */
+  giveUp(): void
+}
+
 export interface Writer {
-  query(query: { name: string; text: string; values: unknown[] }): Promise<QueryResult>
-  /** Gives the connection up; the next query opens a new one. */
-  discard(): void
+  send(query: { name: string; text: string; values: unknown[] }): Sent
 }
 
 interface Waiting extends AppendRequest {
@@ -147,7 +152,7 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
       if (lastRung >= lastUnrung) return
       lastRung = performance.now()
       // A hint: if it is lost, followers look by themselves within a second.
-      writer.query({ name: 'ledger-ring', text: RING, values: [] }).catch(() => {})
+      writer.send({ name: 'ledger-ring', text: RING, values: [] }).answer.catch(() => {})
     }, RING_MS + 1)
   }
 
@@ -199,17 +204,16 @@ async function write(
   timeoutMs: number,
   before: Promise<void>,
 ): Promise<AppendOutcome[]> {
-  const answer = writer.query({ name: 'ledger-append', text: APPEND, values: valuesOf(batch, ring) })
+  const sent = writer.send({ name: 'ledger-append', text: APPEND, values: valuesOf(batch, ring) })
   // If it fails before its time begins: that is told below.
-  answer.catch(() => {})
+  sent.answer.catch(() => {})
   await before
-  const late = new Error(`no answer within ${timeoutMs} ms`)
   try {
-    const result = await inTime(timeoutMs, answer, () => late)
+    const result = await inTime(timeoutMs, sent.answer)
     return toOutcomes(result.rows as AppendRow[], batch)
   } catch (error) {
-    if (error === late) writer.discard()
     const outcome = classify(error)
+    if (outcome.kind === 'ambiguous' || isUnprepared(error)) sent.giveUp()
     return batch.map(() => outcome)
   }
 }
@@ -272,6 +276,13 @@ const toOutcome = (row: AppendRow): AppendOutcome =>
     : { kind: 'conflict', actual: row.revision as Revision }
 
 /**
+ * The server and `pg` differ in whether the statement is prepared: what follows a batch whose parsing failed is not parsed, or twice.
+ * Nothing was written, and a new connection begins anew.
+ */
+const isUnprepared = (error: unknown): boolean =>
+  ['26000', '42P05'].includes((error as { code?: string }).code ?? '')
+
+/**
  * An error with an SQLSTATE means that the statement was rolled back, except where the server ended the session (57P0x) or
  * lost track of the transaction (08xxx, 40003): there, and without any answer, the outcome is unknown. (An SQLSTATE has a digit; `EPIPE`, which
  * looks like one, is of the network.)
@@ -281,7 +292,8 @@ function classify(error: unknown): AppendOutcome {
   const rolledBack =
     typeof state === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(state) && !/^(08|57P0|40003)/.test(state)
   if (!rolledBack) return { kind: 'ambiguous', cause: error }
-  // Class 26 a statement whose parsing failed for the batch before, 40 conflict with another transaction, 53 insufficient resources, 55 lock not available, 57 operator intervention or statement_timeout;
+  // Class 40 conflict with another transaction, 53 insufficient resources, 55 lock not available, 57 operator intervention or statement_timeout;
   // 25006 a server that only reads for now, as after a failover.
-  return { kind: 'refused', retryable: /^(26|40|53|55|57|25006)/.test(state), cause: error }
+  const retryable = isUnprepared(error) || /^(40|53|55|57|25006)/.test(state)
+  return { kind: 'refused', retryable, cause: error }
 }

@@ -19,7 +19,8 @@ export interface Doorbell {
   close(): Promise<void>
 }
 
-export function createDoorbell(connectionString: string, checkMs = CHECK_MS): Doorbell {
+/** @param onLost the connection has ended: whatever is known of the server may be true no more. */
+export function createDoorbell(connectionString: string, onLost: () => void, checkMs = CHECK_MS): Doorbell {
   let rings = 0
   let waiting = new Set<() => void>()
   let listening: Promise<pg.Client> | undefined
@@ -43,7 +44,9 @@ export function createDoorbell(connectionString: string, checkMs = CHECK_MS): Do
     })
     // A dead connection says so twice, and by then there may be another.
     const forget = () => {
-      if (current === client) listening = undefined
+      if (current !== client) return
+      listening = undefined
+      onLost()
     }
     current = client
     client.on('error', forget)

@@ -64,7 +64,7 @@ export function createPostgresLedger(options: PostgresLedgerOptions): Ledger {
   // A little sooner than it is given up here, so that what became of it is known.
   const writer = createWriter(databaseUrl, Math.ceil(appendTimeoutMs * 0.9))
   const queue = createAppendQueue(writer, appendTimeoutMs)
-  const doorbell = createDoorbell(databaseUrl)
+  const doorbell = createDoorbell(databaseUrl, tail.forget)
   const closing = new AbortController()
 
   async function page(name: string, text: string, values: unknown[]): Promise<RecordedEvent[]> {

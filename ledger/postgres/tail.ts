@@ -4,9 +4,11 @@
  *
  *   empty    nobody is at the end yet → kept, where the first who gets there stands
  *   kept     (from, to]: every event of these positions, whatever its stream. A read adds what came behind `to`; the oldest pages go once
- *            there are too many → empty when a read fails, for nobody knows then what the server has become, and when the ledger was put back
+ *            there are too many → empty when a read fails or takes too long, when the doorbell's connection ends, and when the ledger ends before
+ *            what is kept: the server may have become another, or have been put back
  */
 import { coalesce } from '../../runtime/coalesce.ts'
+import { inTime } from '../../runtime/in-time.ts'
 import type { Position, RecordedEvent } from '../ledger.ts'
 import { higher } from '../positions.ts'
 
@@ -39,6 +41,8 @@ export interface TailReads {
 
 export interface Tail {
   page(after: Position, reads: TailReads): Promise<Page>
+  /** Begins anew: of what is kept nobody knows whether it is still true. */
+  forget(): void
 }
 
 export interface TailRoom {
@@ -48,56 +52,64 @@ export interface TailRoom {
 
 /** Rows of one read, and of what a follower gets at a time. Bounds the memory of every follower: 500 events of at most 64 KiB. */
 export const PAGE = 500
+/** The connection that reads is one of those who asked: the others wait no longer for it, and read by themselves. */
+const PATIENCE_MS = 2_000
 /** Some 0.4 s at the full speed of one ledger, of events of 1 KB. */
 const ROOM: TailRoom = { events: 2_500, bytes: 4 * 1024 * 1024 }
 
-interface Kept extends ReadPage {
-  readonly to: Position
+interface Kept {
+  readonly events: RecordedEvent[]
+  bytes: number
+  to: Position
 }
 
 export function createTail({ events: mostEvents, bytes: mostBytes }: TailRoom = ROOM): Tail {
   let from: Position | undefined
   let to: Position | undefined
+  /** Each of a page at most, so that there are few, however little came at a time. */
   let pages: Kept[] = []
+  let count = 0
+  let size = 0
 
-  function begin(at: Position): void {
+  function begin(at: Position | undefined): void {
     from = to = at
     pages = []
+    count = size = 0
   }
 
-  function forget(): void {
-    from = to = undefined
-    pages = []
-  }
+  const forget = (): void => begin(undefined)
 
   /** One read for all who ask before it begins. Answers whether there may be more. */
   const extended = coalesce<TailReads, boolean>(Number.MAX_SAFE_INTEGER, async ([reads]) => {
     const after = to
     if (after === undefined || !reads) return true
-    try {
-      const read = await reads.all(after)
-      const isPutBack = read.events.length === 0 && (await reads.head()) < after
-      // Begun anew somewhere else meanwhile: whoever waited looks again.
-      if (to !== after) return true
-      if (isPutBack) forget()
-      else keep(read)
-      return isPutBack || read.events.length === PAGE
-    } catch (error) {
-      forget()
-      throw error
-    }
+    const read = await reads.all(after)
+    const isPutBack = read.events.length === 0 && (await reads.head()) < after
+    // Begun anew somewhere else meanwhile: whoever waited looks again.
+    if (to !== after) return true
+    if (isPutBack) forget()
+    else keep(read)
+    return isPutBack || read.events.length === PAGE
   })
 
   function keep({ events, bytes }: ReadPage): void {
     const last = events.at(-1)
     if (!last) return
     to = last.position
-    pages.push({ events, bytes, to })
-    let kept = pages.reduce((sum, page) => sum + page.events.length, 0)
-    let size = pages.reduce((sum, page) => sum + page.bytes, 0)
-    while (pages.length > 1 && (kept > mostEvents || size > mostBytes)) {
+    const newest = pages.at(-1)
+    if (newest && newest.events.length + events.length <= PAGE) {
+      newest.events.push(...events)
+      newest.bytes += bytes
+      newest.to = to
+    } else {
+      pages.push({ events: [...events], bytes, to })
+    }
+    count += events.length
+    size += bytes
+    // All of them, where the newest alone takes more.
+    while (count > mostEvents || size > mostBytes) {
       const oldest = pages.shift() as Kept
-      kept -= oldest.events.length
+      count -= oldest.events.length
       size -= oldest.bytes
       from = oldest.to
     }
@@ -105,7 +117,8 @@ export function createTail({ events: mostEvents, bytes: mostBytes }: TailRoom = 
 
   /** Undefined if something that it has not read is not kept. */
   function kept(after: Position, { follows }: TailReads): RecordedEvent[] | undefined {
-    if (from === undefined || after < from) return undefined
+    if (from === undefined || to === undefined || after < from) return undefined
+    if (after >= to) return []
     return pages.flatMap((page) =>
       page.to <= after ? [] : page.events.filter((event) => event.position > after && follows(event)),
     )
@@ -118,15 +131,25 @@ export function createTail({ events: mostEvents, bytes: mostBytes }: TailRoom = 
   }
 
   return {
+    forget,
     async page(after, reads) {
-      // Nobody else has read for so long that what is kept is of no use to this one.
-      if (to !== undefined && after > to) begin(after)
-      let more = true
+      // Nobody has read for so long that what lies between is more than would be kept.
+      if (to !== undefined && after - to > mostEvents) begin(after)
       const there = kept(after, reads)
       if (!there) return behind(after, reads)
-      if (there.length < PAGE) more = await extended.add(reads)
+      let more = true
+      if (there.length < PAGE) {
+        try {
+          more = await inTime(PATIENCE_MS, extended.add(reads))
+        } catch {
+          // Of this one's own read it is told whether it can read at all.
+          forget()
+        }
+      }
       const events = kept(after, reads)
-      if (!events) return behind(after, reads)
+      // Who stands behind the end that was just read has read what is there no more: the ledger was put back.
+      const isAhead = !more && to !== undefined && after > to
+      if (!events || isAhead) return behind(after, reads)
       const last = events[PAGE - 1]
       if (last) return { events: events.slice(0, PAGE), to: last.position, more: true }
       return { events, to: higher(after, to as Position), more }

@@ -1,16 +1,23 @@
 /** The connection that writes the ledger: opened on first use, and anew after it broke. Never shared with readers. */
 import pg from 'pg'
+import { endInTime } from '../../runtime/postgres.ts'
 import type { Writer } from './append-queue.ts'
 
 export interface ClosableWriter extends Writer {
+  /** What is not answered within some seconds fails. */
   close(): Promise<void>
+}
+
+interface Connection {
+  readonly client: pg.Client
+  readonly opened: Promise<unknown>
 }
 
 /** @param timeoutMs the longest that the server works at a query: what nobody waits for any more is not to hold a lock, or a connection. */
 export function createWriter(connectionString: string, timeoutMs: number): ClosableWriter {
-  let connecting: Promise<pg.Client> | undefined
+  let current: Connection | undefined
 
-  async function open(forget: () => void): Promise<pg.Client> {
+  function open(): Connection {
     const client = new pg.Client({
       connectionString,
       application_name: 'triptick ledger writer',
@@ -18,45 +25,42 @@ export function createWriter(connectionString: string, timeoutMs: number): Closa
       // Queries are sent without waiting for the answers to those before.
       pipeline: true,
     })
-    client.on('error', forget)
-    client.on('end', forget)
-    try {
-      await client.connect()
+    const opened = client.connect().then(() =>
       // Durability is the ledger's promise, whatever the database's default is. Planning anew for every batch, as Postgres
       // chooses to by itself, costs 0.8 ms an append: with one plan 64 writers get 11,600 events/s instead of 4,900.
-      await client.query(
+      client.query(
         `SET synchronous_commit = on; SET plan_cache_mode = force_generic_plan; SET statement_timeout = ${timeoutMs}`,
-      )
-      return client
-    } catch (error) {
-      forget()
-      client.end().catch(() => {})
-      throw error
-    }
+      ),
+    )
+    const connection = { client, opened }
+    const end = () => giveUp(connection)
+    client.on('error', end)
+    client.on('end', end)
+    opened.catch(end)
+    return connection
   }
 
-  const client = (): Promise<pg.Client> => {
-    if (connecting) return connecting
-    // A connection says late that it has ended, and by then there may be another.
-    const own = open(() => {
-      if (connecting === own) connecting = undefined
-    })
-    connecting = own
-    return own
+  /** Also while it is being opened. What it has not answered fails at once: `end` would wait for the query that hangs. */
+  function giveUp(connection: Connection): void {
+    if (current === connection) current = undefined
+    connection.client.connection.stream.destroy()
   }
 
   return {
-    query: async (query) => (await client()).query(query),
-    discard: () => {
-      const broken = connecting
-      connecting = undefined
-      // What it has not answered fails at once. `end` would wait for the query that hangs.
-      broken?.then((connection) => connection.connection.stream.destroy()).catch(() => {})
+    send: (query) => {
+      const connection = current ?? open()
+      current = connection
+      const answer = connection.opened.then(() => {
+        if (connection !== current) throw new Error('the connection was given up')
+        return connection.client.query(query)
+      })
+      return { answer, giveUp: () => giveUp(connection) }
     },
     close: async () => {
-      const last = connecting
-      connecting = undefined
-      await last?.then((connection) => connection.end()).catch(() => {})
+      const last = current
+      current = undefined
+      if (!last) return
+      await last.opened.then(() => endInTime(last.client)).catch(() => {})
     },
   }
 }

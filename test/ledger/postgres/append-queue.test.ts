@@ -6,20 +6,20 @@ import { createAppendQueue, type Writer } from '../../../ledger/postgres/append-
 /** A writer that writes everything, until `fails` says otherwise by a code, and notes what rings the bell. */
 function given(fails: () => string | undefined = () => undefined) {
   const rings: (boolean | 'by itself')[] = []
+  const answerTo = async (name: string, values: readonly unknown[]) => {
+    if (name === 'ledger-ring') {
+      rings.push('by itself')
+      return { rows: [] } as unknown as QueryResult
+    }
+    rings.push(values[9] as boolean)
+    const code = fails()
+    if (code !== undefined) throw Object.assign(new Error('a test'), { code })
+    return {
+      rows: [{ batch: 1, written: true, revision: 0, last_position: '1' }],
+    } as unknown as QueryResult
+  }
   const writer: Writer = {
-    query: async ({ name, values }) => {
-      if (name === 'ledger-ring') {
-        rings.push('by itself')
-        return { rows: [] } as unknown as QueryResult
-      }
-      rings.push(values[9] as boolean)
-      const code = fails()
-      if (code !== undefined) throw Object.assign(new Error('a test'), { code })
-      return {
-        rows: [{ batch: 1, written: true, revision: 0, last_position: '1' }],
-      } as unknown as QueryResult
-    },
-    discard: () => {},
+    send: ({ name, values }) => ({ answer: answerTo(name, values), giveUp: () => {} }),
   }
   const queue = createAppendQueue(writer, 10_000)
   const append = (stream: string) =>
@@ -73,26 +73,29 @@ test('a commit that failed has rung for nobody: the next one does', async () => 
   await queue.close()
 })
 
-/** A writer whose queries are answered by hand; giving the connection up fails all that it has not answered, as `writer.ts` does. */
+/** A writer whose queries are answered by hand; a connection that is given up fails all that it has not answered, as that of `writer.ts` does. */
 function givenByHand(timeoutMs = 10_000) {
-  const queries: { readonly appends: number; answer(): void }[] = []
-  let pending: ((error: Error) => void)[] = []
-  let discards = 0
+  const queries: { readonly appends: number; readonly connection: number; answer(): void }[] = []
+  let pending: { readonly connection: number; fail(error: Error): void }[] = []
+  let current = 1
+  const givenUp: number[] = []
   const writer: Writer = {
-    query: ({ values }) =>
-      new Promise((resolve, reject) => {
-        const streams = String(values[0]).split(',')
-        const rows = streams.map((_, n) => ({ batch: n + 1, written: true, revision: 0, last_position: '1' }))
-        queries.push({
-          appends: streams.length,
-          answer: () => resolve({ rows } as unknown as QueryResult),
-        })
-        pending.push(reject)
-      }),
-    discard: () => {
-      discards++
-      for (const fail of pending) fail(new Error('Connection terminated'))
-      pending = []
+    send: ({ values }) => {
+      const connection = current
+      const streams = String(values[0]).split(',')
+      const rows = streams.map((_, n) => ({ batch: n + 1, written: true, revision: 0, last_position: '1' }))
+      const answer = new Promise<QueryResult>((resolve, reject) => {
+        const done = () => resolve({ rows } as unknown as QueryResult)
+        queries.push({ appends: streams.length, connection, answer: done })
+        pending.push({ connection, fail: reject })
+      })
+      const giveUp = () => {
+        givenUp.push(connection)
+        if (current === connection) current++
+        for (const one of pending) if (one.connection === connection) one.fail(new Error('terminated'))
+        pending = pending.filter((one) => one.connection !== connection)
+      }
+      return { answer, giveUp }
     },
   }
   const queue = createAppendQueue(writer, timeoutMs)
@@ -107,7 +110,7 @@ function givenByHand(timeoutMs = 10_000) {
     )
   const kinds = async (outcomes: Promise<{ readonly kind: string }>[]) =>
     new Set((await Promise.all(outcomes)).map(({ kind }) => kind))
-  return { queries, queue, appends, kinds, discards: () => discards }
+  return { queries, queue, appends, kinds, givenUp }
 }
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
@@ -139,7 +142,7 @@ test('where many wait, the next batch is sent before the last one is answered, o
 test('the time of a batch begins with the answer to the one before it, and one that hangs takes down what was sent behind it, once', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   onTestFinished(() => void vi.useRealTimers())
-  const { queries, appends, kinds, discards } = givenByHand(1_000)
+  const { queries, appends, kinds, givenUp } = givenByHand(1_000)
   const first = appends(1)
   await turn()
   const second = appends(50)
@@ -151,13 +154,21 @@ test('the time of a batch begins with the answer to the one before it, and one t
   await turn()
   expect(queries).toHaveLength(3)
   await vi.advanceTimersByTimeAsync(999)
-  expect(discards()).toBe(0)
+  expect(givenUp).toEqual([])
   await vi.advanceTimersByTimeAsync(1)
   expect(await kinds([...second, ...third])).toEqual(new Set(['ambiguous']))
-  expect(discards()).toBe(1)
+  expect(new Set(givenUp)).toEqual(new Set([1]))
   const next = appends(1)
   await vi.advanceTimersByTimeAsync(10)
-  expect(queries).toHaveLength(4)
+  expect(queries.map(({ connection }) => connection)).toEqual([1, 1, 1, 2])
   queries[3]?.answer()
   expect(await kinds(next)).toEqual(new Set(['written']))
+})
+
+test('what was refused for a statement that is not prepared may be tried again, on a new connection', async () => {
+  for (const code of ['26000', '42P05']) {
+    const { queue, append } = given(() => code)
+    expect(await append('a')).toMatchObject({ kind: 'refused', retryable: true })
+    await queue.close()
+  }
 })

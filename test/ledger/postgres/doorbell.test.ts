@@ -16,9 +16,10 @@ afterAll(async () => {
   await database.drop()
 })
 
-test('a bell whose connection has died without a word rings again soon', async () => {
+test('a bell whose connection has died without a word says so, and rings again soon', async () => {
   const network = await openSilentNetwork(database.url)
-  const doorbell = createDoorbell(network.url, 200)
+  let losses = 0
+  const doorbell = createDoorbell(network.url, () => losses++, 200)
   const stop = new AbortController()
   const rung = () =>
     vi.waitFor(
@@ -32,8 +33,10 @@ test('a bell whose connection has died without a word rings again soon', async (
       { timeout: 25_000 },
     )
   await rung()
+  expect(losses).toBe(0)
   network.silence()
   await rung()
+  expect(losses).toBeGreaterThan(0)
   stop.abort()
   await doorbell.close()
   await network.close()

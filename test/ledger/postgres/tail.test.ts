@@ -141,25 +141,64 @@ test('who is far ahead of what is kept begins anew there, also while others read
   expect(ledger.read.events).toBeLessThanOrEqual(2 * PAGE + 1)
 })
 
-test('after a failed read, and after the ledger was put back, nothing of before is served', async () => {
+test('after a failed read, a lost bell, and after the ledger was put back, nothing of before is served', async () => {
   const ledger = givenLedger()
   const tail = createTail()
   const first = follower(tail, ledger.reads(), 0)
   await first()
   ledger.append('a', 3)
   await first()
-  ledger.fail(true)
-  await expect(first()).rejects.toThrow('terminated')
-  ledger.fail(false)
-  const own = ledger.read.own
-  expect(await follower(tail, ledger.reads(), 1)()).toEqual([2, 3])
-  expect(ledger.read.own).toBe(own + 1)
+  for (const lose of [failedRead, tail.forget]) {
+    await lose()
+    const own = ledger.read.own
+    expect(await follower(tail, ledger.reads(), 1)()).toEqual([2, 3])
+    expect(ledger.read.own).toBe(own + 1)
+  }
 
   ledger.putBackTo(1)
   expect(await first()).toEqual([])
   ledger.append('b')
   expect(await follower(tail, ledger.reads('b'), 0)()).toEqual([2])
   expect(await follower(tail, ledger.reads('a'), 0)()).toEqual([1])
+  expect(await first()).toEqual([2])
+
+  async function failedRead() {
+    ledger.fail(true)
+    await expect(first()).rejects.toThrow('terminated')
+    ledger.fail(false)
+  }
+})
+
+test('who reads for all and fails, or hangs, takes nobody along', async () => {
+  const ledger = givenLedger()
+  for (const all of [
+    () => Promise.reject(new Error('the pool has ended')),
+    () => new Promise<never>(() => {}),
+  ]) {
+    const tail = createTail()
+    const begins = Number(ledger.head())
+    const healthy = follower(tail, ledger.reads(), begins)
+    await healthy()
+    ledger.append('a')
+    const broken = tail.page(at(begins), { ...ledger.reads(), all, own: all })
+    broken.catch(() => {})
+    expect(await healthy()).toEqual([begins + 1])
+    ledger.append('a')
+    expect(await healthy()).toEqual([begins + 2])
+  }
+}, 30_000)
+
+test('what is larger than there is room for is read by each', async () => {
+  const ledger = givenLedger()
+  const tail = createTail({ events: 10, bytes: 1_000 })
+  const both = [follower(tail, ledger.reads(), 0), follower(tail, ledger.reads(), 0)]
+  for (const look of both) await look()
+  ledger.append('a', 11)
+  for (const look of both) expect(await look()).toHaveLength(11)
+  ledger.append('a')
+  const own = ledger.read.own
+  for (const look of both) expect(await look()).toEqual([12])
+  expect(ledger.read.own).toBe(own)
 })
 
 const few = fc.nat({ max: 20 })

@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import type { Revision, StreamName } from '../../../ledger/ledger.ts'
+import { createAppendQueue } from '../../../ledger/postgres/append-queue.ts'
 import { createWriter } from '../../../ledger/postgres/writer.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/postgres.ts'
 
@@ -25,17 +27,61 @@ const writers = async () =>
     WHERE datname = current_database() AND application_name = 'triptick ledger writer'`)
   ).rows
 
-test('the end of a connection that was given up does not make the writer forget the one that came after it', async () => {
+test('only the connection of a query is given up, not the one that came after it, nor is that forgotten when it ends', async () => {
   const writer = createWriter(database.url, 10_000)
-  const pid = async () => (await writer.query(PID)).rows[0].pid as number
-  const first = await pid()
-  writer.discard()
+  const sent = writer.send(PID)
+  const [first] = (await sent.answer).rows
+  sent.giveUp()
+  const pid = async () => (await writer.send(PID).answer).rows[0].pid as number
   const second = await pid()
   await vi.waitFor(async () => expect(await writers()).toEqual([{ pid: second }]), PATIENTLY)
-  expect(second).not.toBe(first)
+  expect(second).not.toBe(first.pid)
+  sent.giveUp()
   expect(await pid()).toBe(second)
   await writer.close()
   await vi.waitFor(async () => expect(await writers()).toEqual([]), PATIENTLY)
+})
+
+test('what waits for a connection that is given up while it is opened fails at once, and is never asked', async () => {
+  const writer = createWriter(database.url, 10_000)
+  await admin.query('CREATE TABLE IF NOT EXISTS opened (what text)')
+  const asking = (what: string) => ({ name: what, text: `INSERT INTO opened VALUES ('${what}')`, values: [] })
+  const first = writer.send(asking('first'))
+  const second = writer.send(asking('second'))
+  first.giveUp()
+  await expect(Promise.race([first.answer, second.answer])).rejects.toThrow()
+  await Promise.allSettled([first.answer, second.answer])
+  await writer.send(asking('third')).answer
+  expect((await admin.query('SELECT what FROM opened')).rows).toEqual([{ what: 'third' }])
+  await writer.close()
+})
+
+test('an append that follows the end of a session goes to a new one', async () => {
+  const ledgerDatabase = await createTestDatabase()
+  const direct = new pg.Client({ connectionString: ledgerDatabase.url })
+  await direct.connect()
+  const writer = createWriter(ledgerDatabase.url, 10_000)
+  const queue = createAppendQueue(writer, 10_000)
+  const append = (stream: string) =>
+    queue.append({
+      stream: stream as StreamName,
+      events: [{ id: crypto.randomUUID(), type: 'Happened', data: '{}', metadata: '{}' }],
+      expected: -1 as Revision,
+    })
+  expect(await append('test-1')).toMatchObject({ kind: 'written' })
+  await direct.query('BEGIN; UPDATE ledger.head SET position = position')
+  const held = append('test-2')
+  const waits = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+  await vi.waitFor(async () => expect((await direct.query(waits)).rowCount).toBe(1), PATIENTLY)
+  const [{ pid }] = (await direct.query(waits)).rows
+  await direct.query('SELECT pg_terminate_backend($1)', [pid])
+  await direct.query('ROLLBACK')
+  expect(await held).toMatchObject({ kind: 'ambiguous' })
+  expect(await append('test-3')).toMatchObject({ kind: 'written' })
+  await queue.close()
+  await writer.close()
+  await direct.end()
+  await ledgerDatabase.drop()
 })
 
 test('queries share a connection, each a transaction, and what was sent behind one that hangs fails with it once it is given up', async () => {
@@ -43,11 +89,11 @@ test('queries share a connection, each a transaction, and what was sent behind o
   await admin.query('CREATE TABLE asked (what text)')
   const asking = (text: string) => ({ name: text, text, values: [] })
   const all = await Promise.allSettled([
-    writer.query(PID),
-    writer.query(asking("INSERT INTO asked VALUES ('first')")),
-    writer.query(asking('SELECT 1 / (SELECT 0)')),
-    writer.query(asking("INSERT INTO asked VALUES ('second')")),
-    writer.query(PID),
+    writer.send(PID).answer,
+    writer.send(asking("INSERT INTO asked VALUES ('first')")).answer,
+    writer.send(asking('SELECT 1 / (SELECT 0)')).answer,
+    writer.send(asking("INSERT INTO asked VALUES ('second')")).answer,
+    writer.send(PID).answer,
   ])
   expect(all.map(({ status }) => status)).toEqual([
     'fulfilled',
@@ -57,15 +103,16 @@ test('queries share a connection, each a transaction, and what was sent behind o
     'fulfilled',
   ])
   expect((await admin.query('SELECT what FROM asked')).rows).toEqual([{ what: 'first' }, { what: 'second' }])
-  const { rows } = await writer.query(PID)
+  const { rows } = await writer.send(PID).answer
   expect(await writers()).toEqual([{ pid: rows[0].pid }])
 
-  const hanging = expect(writer.query(asking('SELECT pg_sleep(60)'))).rejects.toThrow('terminated')
-  const behind = expect(writer.query(asking('SELECT 2'))).rejects.toThrow('terminated')
+  const sleeping = writer.send(asking('SELECT pg_sleep(60)'))
+  const hanging = expect(sleeping.answer).rejects.toThrow('terminated')
+  const behind = expect(writer.send(asking('SELECT 2')).answer).rejects.toThrow('terminated')
   const asleep = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
   await vi.waitFor(async () => expect((await admin.query(asleep)).rowCount).toBe(1), PATIENTLY)
-  writer.discard()
-  expect((await writer.query(asking('SELECT 3 AS n'))).rows).toEqual([{ n: 3 }])
+  sleeping.giveUp()
+  expect((await writer.send(asking('SELECT 3 AS n')).answer).rows).toEqual([{ n: 3 }])
   await Promise.all([hanging, behind])
   await writer.close()
 })
@@ -81,15 +128,25 @@ test('a server that takes the connection and says nothing is given up', async ()
   await once(silent, 'listening')
   const { port } = silent.address() as { readonly port: number }
   const writer = createWriter(`postgres://nobody@127.0.0.1:${port}/nothing`, 10_000)
-  await expect(writer.query(PID)).rejects.toThrow('timeout')
+  await expect(writer.send(PID).answer).rejects.toThrow('timeout')
   await vi.waitFor(() => expect(sockets.map(({ closed }) => closed)).toEqual([true]), PATIENTLY)
 }, 40_000)
 
 test('a query that takes too long is ended by the server, which keeps no connection for it', async () => {
   const writer = createWriter(database.url, 200)
-  const slow = writer.query({ name: 'slow', text: 'SELECT pg_sleep(60)', values: [] })
+  const slow = writer.send({ name: 'slow', text: 'SELECT pg_sleep(60)', values: [] }).answer
   await expect(slow).rejects.toMatchObject({ code: '57014' })
-  const { rows } = await writer.query(PID)
+  const { rows } = await writer.send(PID).answer
   expect(await writers()).toEqual([{ pid: rows[0].pid }])
   await writer.close()
 })
+
+test('a query that nobody answers does not keep the writer from closing', async () => {
+  const writer = createWriter(database.url, 60_000)
+  const hanging = expect(
+    writer.send({ name: 'hanging', text: 'SELECT pg_sleep(30)', values: [] }).answer,
+  ).rejects.toThrow('terminated')
+  await vi.waitFor(async () => expect(await writers()).toHaveLength(1), PATIENTLY)
+  await writer.close()
+  await hanging
+}, 20_000)
