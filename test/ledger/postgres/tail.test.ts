@@ -155,9 +155,14 @@ test('after a failed read, a lost bell, and after the ledger was put back, nothi
     expect(ledger.read.own).toBe(own + 1)
   }
 
+  const second = follower(tail, ledger.reads(), 3)
+  expect(await second()).toEqual([])
   ledger.putBackTo(1)
   expect(await first()).toEqual([])
+  // The first has found out, and what is kept begins at 1 now.
+  expect(await second()).toEqual([])
   ledger.append('b')
+  expect(await second()).toEqual([2])
   expect(await follower(tail, ledger.reads('b'), 0)()).toEqual([2])
   expect(await follower(tail, ledger.reads('a'), 0)()).toEqual([1])
   expect(await first()).toEqual([2])
