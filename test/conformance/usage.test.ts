@@ -85,7 +85,8 @@ test('Ctrl-C ends it with 130 and no broken promise', async () => {
     await expect.poll(() => asked).toBeGreaterThan(1)
     program.signal('SIGINT')
     expect(await program.ended).toBe(130)
-    expect(program.output()).toBe('interrupted: what was not told of is not checked\n')
+    const { host } = new URL(url)
+    expect(program.output()).toBe(`on ${host}\ninterrupted: what was not told of is not checked\n`)
   } finally {
     server.close()
   }
