@@ -1,7 +1,11 @@
 /** The connection that writes the ledger: opened on first use, and anew after it broke. Never shared with readers. */
 import pg from 'pg'
+import { inTime } from '../../runtime/in-time.ts'
 import { endInTime } from '../../runtime/postgres.ts'
 import type { Writer } from './append-queue.ts'
+
+/** A little more than `endInTime` takes. */
+const CLOSE_PATIENCE_MS = 6_000
 
 export interface ClosableWriter extends Writer {
   /** What is not answered within some seconds fails. */
@@ -60,7 +64,9 @@ export function createWriter(connectionString: string, timeoutMs: number): Closa
       const last = current
       current = undefined
       if (!last) return
-      await last.opened.then(() => endInTime(last.client)).catch(() => {})
+      // Also one that is being opened, by a server that says nothing more.
+      const ended = last.opened.then(() => endInTime(last.client))
+      await inTime(CLOSE_PATIENCE_MS, ended).catch(() => giveUp(last))
     },
   }
 }

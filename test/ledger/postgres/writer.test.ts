@@ -150,3 +150,21 @@ test('a query that nobody answers does not keep the writer from closing', async 
   await writer.close()
   await hanging
 }, 20_000)
+
+test('a server that lets in and then says nothing does not keep the writer from closing', async () => {
+  // AuthenticationOk and ReadyForQuery, to whatever is said first.
+  const welcome = Buffer.from('520000000800000000' + '5a0000000549', 'hex')
+  const sockets: Socket[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket.on('error', () => {}))
+    socket.once('data', () => socket.write(welcome))
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as { readonly port: number }
+  const writer = createWriter(`postgres://nobody@127.0.0.1:${port}/nothing`, 60_000)
+  const waiting = expect(writer.send(PID).answer).rejects.toThrow('terminated')
+  await vi.waitFor(() => expect(sockets).toHaveLength(1), PATIENTLY)
+  await writer.close()
+  await waiting
+}, 20_000)
