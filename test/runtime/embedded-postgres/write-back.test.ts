@@ -31,11 +31,12 @@ let writing: NodeJS.Timeout
 let busy: Set<string>
 const fileOf = (name: string, database = '16384') => join(cluster, 'base', database, name)
 const TEMPLATE = '5'
+const CATALOG = '2619'
 /** A few of them are worth a sync. */
 const PAGES = Buffer.alloc(256 * 1024)
 const patiently = { timeout: 20_000, interval: 50 }
 /** So many that stay as they are that a listing takes ten looks, 5 s. */
-const STILL = Array.from({ length: 25 }, (_, index) => `${1_000 + index}`)
+const STILL = Array.from({ length: 25 }, (_, index) => `${20_000 + index}`)
 const LIMIT_MS = 90_000
 
 beforeEach(() => {
@@ -44,11 +45,12 @@ beforeEach(() => {
   Object.assign(disk, { synced: [], refuses: false })
   lost = []
   busy = new Set()
-  for (const name of ['100', '200.1', '300', 't4_400', ...STILL]) writeFileSync(fileOf(name), 'page')
+  for (const name of ['16600', '16700.1', '16800', 't4_16900', ...STILL]) writeFileSync(fileOf(name), 'page')
   writeBack = startWriteBack(cluster, (error) => lost.push(error))
   writing = setInterval(() => {
     for (const name of busy) appendFileSync(fileOf(name), PAGES)
-    appendFileSync(fileOf('600', TEMPLATE), PAGES)
+    appendFileSync(fileOf('16900', TEMPLATE), PAGES)
+    appendFileSync(fileOf(CATALOG), PAGES)
   }, 50)
 })
 afterEach(async () => {
@@ -63,15 +65,15 @@ const WHY = '(on Linux, which alone puts writes off)'
 test.skipIf(!ON_LINUX)(
   `tables and indexes that grow are synced for as long as they do, new ones too, others never ${WHY}`,
   async () => {
-    busy = new Set(['200.1', 't4_400'])
+    busy = new Set(['16700.1', 't4_16900'])
     // Changed, but hardly grown.
-    appendFileSync(fileOf('100'), 'page')
-    await vi.waitFor(() => expect(disk.synced).toContain(fileOf('200.1')), patiently)
+    appendFileSync(fileOf('16600'), 'page')
+    await vi.waitFor(() => expect(disk.synced).toContain(fileOf('16700.1')), patiently)
     const before = disk.synced.length
-    busy.add('500_vm')
-    await vi.waitFor(() => expect(disk.synced).toContain(fileOf('500_vm')), patiently)
+    busy.add('17000_vm')
+    await vi.waitFor(() => expect(disk.synced).toContain(fileOf('17000_vm')), patiently)
     await vi.waitFor(() => expect(disk.synced.length).toBeGreaterThan(before + 5), patiently)
-    expect(new Set(disk.synced)).toEqual(new Set([fileOf('200.1'), fileOf('500_vm')]))
+    expect(new Set(disk.synced)).toEqual(new Set([fileOf('16700.1'), fileOf('17000_vm')]))
 
     await writeBack.stop()
     const after = disk.synced.length
@@ -84,10 +86,10 @@ test.skipIf(!ON_LINUX)(
 test.skipIf(!ON_LINUX)(
   `a table that is dropped while it grows stops nothing ${WHY}`,
   async () => {
-    busy = new Set(['100', '300'])
-    await vi.waitFor(() => expect(disk.synced).toContain(fileOf('300')), patiently)
-    busy.delete('300')
-    rmSync(fileOf('300'))
+    busy = new Set(['16600', '16800'])
+    await vi.waitFor(() => expect(disk.synced).toContain(fileOf('16800')), patiently)
+    busy.delete('16800')
+    rmSync(fileOf('16800'))
     const before = disk.synced.length
     await vi.waitFor(() => expect(disk.synced.length).toBeGreaterThan(before + 3), patiently)
     expect(lost).toEqual([])
@@ -99,7 +101,7 @@ test.skipIf(!ON_LINUX)(
   `what the disk refuses is told, once, because the kernel tells Postgres no more ${WHY}`,
   async () => {
     disk.refuses = true
-    busy = new Set(['100', '300'])
+    busy = new Set(['16600', '16800'])
     await vi.waitFor(() => expect(lost).toHaveLength(1), patiently)
     disk.refuses = false
     await new Promise((resolve) => setTimeout(resolve, 1_200))
