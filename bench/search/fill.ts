@@ -4,6 +4,9 @@
  *
  * The index over all but the last messages is built at once, as a restored backup would: into a million messages' index one
  * by one would be most of the time. The last ones are indexed one batch after another, as they come in life, and that is what is timed.
+ *
+ * In the end everybody has read everything: of a million messages that nobody acknowledges the delivery worker tries every one of
+ * the people again and again, beside the searches.
  */
 import { hash } from 'node:crypto'
 import pg from 'pg'
@@ -49,6 +52,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const lexemes = createBlindLexemes(masterKey)
   const { cast, next } = createTalks(messages, random)
   const began = Date.now()
+  const talks = new Set<Talk>()
   let position = 0n
   let sent = 0
 
@@ -74,6 +78,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
   async function nextMessage(): Promise<Placed[]> {
     const talk = next(sent++ / messages)
     const { conversationId, members } = talk
+    talks.add(talk)
     const started = talk.seq === 0 ? [place(startOf(talk, began as Millis))] : []
     const senderId = members[Math.floor(random() * members.length)] as UserId
     const messageId = hash('sha256', `${position}`) as MessageId
@@ -101,6 +106,12 @@ export async function fill(options: FillOptions): Promise<Filled> {
     return placed
   }
 
+  async function readByAll(): Promise<void> {
+    const receipts = [...talks].flatMap((talk) => receiptsOf(talk, began as Millis))
+    for (let from = 0; from < receipts.length; from += BATCH)
+      await project(receipts.slice(from, from + BATCH).map(place))
+  }
+
   try {
     await takeUpIndex(client, lexemes.fingerprint)
     const definition = await withoutIndex(client)
@@ -117,6 +128,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
 
     const last = await nextMessages(messages - atOnce)
     await project(last)
+    await readByAll()
     const indexing = performance.now()
     for (let from = 0; from < last.length; from += TIMED_BATCH)
       await index(last.slice(from, from + TIMED_BATCH))
@@ -147,6 +159,23 @@ async function withoutIndex(client: pg.ClientBase): Promise<string> {
   await client.query("SET maintenance_work_mem = '512MB'; DROP INDEX search.messages_lexemes")
   return rows[0]?.definition ?? ''
 }
+
+/** Of each member, for all that was said. */
+const receiptsOf = ({ conversationId, members, seq }: Talk, at: Millis): Placed['event'][] =>
+  members.flatMap((userId) => {
+    const range = {
+      conversationId,
+      userId,
+      deviceId: 'phone' as DeviceId,
+      fromSeq: 1 as Seq,
+      toSeq: seq as Seq,
+      at,
+    }
+    return [
+      { type: 'MessageDelivered', ...range },
+      { type: 'MessageRead', ...range },
+    ]
+  })
 
 const startOf = ({ conversationId, members }: Talk, at: Millis): Placed['event'] => ({
   type: 'ConversationStarted',

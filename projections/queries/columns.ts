@@ -9,15 +9,18 @@ export const millisOrNull = (column: string | null): Millis | null =>
 export const later = (a: Millis, b: Millis): Millis => (a > b ? a : b)
 export const position = (column: string): Position => BigInt(column) as Position
 
-/** Of many rows that a statement has put into one text, so many fields each: a thousand rows would take Node a millisecond to read. */
+/**
+ * Of many rows that a statement has put into one text, so many fields each: a thousand rows would take Node a millisecond to read.
+ *
+ * @param toRow is given all fields, and where those of its row begin: a list for each row is what the collector would have to clear away.
+ */
 export function records<Row>(
   text: string | null | undefined,
   fieldsOfEach: number,
-  toRow: (fields: readonly string[]) => Row,
+  toRow: (fields: readonly string[], at: number) => Row,
 ): Row[] {
   const fields = text?.split(' ') ?? []
   const rows: Row[] = []
-  for (let at = 0; at < fields.length; at += fieldsOfEach)
-    rows.push(toRow(fields.slice(at, at + fieldsOfEach)))
+  for (let at = 0; at < fields.length; at += fieldsOfEach) rows.push(toRow(fields, at))
   return rows
 }

@@ -89,10 +89,10 @@ export interface Places {
 }
 
 export const candidatesOf = (row: Places | undefined): Candidate[] =>
-  records(row?.places, 3, ([conversationId, seq, where]) => ({
-    conversationId: conversationId as ConversationId,
-    seq: Number(seq) as Seq,
-    position: position(where as string),
+  records(row?.places, 3, (fields, at) => ({
+    conversationId: fields[at] as ConversationId,
+    seq: Number(fields[at + 1]) as Seq,
+    position: position(fields[at + 2] as string),
   }))
 
 const INDEXED_POSITION: Statement = {

@@ -79,36 +79,36 @@ export async function searchedStretches(
     : ask<Places>(db, ONE, [userId, size, conversationId]))
   // Whoever has joined since anything was said may read nothing yet.
   const listed = records(row?.places, 5, toConversation).filter(({ first, last }) => first <= last)
+  /** Of stretches that have another one after them: there are few, of few conversations. */
   const ends = new Map(
-    records(row?.ends, 3, ([id, seq, where]) => [`${id} ${seq}`, position(where as string)]),
+    records(row?.ends, 3, (fields, at) => [
+      `${fields[at]} ${fields[at + 1]}`,
+      position(fields[at + 2] as string),
+    ]),
   )
-  /** Undefined where it is not there, or nobody needs it. */
-  const endOf = (id: ConversationId, stretch: number) => ends.get(`${id} ${(stretch + 1) * size}`)
   const stretchOf = (seq: number): number => Math.floor((seq - 1) / size)
 
   const stretches: SearchedStretch[] = []
   for (const { conversationId, first, last, newest, started } of listed) {
-    for (let stretch = stretchOf(first); stretch <= stretchOf(last); stretch++) {
+    const latest = stretchOf(last)
+    let after = started
+    for (let stretch = stretchOf(first); stretch <= latest; stretch++) {
       const from = Math.max(first, stretch * size + 1)
       const to = Math.min(last, (stretch + 1) * size)
-      stretches.push({
-        conversationId,
-        stretch,
-        messages: to - from + 1,
-        after: endOf(conversationId, stretch - 1) ?? started,
-        newest: (to < last ? endOf(conversationId, stretch) : undefined) ?? newest,
-      })
+      const end = stretch < latest ? ends.get(`${conversationId} ${to}`) : undefined
+      stretches.push({ conversationId, stretch, messages: to - from + 1, after, newest: end ?? newest })
+      after = end ?? started
     }
   }
   return stretches.sort(newestFirst)
 }
 
-const toConversation = ([conversationId, first, last, newest, started]: readonly string[]): Conversation => ({
-  conversationId: conversationId as ConversationId,
-  first: Number(first),
-  last: Number(last),
-  newest: position(newest as string),
-  started: position(started as string),
+const toConversation = (fields: readonly string[], at: number): Conversation => ({
+  conversationId: fields[at] as ConversationId,
+  first: Number(fields[at + 1]),
+  last: Number(fields[at + 2]),
+  newest: position(fields[at + 3] as string),
+  started: position(fields[at + 4] as string),
 })
 
 /** Of one conversation the later stretch first, also where an end is missing. */
