@@ -1,6 +1,7 @@
 /** Makes connection pools to Postgres. Runs no query of ours and never decides how many connections a caller may have. */
 import pg from 'pg'
 import type { Logger } from './logging.ts'
+import { PostgresClient, type PostgresClientConfig } from './postgres-client.ts'
 
 export interface PoolOptions {
   readonly url: string
@@ -20,7 +21,8 @@ const ANSWER_PATIENCE_MS = 5_000
 
 export function createPool(options: PoolOptions): pg.Pool {
   const { statementTimeoutMs = 30_000 } = options
-  const pool = new pg.Pool({
+  const config: pg.PoolConfig & PostgresClientConfig = {
+    Client: PostgresClient,
     connectionString: options.url,
     application_name: options.name,
     max: options.max ?? 10,
@@ -31,7 +33,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     statement_timeout: statementTimeoutMs,
     // Postgres itself tells of a statement that takes too long; who hears nothing by then has a connection that died without a word,
     // and would wait on it for a quarter of an hour.
-    ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + ANSWER_PATIENCE_MS }),
+    ...(statementTimeoutMs === 0 ? {} : { answerMs: statementTimeoutMs + ANSWER_PATIENCE_MS }),
     // A transaction that somebody forgot would hold back vacuum and every migration.
     idle_in_transaction_session_timeout: 60_000,
     keepAlive: true,
@@ -41,7 +43,8 @@ export function createPool(options: PoolOptions): pg.Pool {
     ...(options.plannedOnce
       ? { onConnect: (client) => client.query('SET plan_cache_mode = force_generic_plan') }
       : {}),
-  })
+  }
+  const pool = new pg.Pool(config)
   // Without a listener, an idle connection that the server closes (57P01 at a restart) would end the process.
   pool.on('error', (error) =>
     options.log.warn({ err: error, pool: options.name }, 'an idle connection broke'),

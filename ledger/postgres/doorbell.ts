@@ -2,7 +2,8 @@
  * Wakes followers when the ledger grew: LISTEN on one connection for all subscriptions of a process. A hint only: a
  * follower also looks by itself every `POLL_MS`, so that a lost notification costs time, never an event.
  */
-import pg from 'pg'
+import type pg from 'pg'
+import { PostgresClient } from '../../runtime/postgres-client.ts'
 
 /** Channel of NOTIFY. */
 export const BELL = 'triptick_ledger'
@@ -35,11 +36,11 @@ export function createDoorbell(connectionString: string, onLost: () => void, che
   }
 
   async function listen(): Promise<pg.Client> {
-    const client = new pg.Client({
+    const client = new PostgresClient({
       connectionString,
       application_name: 'triptick ledger doorbell',
       connectionTimeoutMillis: 10_000,
-      query_timeout: ANSWER_MS,
+      answerMs: ANSWER_MS,
       keepAlive: true,
     })
     // A dead connection says so twice, and by then there may be another.

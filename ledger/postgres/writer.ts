@@ -1,7 +1,8 @@
 /** The connection that writes the ledger: opened on first use, and anew after it broke. Never shared with readers. */
-import pg from 'pg'
+import type pg from 'pg'
 import { inTime } from '../../runtime/in-time.ts'
 import { endInTime } from '../../runtime/postgres.ts'
+import { PostgresClient } from '../../runtime/postgres-client.ts'
 import type { Writer } from './append-queue.ts'
 
 /** A little more than `endInTime` takes. */
@@ -22,7 +23,7 @@ export function createWriter(connectionString: string, timeoutMs: number): Closa
   let current: Connection | undefined
 
   function open(): Connection {
-    const client = new pg.Client({
+    const client = new PostgresClient({
       connectionString,
       application_name: 'triptick ledger writer',
       connectionTimeoutMillis: 10_000,

@@ -15,13 +15,15 @@ class CopyIn extends pg.Query {
   constructor(text: string, lines: string, done: (error: Error | undefined) => void) {
     super(text, done)
     const { submit } = this
-    this.submit = (connection) => {
+    const submitWithRows: typeof submit = (connection) => {
       submit.call(this, connection)
       const copying = connection as unknown as CopyConnection
       copying.sendCopyFromChunk(Buffer.from(lines))
       copying.endCopyFrom()
       return null
     }
+    // Not a literal assigned to it: see `runtime/postgres-client.ts`.
+    this.submit = submitWithRows
   }
 
   /** Postgres is ready for the rows, which are on their way. */

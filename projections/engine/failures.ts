@@ -43,15 +43,11 @@ export function classify(error: unknown): Failure {
   if (!(error instanceof Error)) return 'fatal'
   const code = codeOf(error)
   if (code === undefined) {
-    return WITHOUT_CODE.test(error.message) || isUnanswered(error) ? 'transient' : 'fatal'
+    return WITHOUT_CODE.test(error.message) ? 'transient' : 'fatal'
   }
   if (NETWORK.has(code) || TRANSIENT.test(code)) return 'transient'
   return POISON.test(code) ? 'poison' : 'fatal'
 }
-
-/** Postgres did not answer within the `query_timeout` of `pg`, which has no code for it either. */
-export const isUnanswered = (error: unknown): boolean =>
-  error instanceof Error && error.message === 'Query read timeout'
 
 /** Why an event was parked. Messages of Postgres may quote values, so of those only the code and the constraint are told. */
 export function describePoison(error: unknown): string {

@@ -4,10 +4,11 @@
  * connection open, after 30 s without a beat. Fencing is not done here but by the checkpoints (`claim.ts`).
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import type pg from 'pg'
 import { endInTime, NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
+import { PostgresClient } from '../../runtime/postgres-client.ts'
 import type { ReadSchema } from '../schema.ts'
-import { classify, isUnanswered } from './failures.ts'
+import { classify } from './failures.ts'
 
 export interface Ownership {
   /** Aborted when the connection is lost, or does not answer, and the lock with it. */
@@ -52,11 +53,11 @@ export async function tryOwnership(
   what: ReadSchema | 'rebuild' | 'search',
   answerMs = ANSWER_MS,
 ): Promise<Ownership | undefined> {
-  const client = new pg.Client({
+  const client = new PostgresClient({
     connectionString: databaseUrl,
     application_name: `triptick ${what} owner`,
     connectionTimeoutMillis: 10_000,
-    query_timeout: answerMs,
+    answerMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   })
@@ -74,9 +75,7 @@ export async function tryOwnership(
       let last: Promise<unknown> = Promise.resolve()
       const query: Ownership['query'] = (text, values) => {
         const next = last.then(() => client.query(text, values))
-        last = next.catch((error: unknown) => {
-          if (isUnanswered(error)) lost.abort()
-        })
+        last = next.catch(() => {})
         return next as Promise<never>
       }
       const beating = setInterval(() => query('SELECT 1').catch(() => {}), BEAT_MS).unref()

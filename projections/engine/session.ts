@@ -1,6 +1,7 @@
 /** A connection of one lane's own: opened on first use, and anew after it broke. Never retries a statement by itself. */
-import pg from 'pg'
+import type pg from 'pg'
 import { endInTime, NOTICE_VANISHED_CLIENT } from '../../runtime/postgres.ts'
+import { PostgresClient } from '../../runtime/postgres-client.ts'
 import type { Statement } from '../queries/statement.ts'
 import { copyIn } from './copy-in.ts'
 
@@ -38,7 +39,7 @@ export function createSession(databaseUrl: string, name: string): Session {
   let pinned: pg.Client | undefined
 
   async function open(forget: () => void): Promise<pg.Client> {
-    const client = new pg.Client({
+    const client = new PostgresClient({
       connectionString: databaseUrl,
       application_name: name,
       connectionTimeoutMillis: 10_000,

@@ -7,8 +7,9 @@
  * The first opening is the caller's: if it fails, so does the call. LISTEN needs a session of its own, so the URL must not
  * lead through a pooler in transaction mode.
  */
-import pg from 'pg'
+import type pg from 'pg'
 import type { Logger } from '../logging.ts'
+import { PostgresClient } from '../postgres-client.ts'
 
 export interface DedicatedOptions {
   readonly url: string
@@ -33,7 +34,7 @@ export interface DedicatedConnection {
   close(): Promise<void>
 }
 
-const QUERY_TIMEOUT_MS = 5_000
+const ANSWER_MS = 5_000
 const backoffMs = (attempt: number): number => Math.min(5_000, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)
 
 export async function openDedicatedConnection(options: DedicatedOptions): Promise<DedicatedConnection> {
@@ -44,11 +45,11 @@ export async function openDedicatedConnection(options: DedicatedOptions): Promis
   let waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
 
   async function open(): Promise<void> {
-    const client = new pg.Client({
+    const client = new PostgresClient({
       connectionString: options.url,
       application_name: options.name,
       connectionTimeoutMillis: 10_000,
-      query_timeout: QUERY_TIMEOUT_MS,
+      answerMs: ANSWER_MS,
       keepAlive: true,
     })
     // 'end' follows and is what counts; without a listener the error would end the process.
