@@ -49,7 +49,7 @@ export function createTokenVerifier(settings: TokenSettings, provider: KeySet | 
     if (OWN_ALGORITHMS.includes(algorithm)) return await byOneOf(secrets, token, OWN_ALGORITHMS)
     if (!provider || !PROVIDER_ALGORITHMS.includes(algorithm)) return undefined
     try {
-      return (await jwtVerify(token, provider.find, { ...options, algorithms: PROVIDER_ALGORITHMS })).payload
+      return (await jwtVerify(token, provider.find, { algorithms: PROVIDER_ALGORITHMS, ...options })).payload
     } catch (error) {
       // A token that names no key, while the provider has several: the error holds those that it may be.
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
@@ -64,7 +64,7 @@ export function createTokenVerifier(settings: TokenSettings, provider: KeySet | 
   ): Promise<JWTPayload | undefined> {
     for await (const key of keys) {
       try {
-        return (await jwtVerify(token, key, { ...options, algorithms })).payload
+        return (await jwtVerify(token, key, { algorithms, ...options })).payload
       } catch (error) {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error
       }

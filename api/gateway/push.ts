@@ -212,16 +212,16 @@ const payloadOf = (push: RemotePush): string =>
 function toRemote({ place, ...delivery }: Delivery): RemotePush['delivery'] {
   if (!place) return delivery
   const { position, previousPosition, ...rest } = place
-  const remote = { ...rest, previousPosition: String(previousPosition) }
-  return { ...delivery, place: position === undefined ? remote : { ...remote, position: String(position) } }
+  const remote = { previousPosition: String(previousPosition), ...rest }
+  return { place: position === undefined ? remote : { position: String(position), ...remote }, ...delivery }
 }
 
 function fromRemote({ place, ...delivery }: RemotePush['delivery']): Delivery {
   if (!place) return delivery
   const { position, previousPosition, ...rest } = place
-  const local = { ...rest, previousPosition: BigInt(previousPosition) as Position }
+  const local = { previousPosition: BigInt(previousPosition) as Position, ...rest }
   return {
+    place: position === undefined ? local : { position: BigInt(position) as Position, ...local },
     ...delivery,
-    place: position === undefined ? local : { ...local, position: BigInt(position) as Position },
   }
 }

@@ -62,7 +62,7 @@ export async function newestCandidates(
       const walk = { from: end, to }
       if (walks < MOST_WALKS && costOfWalk(deep, walk) < costOfIndex(deep, looked, query)) {
         const queries = lexemes.queries(deep, query)
-        const into = deep.map((stretch, index) => ({ ...stretch, query: queries[index] as string }))
+        const into = deep.map((stretch, index) => ({ query: queries[index] as string, ...stretch }))
         const between = { above: end, below: (to + 1n) as Position }
         const most = Math.max(LEAST_WALKED, Math.ceil(allMessagesWithin(deep, walk) * MOST_OF_EXPECTED))
         const walked = await walkedCandidates(pool, into, userId, between, most, limit)

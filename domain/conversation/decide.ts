@@ -66,7 +66,7 @@ function start(command: Start, state: ConversationState): Decided<'start'> {
   const { conversationId } = state
   const { at, by, kind, title, retention = PERMANENT } = command
   const started = { type: 'ConversationStarted', conversationId, at, kind, members, by } as const
-  const events: ConversationEvent<Body>[] = [title === undefined ? started : { ...started, title }]
+  const events: ConversationEvent<Body>[] = [title === undefined ? started : { title, ...started }]
   if (retention.mode !== 'permanent') {
     events.push({ type: 'RetentionChanged', conversationId, at, retention, by })
   }
@@ -99,7 +99,7 @@ function send(command: Send, state: ConversationState): Decided<'send'> {
     seq,
   } as const
   const temporary = temporaryFor(state.retention ?? PERMANENT, at)
-  return accepted([temporary === undefined ? event : { ...event, temporary }], { seq, at })
+  return accepted([temporary === undefined ? event : { temporary, ...event }], { seq, at })
 }
 
 function deleteMessage(command: Delete, state: ConversationState): Decided<'delete'> {

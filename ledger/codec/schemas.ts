@@ -34,7 +34,7 @@ function withSealedBody(stored: z.infer<typeof messageSent>): object {
   const { conversationId, seq, messageId, senderId, deviceId, nonce, clientAt, temporary, bodyHash } = stored
   const body = stored.body === undefined ? { hash: bodyHash } : { hash: bodyHash, bytes: stored.body }
   const fields = { conversationId, seq, messageId, senderId, deviceId, nonce, clientAt, body }
-  return temporary === undefined ? fields : { ...fields, temporary }
+  return temporary === undefined ? fields : { temporary, ...fields }
 }
 
 interface EventSchema {

@@ -96,7 +96,7 @@ export async function conversationsToCatchUp(
 ): Promise<readonly ConversationToCatchUp[]> {
   const rows = await ask<Row>(db, CONVERSATIONS_TO_CATCH_UP, [userId, deviceId, kept, knownFrom])
   return rows.map(({ deleted_up_to, ...row }) => ({
-    ...row,
     deletedUpTo: deleted_up_to === null ? null : position(deleted_up_to),
+    ...row,
   }))
 }

@@ -65,12 +65,12 @@ export async function history(
 ): Promise<readonly HistoryMessage[]> {
   const messages = await pageOf(db, conversationId, userId, page)
   if (!messages.some(({ senderId }) => senderId === userId)) {
-    return messages.map((message) => ({ ...message, ticks: null }))
+    return messages.map((message) => ({ ticks: null, ...message }))
   }
   const [others] = await ask<OthersWatermarks>(db, OTHERS, [conversationId, userId])
   return messages.map((message) => ({
-    ...message,
     ticks: message.senderId === userId && others ? ticksOf(message.seq, others) : null,
+    ...message,
   }))
 }
 

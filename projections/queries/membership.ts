@@ -54,5 +54,5 @@ export async function membershipOf(
   >(db, MEMBERSHIP, [conversationId, userId])
   if (!row) return null
   const { earliest_unread_at, ...membership } = row
-  return { ...membership, earliestUnreadAt: millisOrNull(earliest_unread_at) }
+  return { earliestUnreadAt: millisOrNull(earliest_unread_at), ...membership }
 }

@@ -33,7 +33,7 @@ export function createOwnSessions(store: NodeStore, onError: (error: unknown) =>
       for (let i = 0; i < keys.length; i += MAX_BATCH) {
         const batch = keys.slice(i, i + MAX_BATCH)
         try {
-          await store.write(batch.map((key) => ({ ...sessionOf(key), connected: connections.has(key) })))
+          await store.write(batch.map((key) => ({ connected: connections.has(key), ...sessionOf(key) })))
         } catch (error) {
           // The next heartbeat tries again: without one the sessions do not count anyway.
           for (const key of keys.slice(i)) unwritten.add(key)

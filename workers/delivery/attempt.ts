@@ -75,7 +75,7 @@ export async function attemptDelivery(userId: UserId, deps: AttemptDeps): Promis
     waiting = await inTurns<Waiting, Waiting>(waiting, async ({ conversationId, fromSeq, toSeq }) => {
       const range = { conversationId, fromSeq, toSeq }
       try {
-        const { attempt, pending } = await recorder.attempt(conversationId, { ...tried, fromSeq, toSeq })
+        const { attempt, pending } = await recorder.attempt(conversationId, { fromSeq, toSeq, ...tried })
         isRecorded = true
         return pending ? [{ conversationId, ...pending, tried: { attempt, toSeq } }] : []
       } catch (error) {

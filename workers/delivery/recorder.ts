@@ -23,7 +23,7 @@ export function createRecorder(handler: Pick<CommandHandler, 'conversation' | 'd
     const envelope: Envelope = { commandId, actorId: 'system', actorKind: 'system' }
     // Messages are appended by other processes: by a remembered conversation nothing might be waiting any more.
     await handler.conversation(conversationId, true)
-    const answer = await handler.deliver(conversationId, { ...command, envelope })
+    const answer = await handler.deliver(conversationId, { envelope, ...command })
     switch (answer.kind) {
       case 'done':
         return answer.result as DeliveryResults[C['type']]
