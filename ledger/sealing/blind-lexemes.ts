@@ -40,12 +40,15 @@ export interface BlindLexemes {
  * the word, the shortest first, then 36 bits of the word. So all words that begin alike stand side by side, and one look finds them (`'…':*`), where
  * lexemes of their own for beginnings made twice as many of them. What begins like another word by its 12 bits alone is
  * compared in full; only a word that is left out (`-word`) hides what has its lexeme, and of two that begin alike that is one in 2^36.
+ *
+ * A word that stands twice in a row (ha ha, 哈哈) has a lexeme more, as long as the others and without a position. Of any other phrase the index
+ * leaves out what lacks one of its words; of this one it would read every message that has the word.
  */
 const BEGINNING_CHARACTERS = 2
 const WORD_CHARACTERS = 6
 
 /** Grows when the same text would give other lexemes. */
-const VERSION = 6
+const VERSION = 7
 
 export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
   const key = Buffer.from(hkdfSync('sha256', masterKey, '', `triptick search ${VERSION}`, 32))
@@ -55,32 +58,46 @@ export function createBlindLexemes(masterKey: Buffer): BlindLexemes {
     fingerprint: createHmac('sha256', key).update('fingerprint').digest('base64url').slice(0, 16),
     document(conversationId, seq, text) {
       const words = new Map<string, string>()
+      const doubled = new Set<string>()
+      let before: string | undefined
       for (const [index, { unit }] of unitsOf(text).entries()) {
         const known = words.get(unit)
         words.set(unit, known === undefined ? `${index + 1}` : `${known},${index + 1}`)
+        if (unit === before) doubled.add(unit)
+        before = unit
       }
       const needed = createNeeded()
       const parts = [...words.keys()].map(needed.partsOf)
+      const twice = [...doubled].map(needed.doubled)
       const [known] = pseudonyms.of([{ conversationId, stretch: stretchOf(seq) }], needed.names)
       if (!known) return ''
       let literal = ''
       let at = 0
       for (const positions of words.values())
         literal += `${lexemeOf(known, parts[at++] as Parts)}:${positions} `
+      for (const word of twice) literal += `${doubledOf(known, word)} `
       return literal
     },
     queries(stretches, { all, none }) {
       const needed = createNeeded()
       const term = ({ units, prefix }: Term): Written => {
+        // A beginning that is too short to be told apart finds the whole word only.
+        const isBegun = (index: number): boolean =>
+          prefix && index === units.length - 1 && beginningsOf(units[index] as string).length > 0
         const lexemes = units.map((unit, index): Written => {
           const parts = needed.partsOf(unit)
-          // A beginning that is too short to be told apart finds the whole word only.
-          const isBegun = prefix && index === units.length - 1 && parts.beginnings.length > 0
-          return (known) => (isBegun ? `'${beginningOf(known, parts)}':*` : `'${lexemeOf(known, parts)}'`)
+          return isBegun(index)
+            ? (known) => `'${beginningOf(known, parts)}':*`
+            : (known) => `'${lexemeOf(known, parts)}'`
         })
         const [only, ...more] = lexemes
         if (only && more.length === 0) return only
-        return (known) => `(${lexemes.map((lexeme) => lexeme(known)).join('<->')})`
+        const twice = new Set(units.filter((unit, index) => unit === units[index - 1] && !isBegun(index)))
+        const doubled = [...twice].map(needed.doubled)
+        return (known) => {
+          const both = doubled.map((word) => `&'${doubledOf(known, word)}'`)
+          return `(${lexemes.map((lexeme) => lexeme(known)).join('<->')}${both.join('')})`
+        }
       }
       const wanted = all.map(term)
       const unwanted = none.map(term)
@@ -115,7 +132,8 @@ function createNeeded() {
     word: names.push({ kind: 'word', unit }) - 1,
     beginnings: beginningsOf(unit).map(beginning),
   })
-  return { names, partsOf }
+  const doubled = (unit: string): number => names.push({ kind: 'doubled', unit }) - 1
+  return { names, partsOf, doubled }
 }
 
 function beginningOf({ place, names }: StretchNames, { beginnings }: Parts): string {
@@ -131,6 +149,9 @@ function lexemeOf(known: StretchNames, parts: Parts): string {
   const own = word.slice(WORD_CHARACTERS, WORD_CHARACTERS + missing)
   return beginningOf(known, parts) + own + word.slice(0, WORD_CHARACTERS)
 }
+
+/** @param word its place among the names. */
+const doubledOf = ({ place, names }: StretchNames, word: number): string => place + names[word]
 
 /** A part of a query, as it is written with the pseudonyms of a stretch. */
 type Written = (known: StretchNames) => string

@@ -10,8 +10,8 @@ import { createCipheriv, hash } from 'node:crypto'
 import type { ConversationId } from '../../domain/ids.ts'
 
 export interface Named {
-  /** A word and the beginning of one have different names. */
-  readonly kind: 'word' | 'beginning'
+  /** A word, the beginning of one, and one that stands twice in a row have different names. */
+  readonly kind: 'word' | 'beginning' | 'doubled'
   readonly unit: string
 }
 
@@ -33,7 +33,7 @@ export interface Pseudonyms {
 const BLOCK = 16
 /** UTF-8 bytes of a word that fit beside its kind. */
 const ROOM = BLOCK - 1
-const KINDS = { stretch: 0, word: 1, beginning: 2 } as const
+const KINDS = { stretch: 0, word: 1, beginning: 2, doubled: 3 } as const
 /** Added to the kind of a word that is there by its hash. */
 const HASHED = 128
 

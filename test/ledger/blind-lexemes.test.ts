@@ -69,3 +69,27 @@ test('a lexeme alone does not tell how long its word is, and beyond its stretch 
 test('a text without words has no lexeme', () => {
   expect(lexemes.document(conversationId, seq, '… !')).toBe('')
 })
+
+test('a word that stands twice in a row has a lexeme more, which a phrase of it asks for, but not of what may go on', () => {
+  /** What a text has beyond its words: no position, and else like the others. */
+  const doubledOf = (text: string): string[] =>
+    lexemes
+      .document(conversationId, seq, text)
+      .split(' ')
+      .filter((part) => part !== '' && !part.includes(':'))
+  expect(doubledOf('ha so ha')).toEqual([])
+  const [ha = '', ...more] = doubledOf('ha ha ha and so')
+  expect(more).toEqual([])
+  expect(ha).toHaveLength(lexemesOf('ha')[0]?.length ?? 0)
+  expect(doubledOf('so, so; ha ha')).toHaveLength(2)
+  expect(doubledOf('so, so; ha ha')).toContain(ha)
+  const word = `'${lexemesOf('ha')[0]}'`
+  const typed = `'${lexemesOf('ha')[0]?.slice(0, 5)}':*`
+  expect(queryOf('"ha ha"')).toBe(`(${word}<->${word}&'${ha}')`)
+  expect(queryOf('so -"ha ha ha"')).toBe(`'${lexemesOf('so')[0]}'&!(${word}<->${word}<->${word}&'${ha}')`)
+  expect(queryOf('ha ha ')).toBe(word)
+  expect(queryOf('ha-ha')).toBe(`(${word}<->${typed})`)
+  expect(queryOf('ha-ha-ha')).toBe(`(${word}<->${word}<->${typed}&'${ha}')`)
+  // A character of 哈哈 is no beginning of anything longer.
+  expect(queryOf('哈哈')).toContain(`&'${doubledOf('哈哈')[0]}')`)
+})

@@ -37,6 +37,15 @@ describe('a search', () => {
     expect(await found(bob, 'pinea')).toEqual(['pineapple'])
   })
 
+  test('finds a word twice in a row as a phrase, and leaves it out as one', async () => {
+    const { bob } = await talk('ha ha ha', 'ha so ha', '哈哈', '哈 then 哈')
+    expect(await found(bob, '"ha ha"')).toEqual(['ha ha ha'])
+    expect(await found(bob, 'ha -"ha ha"')).toEqual(['ha so ha'])
+    expect(await found(bob, '哈哈')).toEqual(['哈哈'])
+    expect(await found(bob, '"哈哈"')).toEqual(['哈哈'])
+    expect(await found(bob, '"哈哈哈"')).toEqual([])
+  })
+
   test.each([
     ['Schöne Grüße aus der Straße', ['gruße', 'GRÜSSE', 'strasse', 'schone']],
     ['Un été à la crème', ['ete', 'CRÈME', 'cre\u0300me']],
