@@ -17,7 +17,7 @@ import { ApiProblem } from '../problem.ts'
 import { decodeCursor, encodeCursor, TOP } from '../search/cursor.ts'
 import { searchPage } from '../search/page.ts'
 import type { Hit } from '../search/rank.ts'
-import { caughtUp } from './caught-up.ts'
+import { caughtUpTo } from './caught-up.ts'
 import { requireMembership } from './require-membership.ts'
 
 /** The index is rarely more than a tenth of a second behind; past this the answer says that it is not up to date. */
@@ -70,17 +70,27 @@ export const searchRoutes =
       throw new ApiProblem('not_found', 'search is switched off on this server')
     }
 
-    /** Where the caller may look, once the index has what was said there before the question. */
+    /** Where the caller may look, once the index has what was said there before the question. Where little happens one statement shows that it has. */
     async function readable(
       { waiter }: SearchIndex,
       userId: UserId,
       conversationId: ConversationId | undefined,
     ): Promise<{ readonly stretches: readonly SearchedStretch[]; readonly upToDate: boolean }> {
-      await caughtUp(deps)
-      const stretches = await searchedStretches(pool, userId, conversationId ?? null, STRETCH)
+      const head = await deps.ledger.head()
+      if (deps.waiter.reached < head) await caughtUpTo(head, deps)
+      const look = () => searchedStretches(pool, userId, conversationId ?? null, STRETCH)
+      let found = await look()
+      // An older build of the read models was put back since they were last waited for.
+      if (found.projected < head) {
+        await caughtUpTo(head, deps)
+        found = await look()
+      }
+      const { stretches, indexed } = found
       const [newest] = stretches
       if (!newest && conversationId) await requireMembership(deps, conversationId, userId)
-      return { stretches, upToDate: !newest || (await waiter.waitFor(newest.newest, PATIENCE_MS)) }
+      const upToDate =
+        !newest || indexed >= newest.newest || (await waiter.waitFor(newest.newest, PATIENCE_MS))
+      return { stretches, upToDate }
     }
   }
 

@@ -1,4 +1,4 @@
-/** The stretches of messages that a person may read, newest first: where a search looks, and in which order. */
+/** The stretches of messages that a person may read, newest first: where a search looks, and in which order; and how much of what was said that is. */
 import type { ConversationId, UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import { position, records } from './columns.ts'
@@ -14,6 +14,14 @@ export interface SearchedStretch {
   readonly after: Position
   /** No message of this stretch is newer. */
   readonly newest: Position
+}
+
+export interface Searchable {
+  readonly stretches: readonly SearchedStretch[]
+  /** Every event up to here is counted among them. */
+  readonly projected: Position
+  /** Every message up to here can be found. */
+  readonly indexed: Position
 }
 
 /**
@@ -42,15 +50,18 @@ const conversations = (name: string, condition: string): Statement => ({
       WHERE (first - 1) / $2 < (last - 1) / $2
     )
     SELECT (SELECT string_agg(conversation_id || ' ' || first || ' ' || last || ' ' || newest || ' ' || started, ' ') FROM mine) AS places,
-           (SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ') FROM ends) AS ends`,
+           (SELECT string_agg(conversation_id || ' ' || seq || ' ' || position, ' ') FROM ends) AS ends,
+           (SELECT coalesce(min(position), 0) FROM read.checkpoints) AS projected, (SELECT position FROM search.progress) AS indexed`,
 })
 
 const ALL = conversations('conversations to search', '')
 const ONE = conversations('conversation to search', ' AND me.conversation_id = $3')
 
-interface Places {
+interface Row {
   readonly places: string | null
   readonly ends: string | null
+  readonly projected: string
+  readonly indexed: string | null
 }
 
 interface Conversation {
@@ -73,10 +84,10 @@ export async function searchedStretches(
   userId: UserId,
   conversationId: ConversationId | null,
   size: number,
-): Promise<readonly SearchedStretch[]> {
+): Promise<Searchable> {
   const [row] = await (conversationId === null
-    ? ask<Places>(db, ALL, [userId, size])
-    : ask<Places>(db, ONE, [userId, size, conversationId]))
+    ? ask<Row>(db, ALL, [userId, size])
+    : ask<Row>(db, ONE, [userId, size, conversationId]))
   // Whoever has joined since anything was said may read nothing yet.
   const listed = records(row?.places, 5, toConversation).filter(({ first, last }) => first <= last)
   /** Of stretches that have another one after them: there are few, of few conversations. */
@@ -100,7 +111,11 @@ export async function searchedStretches(
       after = end ?? started
     }
   }
-  return stretches.sort(newestFirst)
+  return {
+    stretches: stretches.sort(newestFirst),
+    projected: position(row?.projected ?? '0'),
+    indexed: position(row?.indexed ?? '0'),
+  }
 }
 
 const toConversation = (fields: readonly string[], at: number): Conversation => ({

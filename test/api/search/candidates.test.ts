@@ -41,7 +41,7 @@ test('a search finds the newest matches between two positions that its person ma
     )
     for (const userId of PEOPLE) {
       const matching = oracle.readable(userId).filter((position) => position % 3n === 0n)
-      const stretches = await searchedStretches(world.pool, userId, null, SIZE)
+      const { stretches } = await searchedStretches(world.pool, userId, null, SIZE)
       const [top = 1n] = matching
       for (const [limit, quarter] of LOOKS) {
         const above = ((top * BigInt(dice % 3)) / 6n) as Position

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { describe, expect, test } from 'vitest'
 import { emptyIndex } from '../../../projections/search/write-index.ts'
@@ -45,6 +46,19 @@ describe('the index', () => {
     await expect.poll(indexed, { timeout: 20_000 }).toBe(rows[0]?.last)
     expect(await entries()).toEqual(before)
     expect(before.length).toBeGreaterThan(0)
+  })
+
+  test('read models that had come further when somebody last looked are waited for again', async () => {
+    const { bob } = await talk('before they were put back')
+    expect(await found(bob, 'back')).toHaveLength(1)
+    await system().stopProjections()
+    const move = (by: number) => query('UPDATE read.checkpoints SET position = position + $1', [by])
+    await move(-1)
+    const asked = call(url(), bob, 'GET', '/v1/search?q=back')
+    expect(await Promise.race([asked, sleep(500)])).toBeUndefined()
+    await move(1)
+    expect((await asked).status).toBe(200)
+    await system().startProjections()
   })
 
   test('is not there where search is switched off, and both routes say so', async () => {

@@ -87,7 +87,7 @@ test.each(Object.entries(SHAPES))(
   '%s: a search finds the newest, window after window',
   async (_name, shape) => {
     await world.pool.query(fixture(shape))
-    const stretches = await searchedStretches(world.pool, me, null, SIZE)
+    const { stretches } = await searchedStretches(world.pool, me, null, SIZE)
     for (const rarity of RARITIES) {
       const query = parseQuery(`one${rarity} `)
       let below = TOP
@@ -115,7 +115,7 @@ test.each(Object.entries(SHAPES))(
 
 /** The statements that a search takes to find its newest window. */
 async function askedFor(word: string): Promise<string[]> {
-  const stretches = await searchedStretches(world.pool, me, null, SIZE)
+  const { stretches } = await searchedStretches(world.pool, me, null, SIZE)
   const asked: string[] = []
   const query = (statement: pg.QueryConfig & { readonly name: string }) => {
     asked.push(statement.name)

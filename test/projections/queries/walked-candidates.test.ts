@@ -29,15 +29,13 @@ test('a walk finds every match above its floor that its person may read, and non
     for (const userId of PEOPLE) {
       const readable = oracle.readable(userId)
       const matching = readable.filter((position) => position % 3n > 0n)
-      const stretches = (await searchedStretches(world.pool, userId, null, SIZE)).map((stretch) => ({
-        ...stretch,
-        query: "'word'",
-      }))
+      const { stretches } = await searchedStretches(world.pool, userId, null, SIZE)
+      const into = stretches.map((stretch) => ({ ...stretch, query: "'word'" }))
       const [top = 1n] = readable
       for (const most of [1, 3, 7, 1000]) {
         const above = ((top * BigInt(dice % 4)) / 4n) as Position
         const below = (top - BigInt(dice % 3) + 1n) as Position
-        const part = stretches.filter(({ after, newest }) => newest > above && after < below)
+        const part = into.filter(({ after, newest }) => newest > above && after < below)
         const walked = await walkedCandidates(world.pool, part, userId, { above, below }, most, 1000)
         expect(walked.floor).toBeGreaterThanOrEqual(above)
         expect(walked.candidates.map(({ position }) => position)).toEqual(
