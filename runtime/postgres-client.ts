@@ -2,7 +2,7 @@
  * The connection of `pg`, but for what V8 makes of a line in its `query`: a function literal that is assigned to a property
  * (`query.callback = (error, result) => …`, for a promise or a `query_timeout`) is allocated among what is old, and whatever it leads to, the rows
  * of the answer too, outlives every collection of the young generation until the next full one. Given a callback, `pg` assigns none.
- * Collections took 5 to 10 ms instead of 1 for it (docs/performance.md, Search).
+ * Collections then copy what nobody needs (docs/performance.md, "What is kept too long").
  */
 import pg from 'pg'
 

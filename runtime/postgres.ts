@@ -45,6 +45,8 @@ export function createPool(options: PoolOptions): pg.Pool {
       : {}),
   }
   const pool = new pg.Pool(config)
+  // What is under way on a connection that breaks fails; the event itself must not end the process, also where somebody holds the connection.
+  pool.on('connect', (client) => client.on('error', () => {}))
   // Without a listener, an idle connection that the server closes (57P01 at a restart) would end the process.
   pool.on('error', (error) =>
     options.log.warn({ err: error, pool: options.name }, 'an idle connection broke'),

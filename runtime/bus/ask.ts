@@ -25,7 +25,7 @@ export async function createAsker(bus: Bus): Promise<Asker> {
   return {
     async ask<Answer extends object>(channel: string, question: object, timeoutMs: number) {
       const id = randomUUID()
-      const asked: Question = { id, replyTo, ...question }
+      const asked: Question = { ...question, id, replyTo }
       try {
         return await new Promise<Answered<Answer>>((resolve) => {
           const timer = setTimeout(() => resolve({ kind: 'silent' }), timeoutMs)
@@ -49,5 +49,5 @@ export async function createAsker(bus: Bus): Promise<Asker> {
 
 /** The other side: sends the answer back to whoever asked. */
 export function answer(bus: Bus, { id, replyTo }: Question, reply: object): void {
-  bus.publish(replyTo, JSON.stringify({ id, ...reply }))
+  bus.publish(replyTo, JSON.stringify({ ...reply, id }))
 }
