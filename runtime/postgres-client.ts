@@ -1,7 +1,7 @@
 /**
  * The connection of `pg`, but for what V8 makes of a line in its `query`: a function literal that is assigned to a property
  * (`query.callback = (error, result) => …`, for a promise or a `query_timeout`) is allocated among what is old, and whatever it leads to, the rows
- * of the answer too, outlives every collection of the young generation until the next full one. Given a callback, `pg` assigns none.
+ * of the answer too, outlives every collection of the young generation until the next full one. Given a callback and no `query_timeout`, `pg` assigns none.
  * Collections then copy what nobody needs (docs/performance.md, "What is kept too long").
  */
 import pg from 'pg'
@@ -32,11 +32,13 @@ class TimedClient extends pg.Client {
     this.#answerMs = config.answerMs
   }
 
-  /** All calls of `pg.Client`. */
+  /** All calls that the types of `pg` know. */
   override query(query: unknown, values?: unknown, callback?: unknown): never {
     if (typeof values === 'function') return this.query(query, undefined, values)
-    if (isSubmittable(query)) return super.query(query as never, values as never, callback as never) as never
-    if (callback === undefined) return this.#promised(query, values) as never
+    // What is nothing, too: `pg` refuses it.
+    if (!query || isSubmittable(query))
+      return super.query(query as never, values as never, callback as never) as never
+    if (!callback) return this.#promised(query, values) as never
     return super.query(query as string, values as unknown[], this.#inTime(callback as Callback)) as never
   }
 
@@ -63,8 +65,8 @@ class TimedClient extends pg.Client {
   }
 }
 
-/** Typed as what it is used as: none of the calls differ. */
+/** Typed as what it is used as: no call differs. */
 export const PostgresClient: new (config?: PostgresClientConfig) => pg.Client = TimedClient
 
-const isSubmittable = (query: unknown): query is pg.Submittable =>
+const isSubmittable = (query: unknown): boolean =>
   typeof query === 'object' && query !== null && 'submit' in query

@@ -41,8 +41,9 @@ export interface BlindLexemes {
  * lexemes of their own for beginnings made twice as many of them. What begins like another word by its 12 bits alone is
  * compared in full; only a word that is left out (`-word`) hides what has its lexeme, and of two that begin alike that is one in 2^36.
  *
- * A word that stands twice in a row (ha ha, 哈哈) has a lexeme more, as long as the others and without a position. Of any other phrase the index
- * leaves out what lacks one of its words; of this one it would read every message that has the word.
+ * A word that stands twice in a row (ha ha, 哈哈) has a lexeme more. Of any other phrase the index leaves out what lacks one of its words; of this one
+ * it would read every message that has the word. It has no position, so no beginning of a word may lead to it (behind the place stands what no
+ * other lexeme has there): of a phrase that ends in a beginning Postgres says no wherever that leads to a lexeme without positions.
  */
 const BEGINNING_CHARACTERS = 2
 const WORD_CHARACTERS = 6
@@ -151,7 +152,7 @@ function lexemeOf(known: StretchNames, parts: Parts): string {
 }
 
 /** @param word its place among the names. */
-const doubledOf = ({ place, names }: StretchNames, word: number): string => place + names[word]
+const doubledOf = ({ place, names }: StretchNames, word: number): string => `${place}.${names[word]}`
 
 /** A part of a query, as it is written with the pseudonyms of a stretch. */
 type Written = (known: StretchNames) => string

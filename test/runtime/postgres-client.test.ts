@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import pg from 'pg'
@@ -28,19 +29,23 @@ test('every call of `pg` answers as it does there', async () => {
   const submitted = new Promise((resolve) => query.once('row', resolve))
   expect(client.query(query)).toBe(query)
   expect(await submitted).toEqual({ one: 1 })
+  await expect(async () => client.query(undefined as never)).rejects.toThrow(TypeError)
   await expect(client.query('SELECT 1 / 0')).rejects.toMatchObject({ code: '22012' })
   await client.end()
 })
 
 test('a query that is not answered in time fails with its connection, and says so with a code', async () => {
   const network = await openSilentNetwork(url)
-  const client = await connected(new PostgresClient({ connectionString: network.url, answerMs: 200 }))
-  await client.query('SELECT pg_sleep(0.01)')
+  const client = await connected(new PostgresClient({ connectionString: network.url, answerMs: 1_000 }))
+  await client.query('SELECT 1')
+  await sleep(1_200)
+  // What was answered cuts nothing later.
+  await client.query('SELECT 1')
   network.silence()
   const ended = new Promise((resolve) => client.once('end', resolve))
   const late = await client.query('SELECT 1').catch((error: unknown) => error)
   expect(late).toBeInstanceOf(UnansweredError)
-  expect(late).toMatchObject({ code: 'ETIMEDOUT', message: 'Postgres did not answer within 200 ms' })
+  expect(late).toMatchObject({ code: 'ETIMEDOUT', message: 'Postgres did not answer within 1000 ms' })
   await ended
   await network.close()
 })
@@ -67,7 +72,8 @@ test('answers do not outlive the collections of the young generation, as those o
   const [keptOfOwn, keptOfPlain] = [await keptOf(own, 200), await keptOf(plain, 200)]
   // If the second no longer holds, `pg` has mended it, and the class has less to do.
   expect(keptOfOwn).toBeLessThan(1_000_000)
-  expect(keptOfPlain).toBeGreaterThan(2_000_000)
+  expect(keptOfPlain).toBeGreaterThan(3 * keptOfOwn)
+  expect(keptOfPlain).toBeGreaterThan(1_500_000)
   await own.end()
   await plain.end()
 })
