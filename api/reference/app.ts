@@ -13,6 +13,11 @@ import { framesPage } from './frames-page.ts'
 import { open } from './json-schema.ts'
 import { addExamples, describedSchema, dropUnused, openapi, type RegisteredRoute } from './openapi.ts'
 
+/** In the bar at the top of the page, in place of the plugin's logo. */
+const NAME = `<svg xmlns="http://www.w3.org/2000/svg" width="180" height="40" role="img" aria-label="Triptick">
+<text x="0" y="28" font-family="sans-serif" font-size="24" font-weight="600" fill="#fff">Triptick <tspan fill="#5bb8ff">✓✓</tspan></text>
+</svg>`
+
 export async function createReferenceApp(routes: readonly RegisteredRoute[]): Promise<FastifyInstance> {
   const app = fastify()
   // Nothing is checked or written by the schemas here: they are only described.
@@ -38,6 +43,7 @@ export async function createReferenceApp(routes: readonly RegisteredRoute[]): Pr
     routePrefix: '/docs',
     uiConfig: { docExpansion: 'list' },
     theme: { title: 'Triptick: HTTP' },
+    logo: { type: 'image/svg+xml', content: NAME, href: '/docs/' },
   })
   const hidden = { schema: { hide: true } }
   app.get('/docs/openapi.json', hidden, async () => app.swagger())
