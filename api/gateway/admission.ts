@@ -32,7 +32,7 @@ export interface Admission {
   admit(session: Session): Promise<DeviceStarted>
   /** The device is here again, on a session that was admitted before: it may have been elsewhere meanwhile, and this is newer. */
   claimAnew(session: Session): Promise<void>
-  /** Once, when it is over, however it ended. */
+  /** When it is over, however it ended; again, nothing. */
   dismiss(session: Session): void
 }
 
@@ -78,8 +78,11 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       session.claim = undefined
       try {
         claim(session, await start(session))
-      } finally {
+      } catch (error) {
+        // What came meanwhile was compared with nothing: whoever holds more than the old one answers with it.
         session.claim ??= before
+        void claims.tell([session])
+        throw error
       }
     },
     dismiss: (session) => {
@@ -88,6 +91,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       hub.remove(session)
       // Not before it is there: a removal that comes first would remove nothing.
       const removed = found.get(session)?.then(() => directory.remove(userId, deviceId))
+      found.delete(session)
       if (!removed) return
       removed.catch(report)
       presence.left(session, removed)

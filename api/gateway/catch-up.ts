@@ -172,7 +172,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
 
     // 1. What happened around the messages.
-    if (!(await send(changeFrames(changes)))) return false
+    if (!(await send(changeFrames(session.userId, changes)))) return false
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {

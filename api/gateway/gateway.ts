@@ -168,7 +168,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const offFoundAgain = directory.onFoundAgain(resyncAll)
 
   const counting = setInterval(() => sockets.set(hub.size), COUNT_MS)
-  const stopHeartbeat = startHeartbeat(hub, HEARTBEAT_MS)
+  const stopHeartbeat = startHeartbeat(hub, HEARTBEAT_MS, admission.dismiss)
 
   const socketDeps: SocketDeps = { ...deps, hub, admission, positions, catchUp, gaps, dispatch }
   return {

@@ -17,8 +17,15 @@ const LATE_BEATS = 2
 /** 35 s. Not long after that another node calls this one lost, and ends its connections in the ledger (`../presence/lost-devices.ts`): so they end here, too. */
 const LOST_BEATS = 7
 
-/** One timer for all sockets. The answer stops it. */
-export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () => void {
+/**
+ * One timer for all sockets. The answer stops it.
+ * @param over a session is over, although its client may take half a minute more to take what it was told last.
+ */
+export function startHeartbeat(
+  hub: Pick<Hub, 'all'>,
+  heartbeatMs: number,
+  over: (session: Session) => void,
+): () => void {
   /** Who has too much waiting, and since when. Few: nothing is kept with the others. */
   let slowSince = new Map<Session, number>()
   let lastBeat = performance.now()
@@ -32,14 +39,19 @@ export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () =
     const slow = new Map<Session, number>()
     for (const session of [...hub.all()]) {
       const silentMs = now - session.heardAt
-      if (silentMs > SILENT_BEATS * heartbeatMs && !isLate) session.terminate()
-      else if (silentMs > PINGED_BEATS * heartbeatMs) session.ping()
-      if (session.backlog <= MAX_BACKLOG_BYTES) continue
+      const isSlow = session.backlog > MAX_BACKLOG_BYTES
+      if (silentMs > SILENT_BEATS * heartbeatMs && !isLate) {
+        if (!isSlow) session.terminate()
+        else {
+          // It has not come as far as our pings, and should hear why it is ended if it ever does.
+          closeSlow(session)
+          over(session)
+        }
+      } else if (silentMs > PINGED_BEATS * heartbeatMs) session.ping()
+      if (!isSlow) continue
       const since = slowSince.get(session) ?? now
       slow.set(session, since)
-      if (now - since >= SLOW_BEATS * heartbeatMs && !isLate) {
-        session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')
-      }
+      if (now - since >= SLOW_BEATS * heartbeatMs && !isLate) closeSlow(session)
     }
     slowSince = slow
   }
@@ -47,3 +59,6 @@ export function startHeartbeat(hub: Pick<Hub, 'all'>, heartbeatMs: number): () =
   const timer = setInterval(beat, heartbeatMs)
   return () => clearInterval(timer)
 }
+
+const closeSlow = (session: Session): void =>
+  session.close(CLOSE_CODES.tooSlow, 'too slow: connect again to catch up')

@@ -2,6 +2,7 @@
  * From what a device missed, as the read models tell it, to frames, each with its place in the ledger. Pure. Receipts and deletions
  * have their fields in the order in which they are pushed: by their bytes a session knows what it was told.
  */
+import type { UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
 import type { MessageRecord } from '../../projections/queries/message.ts'
 import type { MissedChanges } from '../../projections/queries/missed-changes.ts'
@@ -16,21 +17,33 @@ export interface MissedFrame {
 }
 
 /** What this person is in, and what happened around the messages. */
-export const changeFrames = (changes: MissedChanges): readonly MissedFrame[] => [
-  ...changes.joined.map(({ title, retention, members, position, ...joined }) => ({
-    position,
-    frame: {
-      t: 'conversation' as const,
-      ...joined,
-      ...(title === null ? {} : { title }),
-      ...(retention === null ? {} : { retention }),
-      ...(members === null ? {} : { members: [...members] }),
-    },
-  })),
+export const changeFrames = (userId: UserId, changes: MissedChanges): readonly MissedFrame[] => [
+  ...changes.joined.flatMap((joined) => joinedFrames(userId, joined)),
   ...changes.members.map(memberFrame),
   ...changes.renamed.map((changed) => changedFrame('renamed', changed)),
   ...changes.retained.map((changed) => changedFrame('retention', changed)),
 ]
+
+/** The conversation, and, as who is there at that moment is told, who added them. */
+function joinedFrames(
+  userId: UserId,
+  { title, retention, members, addedBy, position, ...joined }: MissedChanges['joined'][number],
+): readonly MissedFrame[] {
+  const { conversationId, at } = joined
+  const conversation = {
+    t: 'conversation' as const,
+    ...joined,
+    ...(title === null ? {} : { title }),
+    ...(retention === null ? {} : { retention }),
+    ...(members === null ? {} : { members: [...members] }),
+  }
+  if (addedBy === null) return [{ position, frame: conversation }]
+  const added = { t: 'member' as const, conversationId, userId, change: 'added' as const, by: addedBy, at }
+  return [
+    { position, frame: conversation },
+    { position, frame: added },
+  ]
+}
 
 /** This person's own leavings: the last of their conversations. */
 export const leavingFrames = ({ left }: MissedChanges): readonly MissedFrame[] => left.map(memberFrame)

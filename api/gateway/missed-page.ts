@@ -81,7 +81,7 @@ async function lateFrames(
     }
   }
   const frames = [
-    ...changeFrames(missed.changes),
+    ...changeFrames(device.userId, missed.changes),
     ...messages,
     ...deletedFrames(missed.changes),
     ...receiptFrames(missed.receipts),
@@ -116,7 +116,7 @@ async function pageUpTo(
   const ends = [...Object.values(changes), receipts].map((kind) => endOf(kind, limit))
   const readUpTo = ends.reduce(earlier, upTo)
   const missed = [
-    ...changeFrames(changes),
+    ...changeFrames(userId, changes),
     ...messageFrames(messages, opened),
     ...deletedFrames(changes),
     ...receiptFrames(receipts),

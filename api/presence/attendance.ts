@@ -54,6 +54,8 @@ const AT_ONCE = 16
 /** Between them: at most some 300 people a second. */
 const PAUSE_MS = 50
 const RETRY_MS = 1_000
+/** Somebody of whom the ledger took nothing while it took what others had: their stream may be broken, until somebody mends it. */
+const REFUSED_RETRY_MS = 5_000
 /** About 100 bytes each. */
 const REMEMBERED = 20_000
 
@@ -73,7 +75,9 @@ export function createAttendanceRegister(
   const unsure = new WeakSet<Addressed<UserCommand>>()
   const elsewhere = new LRUCache<UserId, { seenAt: Millis; recordedAt: Millis }>({ max: REMEMBERED })
   let working: Promise<void> | undefined
-  /** The ledger did not take what it was last given. */
+  /** When they are tried again, by `performance.now()`: those of whom nothing was taken while what others had was. */
+  const refused = new Map<UserId, number>()
+  /** The ledger took nothing of what it was last given, and that was not only of `refused` people. */
   let isLedgerAway = false
   let closing = false
 
@@ -88,18 +92,30 @@ export function createAttendanceRegister(
     while (waiting.size > 0 && !closing) {
       // First, so that those who come together are recorded together.
       await sleep(PAUSE_MS)
-      isLedgerAway = !(await recordSome())
+      await recordSome()
       if (isLedgerAway) await sleep(RETRY_MS)
     }
     working = undefined
   }
 
-  /** Whether the ledger took them. */
+  /** Of the next few people; answers whether anybody was to be recorded now. */
   async function recordSome(): Promise<boolean> {
-    const people = [...waiting].slice(0, AT_ONCE)
+    const began = performance.now()
+    const people: [UserId, Addressed<UserCommand>[]][] = []
+    for (const entry of waiting) {
+      if (people.length >= AT_ONCE) break
+      if ((refused.get(entry[0]) ?? 0) <= began) people.push(entry)
+    }
     for (const [userId] of people) waiting.delete(userId)
     const taken = await Promise.all(people.map(([userId, commands]) => recordAll(userId, commands)))
-    return taken.every((one) => one)
+    const isThere = taken.includes(true)
+    for (const [index, [userId]] of people.entries()) {
+      if (taken[index]) refused.delete(userId)
+      else if (isThere || refused.has(userId)) refused.set(userId, began + REFUSED_RETRY_MS)
+      else isLedgerAway = true
+    }
+    if (isThere) isLedgerAway = false
+    return people.length > 0
   }
 
   async function recordAll(userId: UserId, commands: readonly Addressed<UserCommand>[]): Promise<boolean> {
@@ -221,7 +237,9 @@ export function createAttendanceRegister(
       closing = true
       const deadline = performance.now() + patienceMs
       await working
-      while (waiting.size > 0 && performance.now() < deadline) if (!(await recordSome())) break
+      let isWorthwhile = true
+      while (isWorthwhile && performance.now() < deadline)
+        isWorthwhile = (await recordSome()) && !isLedgerAway
     },
   }
 }

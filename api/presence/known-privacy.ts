@@ -39,10 +39,13 @@ export function createKnownPrivacy(pool: pg.Pool): KnownPrivacy {
   const reads = coalesce<UserId, ReadonlyMap<UserId, Privacy>>(READ_AT_ONCE, (userIds) =>
     privacyOf(pool, [...new Set(userIds)]),
   )
+  let forgotten = 0
   return {
     of: async (userId) => {
+      const asked = forgotten
       const found = (await reads.add(userId)).get(userId) ?? EVERYTHING_SHARED
-      read.set(userId, found)
+      // Read before a change was missed, it may be older than that: good for who asks, and for nobody later.
+      if (asked === forgotten) read.set(userId, found)
       return changes.get(userId)?.privacy ?? found
     },
     changedLately: (userId) => changes.get(userId)?.privacy,
@@ -50,6 +53,7 @@ export function createKnownPrivacy(pool: pg.Pool): KnownPrivacy {
     forget: (missedUntil) => {
       for (const [userId, { heardAt }] of [...changes]) if (heardAt < missedUntil) changes.delete(userId)
       read.clear()
+      forgotten++
     },
     changed: (userId, privacy) => void changes.set(userId, { privacy, heardAt: performance.now() }),
   }

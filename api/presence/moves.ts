@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Millis, UserId } from '../../domain/ids.ts'
 import type { Bus } from '../../runtime/bus/bus.ts'
+import { publishInParts } from '../../runtime/bus/in-parts.ts'
 
 /** People, and when they last did something where they were. */
 export interface MovesMessage {
@@ -30,8 +31,6 @@ export interface Moves {
 
 /** People who move within this time are told of together. */
 const TOGETHER_MS = 50
-/** 40 ids of at most 128 characters, and their times, fit any bus. */
-const AT_ONCE = 40
 const REMEMBERED = 20_000
 
 export function createMoves({ bus, channel, node, hasPeers }: MovesDeps): Moves {
@@ -47,10 +46,10 @@ export function createMoves({ bus, channel, node, hasPeers }: MovesDeps): Moves 
     timer = undefined
     const people = [...waiting]
     waiting = new Map()
-    for (let from = 0; from < people.length; from += AT_ONCE) {
-      const message: MovesMessage = { kind: 'moves', node, people: people.slice(from, from + AT_ONCE) }
-      bus.publish(channel, JSON.stringify(message))
-    }
+    if (people.length === 0) return
+    publishInParts(bus, channel, people, (part) =>
+      JSON.stringify({ kind: 'moves', node, people: part } satisfies MovesMessage),
+    )
   }
 
   return {

@@ -18,6 +18,8 @@ interface JoinedConversation {
   readonly lastSeq: Seq
   /** When this person joined it. */
   readonly at: Millis
+  /** Who added this person; null: they were in it from the beginning. */
+  readonly addedBy: UserId | null
   readonly position: Position
 }
 
@@ -84,7 +86,8 @@ const RETENTION = `(
 /** Conversations joined since. The people of a large one are counted only: of 500 full groups they were 25 MB, for nobody. */
 const JOINED = `
     SELECT c.conversation_id AS "conversationId", c.kind, c.title, ${RETENTION}, c.last_seq AS "lastSeq",
-           me.joined_at AS at, me.joined_position::text AS position,
+           me.joined_at AS at, CASE WHEN me.joined_position > c.started_position THEN me.joined_by END AS "addedBy",
+           me.joined_position::text AS position,
            everyone.count AS "memberCount", CASE WHEN everyone.count <= $4 THEN (
              SELECT json_agg(json_build_object('userId', m.user_id, 'role', m.role) ORDER BY m.user_id)
              FROM read.members m WHERE m.conversation_id = me.conversation_id AND m.left_seq IS NULL

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { begin, call, createCast, join } from '../support/chat.ts'
+import { begin, call, createCast, type Frame, join } from '../support/chat.ts'
 import { type System, startSystem } from '../support/system.ts'
 
 let system: System
@@ -60,6 +60,31 @@ describe('a group', () => {
     expect(kept.body.messages.map(({ seq }: { seq: number }) => seq)).toEqual([2])
     expect(await call(url, carl, 'GET', `/v1/conversations/${id}`)).toMatchObject({ status: 403 })
     await Promise.all([a.close(), b.close(), c.close()])
+  })
+
+  test('tells whoever is added by whom, the same on a socket, by a long poll, and once they are back', async () => {
+    const [alice, bob, carl] = people('alice', 'bob', 'carl') as [string, string, string]
+    const id = await begin(url, alice, 'group', [bob])
+    const live = await join(url, carl, { device: 'live' })
+    const sync = async (query = ''): Promise<Frame[]> =>
+      (await call(url, carl, 'GET', `/v1/sync?device=polled${query}`)).body.frames
+    const { position } = (await call(url, carl, 'GET', '/v1/sync?device=polled')).body
+    const waiting = sync(`&after=${position}&wait=20`)
+    await call(url, alice, 'POST', `/v1/conversations/${id}/members`, { userIds: [carl] })
+    await live.get({ t: 'member', change: 'added' })
+    const told = live.frames.filter(({ conversationId }) => conversationId === id)
+    expect(told).toMatchObject([
+      { t: 'conversation', memberCount: 3 },
+      { t: 'member', userId: carl, change: 'added', by: alice },
+    ])
+    const ofIt = (frames: readonly Frame[]) => frames.filter(({ conversationId }) => conversationId === id)
+    expect(ofIt(await waiting)).toEqual(told)
+    const back = await join(url, carl, { device: 'back' })
+    expect(ofIt(back.frames)).toEqual(told)
+    // Who began it, or was in it from the beginning, was added by nobody.
+    const founder = await join(url, bob, { device: 'back' })
+    expect(ofIt(founder.frames).map(({ t }) => t)).toEqual(['conversation'])
+    await Promise.all([live.close(), back.close(), founder.close()])
   })
 
   test('tells whoever was away while they were removed what was said in their time, and then, last, of the leaving', async () => {

@@ -124,7 +124,12 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
         looking = undefined
       })
   }, tickMs)
-  const following = follow()
+  const following = follow().catch((error: unknown) => {
+    log.error(
+      { err: error },
+      'new messages are followed no longer: whoever waits is found by the reconciler alone',
+    )
+  })
 
   return {
     async stop() {

@@ -2,14 +2,18 @@
 import type { UnsealedEvent } from '../../domain/events.ts'
 import type { Committed } from '../../ledger/mailbox/contract.ts'
 import { type Bus, nodeChannel } from '../../runtime/bus/bus.ts'
+import { publishInParts } from '../../runtime/bus/in-parts.ts'
 import type { Expired } from '../../runtime/bus/messages.ts'
 import type { SessionDirectory } from '../../runtime/sessions/directory.ts'
 
-/** Some 140 bytes each: fits the payload of any bus. */
-const MESSAGES_AT_ONCE = 50
-
 export async function reportExpired(
-  { bus, directory }: { readonly bus: Bus; readonly directory: Pick<SessionDirectory, 'nodesOf'> },
+  {
+    bus,
+    directory,
+  }: {
+    readonly bus: Pick<Bus, 'maxPayload' | 'publish'>
+    readonly directory: Pick<SessionDirectory, 'nodesOf'>
+  },
   { conversationId, events, revision, after, before, previousPosition }: Committed,
 ): Promise<void> {
   const messages = (events as readonly UnsealedEvent[]).flatMap((event, index) =>
@@ -26,14 +30,13 @@ export async function reportExpired(
   )
   if (messages.length === 0) return
   const nodes = [...(await directory.nodesOf([...after.members.keys()])).keys()]
-  for (let from = 0; from < messages.length; from += MESSAGES_AT_ONCE) {
-    const payload = JSON.stringify({
+  const payloadOf = (part: Expired['messages']): string =>
+    JSON.stringify({
       kind: 'expired',
       conversationId,
-      messages: messages.slice(from, from + MESSAGES_AT_ONCE),
+      messages: part,
       seqBefore: before.lastSeq,
       previousPosition: String(previousPosition),
     } satisfies Expired)
-    for (const node of nodes) bus.publish(nodeChannel(node), payload)
-  }
+  for (const node of nodes) publishInParts(bus, nodeChannel(node), messages, payloadOf)
 }

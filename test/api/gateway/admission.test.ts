@@ -15,6 +15,7 @@ const REPLACED = 4409
 function twoNodes() {
   const waiting: { readonly to: string; readonly payload: string }[] = []
   let sequence = 0n
+  let left = 0
   let start = async () => ({ kept: 0n, knownFrom: 0n, claim: ++sequence })
   const [north, south] = ['north', 'south'].map((node) => {
     const hub = createHub()
@@ -45,7 +46,7 @@ function twoNodes() {
       ledger: { head: async () => 0n },
       positions: { start: () => start() },
       expiry: { expect: () => {} },
-      presence: { arrived: () => {}, left: () => {}, loadPrivacy: async () => {} },
+      presence: { arrived: () => {}, left: () => left++, loadPrivacy: async () => {} },
     } as unknown as AdmissionDeps)
     const poll = async (): Promise<PollSession> => {
       const session = createPollSession({
@@ -62,6 +63,7 @@ function twoNodes() {
   return {
     north,
     south,
+    left: () => left,
     carry: async () => {
       // What is being told is on its way by then.
       await new Promise(setImmediate)
@@ -128,4 +130,34 @@ test('a claim that cannot be taken leaves the one before', async () => {
   await south.poll()
   await carry()
   expect(here.closedWith).toBe(REPLACED)
+})
+
+test('what was told while a claim could not be taken is compared with the one before', async () => {
+  const { north, south, carry, startBy } = twoNodes()
+  const here = await north.poll()
+  await carry()
+  let fail: ((error: Error) => void) | undefined
+  startBy(
+    () =>
+      new Promise((_, reject) => {
+        fail = reject
+      }),
+  )
+  const claiming = north.admission.claimAnew(here)
+  await expect.poll(() => fail).toBeDefined()
+  startBy(async () => ({ kept: 0n, knownFrom: 0n, claim: 2n }))
+  const elsewhere = await south.poll()
+  await carry()
+  fail?.(new Error('no database'))
+  await expect(claiming).rejects.toThrow('no database')
+  await carry()
+  expect([here.closedWith, elsewhere.closedWith]).toEqual([REPLACED, POLLED])
+})
+
+test('a session that is dismissed again has left once', async () => {
+  const { north, left } = twoNodes()
+  const here = await north.poll()
+  north.admission.dismiss(here)
+  north.admission.dismiss(here)
+  expect(left()).toBe(1)
 })

@@ -13,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => new Promise<void>((resolve) => server.close(() => resolve())))
 
 const BEAT_MS = 5_000
+const over = vi.fn<(session: Session) => void>()
 
 // Real sockets on a clock that is set: a machine that stands still for some beats would take the living for dead.
 beforeEach(() => {
@@ -58,7 +59,7 @@ async function beat(...clients: readonly Connected[]): Promise<void> {
 test('a client that answers pings stays, one that is gone without a word is ended', async () => {
   const alive = await connect({})
   const vanished = await connect({ autoPong: false })
-  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS)
+  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS, over)
   try {
     for (let beats = 1; beats <= 12; beats++) await beat(alive, vanished)
     expect(await vanished.closed).toBe(1006)
@@ -80,7 +81,7 @@ function standStill(ms: number): void {
 test('nobody is ended because this process stood still: who answers then stays, who does not is ended with the next beat', async () => {
   const alive = await connect({})
   const vanished = await connect({ autoPong: false })
-  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS)
+  const stop = startHeartbeat({ all: () => [alive.session, vanished.session] }, BEAT_MS, over)
   try {
     await beat()
     standStill(5.5 * BEAT_MS)
@@ -97,7 +98,7 @@ test('nobody is ended because this process stood still: who answers then stays, 
 
 test('a node that stood still for so long that others call it lost ends its connections', async () => {
   const alive = await connect({})
-  const stop = startHeartbeat({ all: () => [alive.session] }, BEAT_MS)
+  const stop = startHeartbeat({ all: () => [alive.session] }, BEAT_MS, over)
   try {
     await beat()
     standStill(7 * BEAT_MS)
@@ -111,7 +112,7 @@ test('a node that stood still for so long that others call it lost ends its conn
 test('a client that talks is not pinged', async () => {
   const talking = await connect({})
   const listening = await connect({})
-  const stop = startHeartbeat({ all: () => [talking.session, listening.session] }, BEAT_MS)
+  const stop = startHeartbeat({ all: () => [talking.session, listening.session] }, BEAT_MS, over)
   const saying = setInterval(() => {
     ;(talking.session as { heardAt: number }).heardAt = performance.now()
   }, BEAT_MS / 50)
@@ -124,6 +125,23 @@ test('a client that talks is not pinged', async () => {
     clearInterval(saying)
     talking.client.close()
     listening.client.close()
+  }
+})
+
+test('a client that says nothing any more because it does not read is over as soon as one that is gone, and hears 4408 if it ever reads again', async () => {
+  const reading = await connect({ autoPong: false })
+  const stuck = await connect({ autoPong: false })
+  ;(stuck.session as { backlog: number }).backlog = MAX_BACKLOG_BYTES + 1
+  over.mockClear()
+  const stop = startHeartbeat({ all: () => [reading.session, stuck.session] }, BEAT_MS, over)
+  try {
+    for (let beats = 1; beats <= 5; beats++) await beat()
+    expect([stuck.socket.readyState, over.mock.calls.length]).toEqual([WebSocket.OPEN, 0])
+    await beat()
+    expect(over.mock.calls).toEqual([[stuck.session]])
+    expect([await reading.closed, await stuck.closed]).toEqual([1006, 4408])
+  } finally {
+    stop()
   }
 })
 
@@ -140,7 +158,7 @@ test('a client that talks and leaves more than 1 MiB unread for six beats is clo
     backlog(sometimes, ++beats % 4 === 0 ? 0 : MAX_BACKLOG_BYTES + 1)
     return [never.session, sometimes.session, enough.session]
   }
-  const stop = startHeartbeat({ all }, BEAT_MS)
+  const stop = startHeartbeat({ all }, BEAT_MS, over)
   try {
     // It is found with the first.
     while (beats < 6) await beat(never, sometimes, enough)

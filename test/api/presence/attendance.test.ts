@@ -14,7 +14,7 @@ const person = (name: string) => ({
 const until = (check: () => void) => vi.waitFor(check, { timeout: 20_000 })
 
 /** A register on a handler that takes everything, until `answer` says otherwise. */
-function given(answer: () => { kind: string } = () => ({ kind: 'done' })) {
+function given(answer: (userId: UserId) => { kind: string } = () => ({ kind: 'done' })) {
   const recorded: string[] = []
   const seen = { underWay: 0, most: 0 }
   const attend = (async (userId: UserId, command: { type: string }) => {
@@ -22,7 +22,7 @@ function given(answer: () => { kind: string } = () => ({ kind: 'done' })) {
     seen.most = Math.max(seen.most, seen.underWay)
     await new Promise(setImmediate)
     seen.underWay--
-    const answered = answer()
+    const answered = answer(userId)
     if (answered.kind === 'done') recorded.push(`${userId} ${command.type}`)
     return answered
   }) as unknown as Attend
@@ -102,6 +102,32 @@ test('who comes and goes again and again while the ledger is away waits once, to
   broken = false
   await register.close(20_000)
   expect(recorded.toSorted()).toEqual(['ann connect', 'bob see', 'cid connect', 'cid see'])
+})
+
+test('somebody of whom nothing can be recorded keeps nobody else waiting, and takes no short connection from anybody', async () => {
+  let asked = 0
+  const { register, recorded } = given((userId) => {
+    if (userId === 'eve') asked++
+    return { kind: userId === 'eve' ? 'unavailable' : 'done' }
+  })
+  register.arrived(person('eve'))
+  register.arrived(person('ann'))
+  await until(() => expect(recorded).toEqual(['ann connect']))
+  const since = performance.now()
+  for (let n = 0; n < 20; n++) {
+    const one = person(`p${n}`)
+    register.arrived(one)
+    register.left(one)
+    await until(() => expect(recorded.slice(-2)).toEqual([`p${n} connect`, `p${n} disconnect`]))
+  }
+  // One after another, 20 rounds: each would wait for a second, and its connection be taken back, if eve's were taken for the ledger's fault.
+  expect(asked).toBeLessThan(5)
+  expect(asked).toBeGreaterThan(0)
+  register.arrived(person('bob'))
+  await register.close(20_000)
+  expect(recorded.at(-1)).toBe('bob connect')
+  // Not until its patience is over: nobody else waits.
+  expect(performance.now() - since).toBeLessThan(15_000)
 })
 
 test('what cannot be recorded in time is left when the node stops', async () => {

@@ -27,3 +27,13 @@ test('of what was heard before something may have been missed nothing counts any
   expect(await known.of(ANN)).toEqual(HIDDEN)
   expect(await known.of(BOB)).toEqual(SHARED)
 })
+
+test('what was being read while changes were missed is good for who asked, and for nobody later', async () => {
+  const known = createKnownPrivacy(pool)
+  const asked = known.of(ANN)
+  known.forget(performance.now())
+  expect(await asked).toEqual(HIDDEN)
+  expect(known.current(ANN)).toBeUndefined()
+  await known.of(ANN)
+  expect(known.current(ANN)).toEqual(HIDDEN)
+})

@@ -172,7 +172,11 @@ test('a conversation that began or was joined comes with everybody in it, and th
     ])
   }
   const { joined } = await changesOf(cy, since)
-  expect(joined[0]).toMatchObject({ at: Number(added?.metadata.recordedAt), position: added?.position })
+  expect(joined[0]).toMatchObject({
+    at: Number(added?.metadata.recordedAt),
+    addedBy: 'ann',
+    position: added?.position,
+  })
 })
 
 test('the people of a large group are counted, and not read', async () => {
