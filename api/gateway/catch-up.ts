@@ -139,7 +139,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     const { upTo, moved } = read
     // Receipts and expiries do not say where they stand: what was pushed of them meanwhile is known by its bytes.
     const told = new Set<string>()
-    if (moved && !(await sendAll(session, moved, told))) return undefined
+    if (moved && !(await sendAll(session, moved, upTo, told))) return undefined
     session.settle(upTo, JSON.stringify({ t: 'live', position: String(upTo) } satisfies ServerFrame), told)
     // What it was asked for again may be later than what was read.
     if (askedAgain.has(session)) session.doubted = true
@@ -159,7 +159,12 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   }
 
   /** In the order in which a client can use it; `false` when the session is over. */
-  async function sendAll(session: Session, { missed, late }: Moved, told: Set<string>): Promise<boolean> {
+  async function sendAll(
+    session: Session,
+    { missed, late }: Moved,
+    upTo: Position,
+    told: Set<string>,
+  ): Promise<boolean> {
     const { conversations, changes, receipts } = missed
     const send = async (frames: readonly MissedFrame[]) => {
       for (const { frame } of frames) {
@@ -179,7 +184,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       const sentUpTo = late.has(conversation.conversationId)
         ? NO_SEQ
         : session.sentUpTo(conversation.conversationId)
-      if (!(await sendMessages(session, conversation, sentUpTo))) return false
+      if (!(await sendMessages(session, conversation, sentUpTo, upTo))) return false
     }
 
     // 3. What happened to messages.
@@ -190,6 +195,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     session: Session,
     { conversationId, missed, lastSeq, deletedUpTo }: ConversationToCatchUp,
     sentUpTo: Seq,
+    until: Position,
   ): Promise<boolean> {
     const { userId, deviceId } = session
     for (const stretch of missed) {
@@ -199,6 +205,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         const asked = firstPageOf({ from, to: stretch.to })
         const { messages, upTo } = await messagePages({ conversationId, ...asked, deletedUpTo })
         for (const message of messages) {
+          // Recorded while this was read. It was pushed, and waits: behind `live`, whose position is before it. Whoever went on from there would get it again.
+          if (message.position > until) return true
           // What this very device has sent, it has.
           if (message.senderId === userId && message.deviceId === deviceId) continue
           session.send(message.json)

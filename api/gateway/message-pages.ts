@@ -33,6 +33,7 @@ export interface MessageJson {
   readonly seq: Seq
   readonly senderId: UserId
   readonly deviceId: DeviceId
+  readonly position: Position
   readonly json: string
 }
 
@@ -75,10 +76,11 @@ export function createMessagePages(deps: MessagePagesDeps): MessagePages {
     const records = await messagesBetween(deps.pool, conversationId, { from, to, bytes: PAGE_BYTES })
     const frames = messageFrames(records, await openBodies(deps, records))
     return {
-      messages: records.map(({ seq, senderId, deviceId }, index) => ({
+      messages: records.map(({ seq, senderId, deviceId, position }, index) => ({
         seq,
         senderId,
         deviceId,
+        position,
         json: JSON.stringify(frames[index]?.frame),
       })),
       upTo: records.at(-1)?.seq ?? to,

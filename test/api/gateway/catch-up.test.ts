@@ -8,8 +8,8 @@ import type { Position } from '../../../ledger/ledger.ts'
 
 const start = { kept: 0n as Position, knownFrom: 0n as Position }
 
-/** Nobody missed anything, and one turn at a time, which is taken until it is given back. */
-function given({ heads = [] as bigint[], isTaken = true, reached = 0n } = {}) {
+/** Nobody missed anything but messages at these positions, and one turn at a time, which is taken until it is given back. */
+function given({ heads = [] as bigint[], isTaken = true, reached = 0n, positions = [] as bigint[] } = {}) {
   const turns = createTurns(1)
   let giveBack = () => {}
   if (isTaken) void turns(() => new Promise<void>((resolve) => (giveBack = resolve)))
@@ -19,7 +19,13 @@ function given({ heads = [] as bigint[], isTaken = true, reached = 0n } = {}) {
     pool: {
       query: async ({ name, values }: { name: string; values: unknown[] }) => {
         if (name !== 'conversations of a person that were freed since a position') reads.push(values)
-        return { rows: [] }
+        const missed = [{ from: 1, to: positions.length }]
+        const isMissed = name === 'conversations to catch up on' && positions.length > 0
+        return {
+          rows: isMissed
+            ? [{ conversationId: 'c', lastSeq: positions.length, missed, deleted_up_to: null }]
+            : [],
+        }
       },
     },
     ledger: { head: async () => heads.shift() ?? 9n },
@@ -30,6 +36,15 @@ function given({ heads = [] as bigint[], isTaken = true, reached = 0n } = {}) {
         return true
       },
     },
+    messagePages: async () => ({
+      messages: positions.map((position, index) => ({
+        seq: index + 1,
+        senderId: 'ann',
+        position,
+        json: `message ${index + 1}`,
+      })),
+      upTo: positions.length,
+    }),
     turns,
     report: (error: unknown) => expect.unreachable(String(error)),
   } as unknown as CatchUpDeps)
@@ -117,6 +132,24 @@ test('a session stands where the read models were when it was read for, though o
   await catchUp.run(as, start)
   expect(waitedFor).toEqual([9n])
   expect(modes.at(-1)).toBe('live at 12')
+})
+
+test('what was recorded while it was read comes behind `live`, whose position lies before it', async () => {
+  // Read models go on meanwhile: the third message is later than the end of the ledger was.
+  const { catchUp } = given({ isTaken: false, positions: [5n, 9n, 11n] })
+  const { session, modes } = sessionThatIs('catching-up')
+  const sent: string[] = []
+  const marked: number[] = []
+  Object.assign(session, {
+    send: (json: string) => sent.push(json),
+    sentUpTo: () => 0,
+    markSent: (_: string, seq: number) => marked.push(seq),
+  })
+  await catchUp.run(session as unknown as Session, start)
+  expect(sent).toEqual(['message 1', 'message 2'])
+  // Its push is not taken for sent.
+  expect(Math.max(...marked)).toBe(2)
+  expect(modes.at(-1)).toBe('live at 9')
 })
 
 test('a clock that is set ahead makes no reader slow', async () => {
