@@ -158,7 +158,10 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     return missed && { missed, late }
   }
 
-  /** In the order in which a client can use it; `false` when the session is over. */
+  /**
+   * What was recorded up to there, in the order in which a client can use it; `false` when the session is over. What was recorded while it was
+   * read has been pushed, and waits: it comes behind `live`, whose position is before it. Whoever goes on from there would get it again.
+   */
   async function sendAll(
     session: Session,
     { missed, late }: Moved,
@@ -167,7 +170,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
   ): Promise<boolean> {
     const { conversations, changes, receipts } = missed
     const send = async (frames: readonly MissedFrame[]) => {
-      for (const { frame } of frames) {
+      for (const { position, frame } of frames) {
+        if (position > upTo) continue
         if (session.backlog > ROOM_BYTES && !(await drained(session))) return false
         const json = JSON.stringify(frame)
         session.send(json)
@@ -205,8 +209,11 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
         const asked = firstPageOf({ from, to: stretch.to })
         const { messages, upTo } = await messagePages({ conversationId, ...asked, deletedUpTo })
         for (const message of messages) {
-          // Recorded while this was read. It was pushed, and waits: behind `live`, whose position is before it. Whoever went on from there would get it again.
-          if (message.position > until) return true
+          if (message.position > until) {
+            // Before it may be what the device has sent itself, or what its person may not read.
+            session.markSent(conversationId, (message.seq - 1) as Seq)
+            return true
+          }
           // What this very device has sent, it has.
           if (message.senderId === userId && message.deviceId === deviceId) continue
           session.send(message.json)

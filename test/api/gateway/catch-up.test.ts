@@ -20,6 +20,10 @@ function given({ heads = [] as bigint[], isTaken = true, reached = 0n, positions
       query: async ({ name, values }: { name: string; values: unknown[] }) => {
         if (name !== 'conversations of a person that were freed since a position') reads.push(values)
         const missed = [{ from: 1, to: positions.length }]
+        if (name === 'receipts that a device missed') {
+          const receipt = { conversationId: 'c', userId: 'ann', kind: 'read', sent_at: '1', at: '1' }
+          return { rows: positions.map((position, index) => ({ ...receipt, upTo: index + 1, position })) }
+        }
         const isMissed = name === 'conversations to catch up on' && positions.length > 0
         return {
           rows: isMissed
@@ -141,12 +145,17 @@ test('what was recorded while it was read comes behind `live`, whose position li
   const sent: string[] = []
   const marked: number[] = []
   Object.assign(session, {
+    userId: 'ben',
     send: (json: string) => sent.push(json),
     sentUpTo: () => 0,
     markSent: (_: string, seq: number) => marked.push(seq),
   })
   await catchUp.run(session as unknown as Session, start)
-  expect(sent).toEqual(['message 1', 'message 2'])
+  expect(sent.slice(0, 2)).toEqual(['message 1', 'message 2'])
+  expect(sent.slice(2).map((json) => JSON.parse(json))).toMatchObject([
+    { t: 'receipt', upTo: 1 },
+    { t: 'receipt', upTo: 2 },
+  ])
   // Its push is not taken for sent.
   expect(Math.max(...marked)).toBe(2)
   expect(modes.at(-1)).toBe('live at 9')
