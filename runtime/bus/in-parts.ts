@@ -1,4 +1,4 @@
-/** Many small things in as few messages as the bus has room for. */
+/** Many small things, in messages for which the bus has room. */
 import type { Bus } from './bus.ts'
 
 /** Halves them until they fit: what one of them takes depends on ids and numbers. @throws RangeError for one that does not fit by itself. */
