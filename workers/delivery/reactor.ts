@@ -2,6 +2,7 @@
  * Watches messages being sent and asks for jobs for those who have not acknowledged when the grace period is over. Only a
  * hint: what it misses (a crash, a full memory) the reconciler finds.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConversationId, Millis } from '../../domain/ids.ts'
 import type { Ledger, Position, RecordedEvent } from '../../ledger/ledger.ts'
 import { conversationOf, MESSAGE_PREFIXES } from '../../ledger/streams.ts'
@@ -37,6 +38,8 @@ const MAX_WATCHED = 100_000
 const MAX_LOOK = 500
 /** A projection that is further behind will be looked at again. */
 const PROJECTION_PATIENCE_MS = 2_000
+/** The ledger retries what passes by itself; what it throws may be thrown again at once. */
+const FOLLOW_PAUSE_MS = 1_000
 
 export function startReactor({ ledger, undelivered, queue, settings, log }: ReactorDeps): {
   stop(): Promise<void>
@@ -68,6 +71,18 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
     const paceMs = tickMs
     for await (const step of ledger.subscribe({ after: 'end', prefixes: MESSAGE_PREFIXES, paceMs, signal })) {
       if (step.kind === 'events') for (const event of step.events) watch(event)
+    }
+  }
+
+  /** From the end of the ledger anew, where something there cannot be followed: what it misses is found by the reconciler. */
+  async function followOn(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await follow()
+      } catch (error) {
+        log.error({ err: error }, 'new messages are followed anew, from now on, in a second')
+      }
+      await sleep(FOLLOW_PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {})
     }
   }
 
@@ -124,12 +139,7 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
         looking = undefined
       })
   }, tickMs)
-  const following = follow().catch((error: unknown) => {
-    log.error(
-      { err: error },
-      'new messages are followed no longer: whoever waits is found by the reconciler alone',
-    )
-  })
+  const following = followOn()
 
   return {
     async stop() {

@@ -128,3 +128,20 @@ test('stopping ends the subscription and waits for the look under way', async ()
   await Promise.all([stop(), pass(100)])
   expect(finished).toBe(true)
 })
+
+test('where the ledger cannot be followed, it is followed anew', async () => {
+  vi.useRealTimers()
+  const { sent, ledger } = handFedLedger()
+  let begun = 0
+  const broken: ReactorDeps['ledger'] = {
+    subscribe: (options) => {
+      if (++begun === 1) throw new Error('an event without a place')
+      return ledger.subscribe(options)
+    },
+  }
+  const { looks, stop } = given({ ledger: broken })
+  await vi.waitFor(() => expect(begun).toBe(2), { timeout: 20_000 })
+  sent('a')
+  await vi.waitFor(() => expect(looks).toEqual([['a']]), { timeout: 20_000 })
+  await stop()
+})
