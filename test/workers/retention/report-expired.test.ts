@@ -21,7 +21,7 @@ function told(count: number): { parts: Expired[]; report: Promise<void> } {
   const events = Array.from({ length: count }, (_, index) => ({
     type: 'MessageExpired',
     seq: 1_000_000 + index,
-    messageId: `m1${'x'.repeat(43)}`,
+    messageId: 'f'.repeat(64),
     reason: 'ttl',
     at: 1_790_000_000_000 as Millis,
   })) as unknown as UnsealedEvent[]
