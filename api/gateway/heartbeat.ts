@@ -41,13 +41,14 @@ export function startHeartbeat(
       const silentMs = now - session.heardAt
       const isSlow = session.backlog > MAX_BACKLOG_BYTES
       if (silentMs > SILENT_BEATS * heartbeatMs && !isLate) {
-        if (!isSlow) session.terminate()
-        else {
+        if (isSlow) {
           // It has not come as far as our pings, and should hear why it is ended if it ever does.
           closeSlow(session)
           over(session)
-        }
-      } else if (silentMs > PINGED_BEATS * heartbeatMs) session.ping()
+        } else session.terminate()
+        continue
+      }
+      if (silentMs > PINGED_BEATS * heartbeatMs) session.ping()
       if (!isSlow) continue
       const since = slowSince.get(session) ?? now
       slow.set(session, since)
