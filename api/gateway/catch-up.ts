@@ -160,7 +160,8 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
 
   /**
    * What was recorded up to there, in the order in which a client can use it; `false` when the session is over. What was recorded while it was
-   * read has been pushed, and waits: it comes behind `live`, whose position is before it. Whoever goes on from there would get it again.
+   * read has been pushed, and waits: it comes behind `live`, whose position is before it. Whoever goes on from there would get it again. (Receipts may
+   * be from after it, and come again: they are watermarks.)
    */
   async function sendAll(
     session: Session,
@@ -169,9 +170,9 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     told: Set<string>,
   ): Promise<boolean> {
     const { conversations, changes, receipts } = missed
+    const recordedThen = ({ position }: MissedFrame) => position <= upTo
     const send = async (frames: readonly MissedFrame[]) => {
-      for (const { position, frame } of frames) {
-        if (position > upTo) continue
+      for (const { frame } of frames) {
         if (session.backlog > ROOM_BYTES && !(await drained(session))) return false
         const json = JSON.stringify(frame)
         session.send(json)
@@ -181,7 +182,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
     }
 
     // 1. What happened around the messages.
-    if (!(await send(changeFrames(session.userId, changes)))) return false
+    if (!(await send(changeFrames(session.userId, changes).filter(recordedThen)))) return false
 
     // 2. The messages, conversation by conversation.
     for (const conversation of conversations) {
@@ -191,8 +192,12 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       if (!(await sendMessages(session, conversation, sentUpTo, upTo))) return false
     }
 
-    // 3. What happened to messages.
-    return await send([...deletedFrames(changes), ...receiptFrames(receipts), ...leavingFrames(changes)])
+    // 3. What happened to messages. All receipts: a later one stands for those before it, and was pushed only to who sent what is new in it.
+    return await send([
+      ...deletedFrames(changes).filter(recordedThen),
+      ...receiptFrames(receipts),
+      ...leavingFrames(changes).filter(recordedThen),
+    ])
   }
 
   async function sendMessages(

@@ -152,9 +152,11 @@ test('what was recorded while it was read comes behind `live`, whose position li
   })
   await catchUp.run(session as unknown as Session, start)
   expect(sent.slice(0, 2)).toEqual(['message 1', 'message 2'])
+  // A receipt stands for those before it, which nobody pushes again.
   expect(sent.slice(2).map((json) => JSON.parse(json))).toMatchObject([
     { t: 'receipt', upTo: 1 },
     { t: 'receipt', upTo: 2 },
+    { t: 'receipt', upTo: 3 },
   ])
   // Its push is not taken for sent.
   expect(Math.max(...marked)).toBe(2)
