@@ -61,7 +61,7 @@ const COUNT_MS = 5_000
 export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
   const { bus, directory, log, metrics, node, load } = deps
   const report = reportErrors(log, 'the gateway met an error')
-  const hub = createHub((userId) => presence.acquaintancesChanged(userId))
+  const hub = createHub((userId, who) => presence.acquaintancesChanged(userId, who))
   const typing = createTyping({
     handler: deps.handler,
     tell: (announcement) => push.tell([announcement]),
@@ -136,7 +136,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
       case 'resync':
         for (const userId of message.userIds) {
           for (const session of hub.sessionsOf(userId)) session.resync()
-          presence.acquaintancesChanged(userId)
+          presence.acquaintancesChanged(userId, userId)
         }
         return
       case 'seen':

@@ -16,8 +16,8 @@ export interface Hub {
 
 const NONE: readonly Session[] = []
 
-/** `onMembers`: this person, who is here, was told that they came into a conversation, or that somebody else came or went. */
-export function createHub(onMembers: (userId: UserId) => void = () => {}): Hub {
+/** `onMembers`: this person was told that they came into a conversation, or that `who` came or went. */
+export function createHub(onMembers: (userId: UserId, who: UserId) => void = () => {}): Hub {
   const byUser = new Map<UserId, Session[]>()
   let dirty: Session[] = []
   let size = 0
@@ -53,7 +53,9 @@ export function createHub(onMembers: (userId: UserId) => void = () => {}): Hub {
     sessionsOf: (userId) => byUser.get(userId) ?? NONE,
     deliver: (userId, delivery) => {
       for (const session of byUser.get(userId) ?? NONE) session.deliver(delivery)
-      if (delivery.place?.begins || delivery.place?.membership) onMembers(userId)
+      const { begins, membership } = delivery.place ?? {}
+      if (begins) onMembers(userId, userId)
+      else if (membership) onMembers(userId, membership.userId)
     },
     scheduleFlush: (session) => {
       if (dirty.length === 0) setImmediate(flushAll)

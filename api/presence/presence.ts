@@ -58,8 +58,8 @@ export interface Presence {
   did(session: Session): void
   didWithoutSession(userId: UserId): void
   watch(session: Session, userIds: readonly UserId[]): void
-  /** Who is in a conversation with whom may have changed for this person. */
-  acquaintancesChanged(userId: UserId): void
+  /** Whether this person shares a conversation with `who` may have changed; where they are the same, with anybody. */
+  acquaintancesChanged(userId: UserId, who: UserId): void
   /** How `userId` is seen by `viewer`; nothing if they share no conversation. Rejects if nobody can tell now. */
   seenBy(
     viewer: UserId,
@@ -125,7 +125,7 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
     known.changed(userId, privacy)
     for (const session of hub.sessionsOf(userId)) {
       if (session.attendance) session.attendance.privacy = privacy
-      watches.recheck(session)
+      watches.recheck(session, userId)
     }
   }
 
@@ -217,8 +217,8 @@ export async function createPresence(deps: PresenceDeps): Promise<Presence> {
       if (attending) watches.watch(attending, userIds)
       else askedWatches.keep(session, userIds)
     },
-    acquaintancesChanged: (userId) => {
-      for (const session of hub.sessionsOf(userId)) watches.recheck(session)
+    acquaintancesChanged: (userId, who) => {
+      for (const session of hub.sessionsOf(userId)) watches.recheck(session, who)
     },
     seenBy: async (viewer, userId) => {
       if (!(await acquaintances(viewer, [userId])).has(userId)) return undefined

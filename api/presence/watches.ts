@@ -29,8 +29,11 @@ export interface Watches {
   moved(userIds: Iterable<UserId>): void
   /** Any of those who are watched may have moved. */
   movedAll(): void
-  /** With whom this session's person shares a conversation may have changed; so may what they are shown. */
-  recheck(session: Session): void
+  /**
+   * Whether this session's person shares a conversation with `who` may have changed. Where they are the same: with whom they do, and
+   * what they are shown.
+   */
+  recheck(session: Session, who: UserId): void
   /** Anything may have been missed. */
   recheckAll(): void
   remove(session: Session): void
@@ -269,9 +272,9 @@ export function createWatches(deps: WatchesDeps): Watches {
       for (const userId of subjects.keys()) move(userId)
       if (due.size > 0) arm(0)
     },
-    recheck: (session) => {
+    recheck: (session, who) => {
       const watch = watches.get(session)
-      if (watch) enqueue(session, watch)
+      if (watch && (who === session.userId || watch.list.has(who))) enqueue(session, watch)
     },
     recheckAll: () => {
       for (const [session, watch] of watches) enqueue(session, watch)

@@ -85,7 +85,7 @@ test('what did not change is not told again, and while somebody is online it is 
   await until(() => expect(one.frames).toHaveLength(2))
   is(BOB, true, 9)
   watches.moved([BOB])
-  watches.recheck(one)
+  watches.recheck(one, BOB)
   await sleep(100)
   is(BOB, false, 9)
   watches.moved([BOB])
@@ -247,4 +247,19 @@ test('nobody was last seen at a time that is still to come, and until then that 
   watches.moved([BOB])
   await until(() => expect(one.frames.at(-1)?.lastSeen).toBe(5))
   expect(one.frames).toHaveLength(2)
+})
+
+test('who comes or goes is looked up anew for those who watch them, and for nobody else; for themselves, everybody is', async () => {
+  const acquaintances = vi.fn(async (_: UserId, others: readonly UserId[]) => new Set(others))
+  const { watches } = given({ acquaintances })
+  const [one, carl] = [watcher('one'), watcher('carl')]
+  watches.watch(one, [BOB])
+  watches.watch(carl, [BOB])
+  await until(() => expect([...one.frames, ...carl.frames]).toHaveLength(2))
+  acquaintances.mockClear()
+  for (const session of [one, carl]) watches.recheck(session, CARL)
+  for (const session of [one, carl]) watches.recheck(session, BOB)
+  await until(() => expect(acquaintances.mock.calls.length).toBeGreaterThanOrEqual(3))
+  await sleep(50)
+  expect(acquaintances.mock.calls.map(([userId]) => userId).sort()).toEqual(['carl', 'carl', 'one'])
 })
