@@ -41,7 +41,7 @@ const MESSAGE_RECEIPTS: Statement = {
       ORDER BY w.delivered_position DESC LIMIT ${MOST_DEVICES}
     ) d ON true
     ${receiptHolding('delivered')}
-    ${receiptHolding('read')} AND ${isShownReading('o.user_id', '$3')}
+    ${receiptHolding('read')} AND (o.user_id = $3 OR ${isShownReading('o.user_id', '$3')})
     WHERE sent.conversation_id = $1 AND sent.seq = $2 AND o.history @> $2::int AND o.user_id <> sent.sender_id
     ORDER BY o.user_id, delivered_range.at, d.device_id`,
 }

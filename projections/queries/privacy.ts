@@ -7,7 +7,7 @@ import { ask, type Database, type Statement } from './statement.ts'
 const hidesReading = (user: string): string =>
   `EXISTS (SELECT FROM read.privacy p WHERE p.user_id = ${user} AND p.read_receipts = 'hidden')`
 
-/** Whether `viewer` is shown what `reader` has read: neither of them may hide it. */
+/** Whether `viewer` is shown what `reader`, somebody else, has read: neither of them may hide it. */
 export const isShownReading = (reader: string, viewer: string): string =>
   `NOT ${hidesReading(reader)} AND NOT ${hidesReading(viewer)}`
 

@@ -60,6 +60,9 @@ test('who hides what they read shows it to nobody, on no node, and is not shown 
   expect([readings, hers]).toEqual([[], []])
   const { body } = await call(url, bob, 'GET', `/v1/conversations/${id}/messages/2/receipts`)
   expect(body.receipts).toMatchObject([{ userId: alice, readAt: null }])
+  // One's own reading is no secret to oneself.
+  const own = await call(url, bob, 'GET', `/v1/conversations/${id}/messages/1/receipts`)
+  expect(own.body.receipts).toMatchObject([{ userId: bob, readAt: expect.any(Number) }])
   // The ledger knows all the same, and so does bob: nothing is unread.
   expect((await call(url, bob, 'GET', '/v1/inbox')).body.conversations[0].readUpTo).toBe(1)
   await Promise.all([a, b, again, bobAgain].map((chat) => chat.close()))
