@@ -68,10 +68,15 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
     if (waitMs > 0) throw new ApiProblem('rate_limited', 'too many attempts', waitMs)
   }
 
+  /** Never rejects: what is not given back is there again after a while, and nobody is told anything else for it. */
+  async function giveBack(taken: readonly Attempt[]): Promise<void> {
+    await attempts.giveBack(taken).catch((err) => log.warn({ err }, 'attempts could not be given back'))
+  }
+
   /** What cannot be looked at now, or is no password at all, is no attempt. */
   async function orGiveBack<T>(taken: readonly Attempt[], work: () => Promise<T>): Promise<T> {
     return await work().catch(async (error) => {
-      await attempts.giveBack(taken)
+      await giveBack(taken)
       throw error
     })
   }
@@ -122,7 +127,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
         const found = await orGiveBack(taken, () => personOf(key, password))
         if (!found) throw new ApiProblem('unauthorized', 'name or password is wrong')
         // 3. it was no failure
-        await attempts.giveBack(taken)
+        await giveBack(taken)
         return found
       })
       return await signIn({ ...(await logins.begin(person.userId)), name: person.name })

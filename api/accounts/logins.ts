@@ -50,10 +50,11 @@ const EXCHANGE = `UPDATE accounts.logins l
   WHERE l.login_id = $1 AND l.token_hash = $2 AND l.expires_at > now() AND p.user_id = l.user_id
   RETURNING l.user_id AS "userId", p.name`
 
-const STANDING = `SELECT l.user_id AS "userId", p.name FROM accounts.logins l JOIN accounts.people p USING (user_id)
-  WHERE l.login_id = $1 AND l.token_hash = $2 FOR UPDATE OF l`
+/** By the log-in alone, so that it waits for an exchange under way: of a row that is not what is asked for nothing is waited for. */
+const STANDING = `SELECT l.user_id AS "userId", p.name, l.token_hash = $2 AS "isNext"
+  FROM accounts.logins l JOIN accounts.people p USING (user_id) WHERE l.login_id = $1 FOR UPDATE OF l`
 
-const END = `DELETE FROM accounts.logins WHERE login_id = $1 RETURNING user_id AS "userId"`
+const END = `DELETE FROM accounts.logins WHERE login_id = $1 RETURNING user_id AS "userId", expires_at <= now() AS "hadExpired"`
 
 const SWEEP = 'DELETE FROM accounts.logins WHERE expires_at <= now()'
 
@@ -79,9 +80,9 @@ export const loginName = (loginId: string): string =>
 const newSecret = (): string => randomBytes(32).toString('base64url')
 
 export function createLogins(pool: pg.Pool): Logins {
-  async function endLogin(loginId: string): Promise<Login | undefined> {
-    const { rows } = await pool.query<{ userId: UserId }>(END, [loginId])
-    return rows[0] && { loginId, userId: rows[0].userId }
+  async function endLogin(loginId: string): Promise<(Login & { readonly hadExpired: boolean }) | undefined> {
+    const { rows } = await pool.query<{ userId: UserId; hadExpired: boolean }>(END, [loginId])
+    return rows[0] && { loginId, ...rows[0] }
   }
 
   /**
@@ -92,8 +93,12 @@ export function createLogins(pool: pg.Pool): Logins {
     try {
       return (await pool.query<Person>(EXCHANGE, [loginId, before, next])).rows[0]
     } catch (error) {
-      const { rows } = await pool.query<Person>(STANDING, [loginId, next]).catch(() => ({ rows: [] }))
-      if (rows[0]) return rows[0]
+      const values = [loginId, next]
+      const { rows } = await pool
+        .query<Person & { isNext: boolean }>(STANDING, values)
+        .catch(() => ({ rows: [] }))
+      const [standing] = rows
+      if (standing?.isNext) return { userId: standing.userId, name: standing.name }
       throw error
     }
   }
@@ -114,7 +119,8 @@ export function createLogins(pool: pg.Pool): Logins {
       const person = await exchangeSurely(loginId, hashOf(secret), hashOf(next))
       if (person) return { kind: 'exchanged', loginId, ...person, refreshToken: `${loginId}.${next}` }
       const ended = await endLogin(loginId)
-      return ended ? { kind: 'reused', ...ended } : { kind: 'unknown' }
+      if (!ended || ended.hadExpired) return { kind: 'unknown' }
+      return { kind: 'reused', loginId, userId: ended.userId }
     },
     end: async (refreshToken) => {
       // Whichever token of the log-in it is: who has an old one should not have it either.

@@ -50,3 +50,32 @@ test('one that did not happen is no answer, and the token is as good as before',
   await expect(createLogins(deaf(false)).exchange(refreshToken)).rejects.toThrow('terminated')
   expect(await logins.exchange(refreshToken)).toMatchObject({ kind: 'exchanged' })
 })
+
+test('an exchange that is still under way when its connection breaks is waited for', async () => {
+  const logins = createLogins(pool)
+  const { refreshToken } = await logins.begin(ANN)
+  const backend = await pool.connect()
+  let lost = false
+  const breaking = {
+    query: async (text: string, values: unknown[]) => {
+      if (lost) return await pool.query(text, values)
+      lost = true
+      await backend.query('BEGIN')
+      await backend.query(text, values)
+      setTimeout(() => void backend.query('COMMIT'), 300)
+      throw new Error('Connection terminated unexpectedly')
+    },
+  } as unknown as pg.Pool
+  expect(await createLogins(breaking).exchange(refreshToken)).toMatchObject({
+    kind: 'exchanged',
+    name: 'Ann',
+  })
+  backend.release()
+})
+
+test('the newest token of a log-in that was not used for too long is not valid any more, and no old one', async () => {
+  const logins = createLogins(pool)
+  const { refreshToken, loginId } = await logins.begin(ANN)
+  await pool.query(`UPDATE accounts.logins SET expires_at = now() WHERE login_id = $1`, [loginId])
+  expect(await logins.exchange(refreshToken)).toEqual({ kind: 'unknown' })
+})
