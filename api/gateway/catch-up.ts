@@ -175,6 +175,7 @@ export function createCatchUp(deps: CatchUpDeps): CatchUp {
       for (const { frame } of frames) {
         if (session.backlog > ROOM_BYTES && !(await drained(session))) return false
         const json = JSON.stringify(frame)
+        if ('conversationId' in frame && session.wasTold(frame.conversationId, json)) continue
         session.send(json)
         told.add(json)
       }

@@ -1,6 +1,6 @@
 /**
- * From what a device missed, as the read models tell it, to frames, each with its place in the ledger. Pure. Receipts and deletions
- * have their fields in the order in which they are pushed: by their bytes a session knows what it was told.
+ * From what a device missed, as the read models tell it, to frames, each with its place in the ledger. Pure. All but those of
+ * conversations as a whole have their fields in the order in which they are pushed: by their bytes a session knows what it was told.
  */
 import type { UserId } from '../../domain/ids.ts'
 import type { Position } from '../../ledger/ledger.ts'
@@ -48,9 +48,9 @@ function joinedFrames(
 /** This person's own leavings: the last of their conversations. */
 export const leavingFrames = ({ left }: MissedChanges): readonly MissedFrame[] => left.map(memberFrame)
 
-const memberFrame = ({ position, role, ...change }: MissedChanges['members'][number]): MissedFrame => ({
+const memberFrame = ({ position, role, by, at, ...who }: MissedChanges['members'][number]): MissedFrame => ({
   position,
-  frame: { t: 'member', ...change, ...(role === null ? {} : { role }) },
+  frame: { t: 'member', ...who, ...(role === null ? {} : { role }), by, at },
 })
 
 const changedFrame = (

@@ -108,6 +108,7 @@ export function createPollSession({ identity, deviceId, onClosed }: PollSessionD
     send: keep,
     sentUpTo: () => NO_SEQ,
     markSent: () => {},
+    wasTold: () => false,
     isMissing: () => false,
     fallBehind: rouse,
     startCatchingUp: () => false,

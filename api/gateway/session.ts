@@ -87,6 +87,8 @@ export interface Session {
   sentUpTo(conversationId: ConversationId): Seq
   /** A missed message that is about to be sent. */
   markSent(conversationId: ConversationId, seq: Seq): void
+  /** Whether this very frame, about a conversation and no message of it, was among the last that were pushed to it. */
+  wasTold(conversationId: ConversationId, json: string): boolean
   /** Whether frames of this conversation are held because one before them has not come. */
   isMissing(conversationId: ConversationId): boolean
   /** Something was left out that cannot be mended frame by frame. */

@@ -35,8 +35,11 @@ const TYPING_BACKLOG_BYTES = 16 * 1024
 const MAX_PENDING = 2000
 /** Early frames that a session holds; more are no longer a matter of overtaking. */
 const MAX_EARLY = 500
-/** Facts of a conversation that are no messages, of which a late push is known: more of them do not overtake each other. */
-const MAX_TOLD = 50
+/**
+ * Facts of a conversation that are no messages, of which it is known that they were pushed: more of them do not overtake each other, and
+ * may be told again when the session catches up while it is live. Their frames are shared by all who were told.
+ */
+const MAX_TOLD = 200
 
 const NOTHING: Delivery[] = []
 const NONE: ReadonlySet<string> = new Set()
@@ -65,7 +68,7 @@ export class SocketSession implements Session {
   /** Only conversations in which something happened since; idle sockets have none. */
   #sent: Map<ConversationId, Seq> | undefined
   /** The last facts that are no messages; only conversations that had any since. */
-  #told: Map<ConversationId, Set<Revision>> | undefined
+  #told: Map<ConversationId, Map<Revision, string>> | undefined
   /** Only while something is missing; in the order in which they came. */
   #early: Map<ConversationId, readonly Delivery[]> | undefined
   #earlyCount = 0
@@ -149,6 +152,11 @@ export class SocketSession implements Session {
     if (seq > this.sentUpTo(conversationId)) this.#remember(conversationId, seq)
   }
 
+  wasTold(conversationId: ConversationId, json: string): boolean {
+    for (const told of this.#told?.get(conversationId)?.values() ?? []) if (told === json) return true
+    return false
+  }
+
   isMissing(conversationId: ConversationId): boolean {
     return this.#early?.has(conversationId) ?? false
   }
@@ -213,7 +221,7 @@ export class SocketSession implements Session {
   }
 
   /** What to do with a frame at this place: send it, leave it out (sent before), or hold it for the one before it. */
-  #judge(place: Place): 'send' | 'known' | 'early' {
+  #judge(place: Place, json: string): 'send' | 'known' | 'early' {
     const { conversationId, seqBefore, seq, revision, position, previousPosition, begins } = place
     let upTo = this.#sent?.get(conversationId)
     // It may begin while a session catches up, and be told after messages of it have been sent already.
@@ -228,18 +236,18 @@ export class SocketSession implements Session {
     }
     if (seqBefore > upTo) return 'early'
     if (seq !== undefined && seq <= upTo) return 'known'
-    if (revision !== undefined && !this.#isFirstOf(conversationId, revision)) return 'known'
+    if (revision !== undefined && !this.#isFirstOf(conversationId, revision, json)) return 'known'
     this.#remember(conversationId, seq ?? upTo)
     return 'send'
   }
 
-  #isFirstOf(conversationId: ConversationId, revision: Revision): boolean {
+  #isFirstOf(conversationId: ConversationId, revision: Revision, json: string): boolean {
     this.#told ??= new Map()
-    const told = this.#told.get(conversationId) ?? new Set()
+    const told = this.#told.get(conversationId) ?? new Map()
     if (told.has(revision)) return false
     this.#told.set(conversationId, told)
-    told.add(revision)
-    const [oldest] = told
+    told.set(revision, json)
+    const [oldest] = told.keys()
     if (told.size > MAX_TOLD) told.delete(oldest as Revision)
     return true
   }
@@ -253,7 +261,7 @@ export class SocketSession implements Session {
     if (this.backlog > MAX_BACKLOG_BYTES) return this.fallBehind()
     const { place } = delivery
     if (!place) return this.#pushDelivery(delivery)
-    const judged = this.#judge(place)
+    const judged = this.#judge(place, delivery.json)
     if (judged === 'early') return this.#hold(delivery, place.conversationId)
     if (judged === 'send') this.#pushDelivery(delivery)
     if (this.#early?.has(place.conversationId)) this.#releaseEarly(place.conversationId)
@@ -284,7 +292,7 @@ export class SocketSession implements Session {
     const held = this.#early?.get(conversationId) ?? []
     const inOrder = held.toSorted((a, b) => (a.place?.seqBefore ?? 0) - (b.place?.seqBefore ?? 0))
     const still = inOrder.filter((delivery) => {
-      const judged = this.#judge(delivery.place as Place)
+      const judged = this.#judge(delivery.place as Place, delivery.json)
       if (judged === 'send') this.#pushDelivery(delivery)
       return judged === 'early'
     })

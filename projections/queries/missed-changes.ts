@@ -69,7 +69,7 @@ export interface MissedChanges {
   /** Likewise how long bodies are kept. */
   readonly retained: readonly ChangedConversation[]
   readonly deleted: readonly DeletedMessage[]
-  /** Their time to live is over. Only those that the device may have: a message that it has missed comes without its body. */
+  /** Their time to live is over. Only those that the device may have, its own too: a message that it has missed comes without its body. */
   readonly expired: readonly DeletedMessage[]
 }
 
@@ -179,7 +179,8 @@ const DELETED = goneIn('deleted', '')
 /** Messages whose time to live ended since. */
 const EXPIRED = goneIn(
   'expired',
-  "AND x.temporary = 'ttl' AND (x.position <= $2 OR x.seq <= d.delivered_seq)",
+  `AND x.temporary = 'ttl'
+        AND (x.position <= $2 OR x.seq <= d.delivered_seq OR (x.sender_id = $1 AND x.device_id = $3))`,
 )
 
 /** One statement for all: of 1,000 who come back most have nothing of it, and the eight round trips cost more than the looking. */

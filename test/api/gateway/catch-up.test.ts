@@ -149,6 +149,7 @@ test('what was recorded while it was read comes behind `live`, whose position li
     send: (json: string) => sent.push(json),
     sentUpTo: () => 0,
     markSent: (_: string, seq: number) => marked.push(seq),
+    wasTold: () => false,
   })
   await catchUp.run(session as unknown as Session, start)
   expect(sent.slice(0, 2)).toEqual(['message 1', 'message 2'])

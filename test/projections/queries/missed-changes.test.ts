@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { UserId } from '../../../domain/ids.ts'
 import { createPast } from '../../support/recorded-events.ts'
-import { ann, bob, cy, dan, givenReadModels, group, now, phone, startGroup } from './missed-kit.ts'
+import { ann, bob, cy, dan, givenReadModels, group, laptop, now, phone, startGroup } from './missed-kit.ts'
 
 const { changesOf, clear, project } = givenReadModels()
 
@@ -187,4 +187,20 @@ test('deleted messages are told of to those who could read them', async () => {
     },
   ])
   expect((await changesOf(cy, since)).deleted).toEqual([])
+})
+
+test('of what it sent itself a device is told that it has expired, whatever it has acknowledged', async () => {
+  const past = createPast()
+  startGroup(past)
+  past.converse(group, { type: 'change-retention', by: ann, retention: { mode: 'ttl', seconds: 60 } })
+  const since = now(past)
+  past.say(group, ann, phone)
+  past.say(group, ann, laptop)
+  for (const { seq, messageId } of past.messages(group)) {
+    past.converse(group, { type: 'expire', messages: [{ seq, messageId, reason: 'ttl' }] })
+  }
+  await project(past)
+  // What her laptop said comes to her phone without its words.
+  expect((await changesOf(ann, since)).expired).toMatchObject([{ seq: 1 }])
+  expect((await changesOf(bob, since)).expired).toEqual([])
 })
