@@ -56,6 +56,8 @@ const PAUSE_MS = 50
 const RETRY_MS = 1_000
 /** Somebody of whom the ledger took nothing while it took what others had: their stream may be broken, until somebody mends it. */
 const REFUSED_RETRY_MS = 5_000
+/** Commands of one person, that were tried: somebody whose stream is broken may go on coming and going for days. */
+const MOST_TRIED = 500
 /** About 100 bytes each. */
 const REMEMBERED = 20_000
 
@@ -137,16 +139,16 @@ export function createAttendanceRegister(
    */
   function recordAgain(userId: UserId, commands: readonly Addressed<UserCommand>[]): void {
     for (const command of commands) unsure.add(command)
-    waiting.set(userId, seenOnce([...commands, ...(waiting.get(userId) ?? [])]))
+    waiting.set(userId, newestOf(seenOnce([...commands, ...(waiting.get(userId) ?? [])])))
   }
 
   /**
-   * Whether the beginning of this connection waited, and for sure is not recorded: then it is taken back. While the ledger is away, people
-   * come and go every few seconds; all that would wait for it, without end, and be recorded as if they had been here. Otherwise a
-   * connection is a fact, however short it was.
+   * Whether the beginning of this connection waited, and for sure is not recorded: then it is taken back. While the ledger is away, or takes
+   * nothing of this person, they come and go every few seconds; all that would wait for it, without end, and be recorded as if they had
+   * been here. Otherwise a connection is a fact, however short it was.
    */
   function takeBack(userId: UserId, connection: string): boolean {
-    if (!isLedgerAway) return false
+    if (!isLedgerAway && !refused.has(userId)) return false
     const before = waiting.get(userId) ?? []
     const begins = (command: Addressed<UserCommand>) =>
       command.type === 'connect' && command.connection === connection && !unsure.has(command)
@@ -247,4 +249,16 @@ export function createAttendanceRegister(
 function seenOnce(commands: readonly Addressed<UserCommand>[]): Addressed<UserCommand>[] {
   const last = commands.findLast(({ type }) => type === 'see')
   return commands.filter((command) => command.type !== 'see' || command === last)
+}
+
+/** Beyond `MOST_TRIED` without the oldest connections that have ended: what is left out together was a beginning and its end. */
+function newestOf(commands: Addressed<UserCommand>[]): Addressed<UserCommand>[] {
+  const excess = commands.length - MOST_TRIED
+  if (excess <= 0) return commands
+  const begun = new Set(commands.flatMap((one) => (one.type === 'connect' ? [one.connection] : [])))
+  const over = commands.flatMap((one) =>
+    one.type === 'disconnect' && begun.has(one.connection) ? [one.connection] : [],
+  )
+  const leftOut = new Set(over.slice(0, Math.ceil(excess / 2)))
+  return commands.filter((one) => !('connection' in one && leftOut.has(one.connection)))
 }

@@ -130,6 +130,32 @@ test('somebody of whom nothing can be recorded keeps nobody else waiting, and ta
   expect(performance.now() - since).toBeLessThan(15_000)
 })
 
+test('of somebody of whom nothing can be recorded only so much waits, however often they come and go', async () => {
+  let asked = 0
+  const { register, recorded } = given((userId) => {
+    if (userId === 'eve') asked++
+    return { kind: userId === 'eve' ? 'unavailable' : 'done' }
+  })
+  const comeAndGo = (times: number) => {
+    for (let n = 0; n < times; n++) {
+      const eve = person('eve')
+      register.arrived(eve)
+      register.left(eve)
+    }
+  }
+  comeAndGo(600)
+  register.arrived(person('ann'))
+  await until(() => expect([asked, recorded]).toEqual([1200, ['ann connect']]))
+  await new Promise(setImmediate)
+  // Not tried yet: taken back, but for when she was last seen.
+  comeAndGo(600)
+  await until(() => expect(asked).toBeGreaterThan(1200))
+  await new Promise(setImmediate)
+  expect(asked - 1200).toBeLessThanOrEqual(501)
+  expect(asked - 1200).toBeGreaterThan(400)
+  await register.close(0)
+})
+
 test('what cannot be recorded in time is left when the node stops', async () => {
   const { register } = given(() => ({ kind: 'unavailable' }))
   register.arrived(person('ann'))
