@@ -2,8 +2,8 @@
  * The keys of an identity provider, as it publishes them (JWKS, RFC 7517): which of them signed a token. Holds public keys
  * only, and judges no token.
  *
- * - A key that appears is known with the first token that it signed: an unknown key id causes a look, at most one a cooldown. Until then it waits,
- *   for by the last look nobody can tell.
+ * - A key that appears is known with the first token that it signed: an unknown key id, or a token that names none and is of no known key,
+ *   causes a look, at most one a cooldown. Until then it waits, for by the last look nobody can tell.
  * - A key that disappears stops working within a refresh, whatever its tokens say.
  * - While the provider does not answer, the keys that were known go on working: its outage is not ours. Nor is it asked again by
  *   each token: after a look that failed, everybody is told the same for a while.
@@ -23,6 +23,8 @@ import type { Logger } from '../../runtime/logging.ts'
 export interface KeySet {
   /** Rejects with an error of `jose`: no such key, or what is wrong with the way to the keys. */
   readonly find: JWTVerifyGetKey
+  /** Resolves when the keys are those of a look that began after this moment of `performance.now()`. Rejects as `find` does. */
+  seenSince(moment: number): Promise<void>
   close(): void
 }
 
@@ -81,7 +83,13 @@ export function followKeySet(url: string, log: Logger, timing: KeySetTiming = DE
       }
     }
   }
-  return { find, close: () => clearInterval(timer) }
+  const seenSince = async (moment: number): Promise<void> => {
+    while (last.began < moment) {
+      if (keys.coolingDown) await untilCooled()
+      else await keys.reload()
+    }
+  }
+  return { find, seenSince, close: () => clearInterval(timer) }
 }
 
 /** `jose` counts its cooldown from looks that succeeded only. Rejects with what the last look failed with, or this one. */

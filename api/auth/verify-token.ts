@@ -3,7 +3,14 @@
  * is said by the claims; who may do what is decided elsewhere.
  */
 import { webcrypto } from 'node:crypto'
-import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import {
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from 'jose'
 import { ApiProblem } from '../problem.ts'
 import { claims, type Identity, isValid } from './identity.ts'
 import type { KeySet } from './key-set.ts'
@@ -45,12 +52,23 @@ export function createTokenVerifier(settings: TokenSettings, provider: KeySet | 
 
   // The algorithm chooses the keys, and each key accepts only its own algorithms: no confusion between the two.
   async function payloadOf(token: string): Promise<JWTPayload | undefined> {
-    const algorithm = algorithmOf(token)
-    if (OWN_ALGORITHMS.includes(algorithm)) return await byOneOf(secrets, token, OWN_ALGORITHMS)
-    if (!provider || !PROVIDER_ALGORITHMS.includes(algorithm)) return undefined
+    const { alg = '', kid } = headerOf(token)
+    if (OWN_ALGORITHMS.includes(alg)) return await byOneOf(secrets, token, OWN_ALGORITHMS)
+    if (!provider || !PROVIDER_ALGORITHMS.includes(alg)) return undefined
+    const asked = performance.now()
+    const payload = await byProvider(provider, token)
+    if (payload || kid !== undefined) return payload
+    // It names no key: it may be of one that is new.
+    await provider.seenSince(asked)
+    return await byProvider(provider, token)
+  }
+
+  /** `undefined`: none of the keys that it may be of has signed it. */
+  async function byProvider({ find }: KeySet, token: string): Promise<JWTPayload | undefined> {
     try {
-      return (await jwtVerify(token, provider.find, { algorithms: PROVIDER_ALGORITHMS, ...options })).payload
+      return (await jwtVerify(token, find, { algorithms: PROVIDER_ALGORITHMS, ...options })).payload
     } catch (error) {
+      if (error instanceof errors.JWSSignatureVerificationFailed) return undefined
       // A token that names no key, while the provider has several: the error holds those that it may be.
       if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
       return await byOneOf(error, token, PROVIDER_ALGORITHMS)
@@ -93,11 +111,11 @@ const importSecret = (secret: string): Promise<webcrypto.CryptoKey> =>
   webcrypto.subtle.importKey('raw', Buffer.from(secret), { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
 
 /** Empty for what is no token. */
-function algorithmOf(token: string): string {
+function headerOf(token: string): ProtectedHeaderParameters {
   try {
-    return decodeProtectedHeader(token).alg ?? ''
+    return decodeProtectedHeader(token)
   } catch {
-    return ''
+    return {}
   }
 }
 
