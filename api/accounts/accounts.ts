@@ -109,6 +109,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
       const { rowCount } = await pool.query(REGISTER, [userId, shown, key, kept])
       // It stays counted: it tells that the name is there.
       if (rowCount === 0) throw new ApiProblem('conflict', 'this name is taken')
+      await attempts.noteHome(key, network)
       return await signIn({ ...(await logins.begin(userId)), name: shown })
     },
 
@@ -120,7 +121,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
         const taken: Attempt[] = [
           ['network', network],
           ['nameInNetwork', `${network ?? ''} ${key}`],
-          ['name', key],
+          ['name', (await attempts.isAtHome(key, network)) ? undefined : key],
         ]
         await take(taken)
         // 2. the password
@@ -128,6 +129,7 @@ export function createAccounts({ pool, signing, log, onEnded }: AccountDeps): Ac
         if (!found) throw new ApiProblem('unauthorized', 'name or password is wrong')
         // 3. it was no failure
         await giveBack(taken)
+        await attempts.noteHome(key, network)
         return found
       })
       return await signIn({ ...(await logins.begin(person.userId)), name: person.name })

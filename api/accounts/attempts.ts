@@ -17,11 +17,16 @@ export const ALLOWANCES = {
   network: { atOnce: 100, everySeconds: 6 },
   /** Failed log-ins under one name from one network: what fails there keeps nobody out elsewhere. */
   nameInNetwork: { atOnce: 10, everySeconds: 30 },
-  /** Failed log-ins under one name, from wherever: as many as ten networks may at once, however many are guessing. */
+  /**
+   * Failed log-ins under one name, from wherever it has not logged in lately: as many as ten networks may at once, however many are
+   * guessing. Who guesses from a dozen networks uses it up for everybody, and so it does not hold where the name is at home.
+   */
   name: { atOnce: 100, everySeconds: 3 },
   /** Registrations from one network. */
   registration: { atOnce: 100, everySeconds: 6 },
 } as const satisfies Record<string, Allowance>
+
+const HOME_DAYS = 30
 
 type AttemptKind = keyof typeof ALLOWANCES
 
@@ -33,7 +38,11 @@ export interface Attempts {
   take(taken: readonly Attempt[]): Promise<number>
   /** It was no failure. */
   giveBack(taken: readonly Attempt[]): Promise<void>
-  /** Removes the buckets that are full. */
+  /** Whether this name has logged in from this network within `HOME_DAYS`. */
+  isAtHome(name: string, network: string | undefined): Promise<boolean>
+  /** It has, now. */
+  noteHome(name: string, network: string | undefined): Promise<void>
+  /** Removes the buckets that are full, and the homes that are none any more. */
   sweep(): Promise<void>
 }
 
@@ -48,10 +57,17 @@ const WAIT = `SELECT ceil(1000 * (extract(epoch FROM full_at - now()) - $2 * ($3
 
 const GIVE_BACK = `UPDATE accounts.attempts SET full_at = full_at - make_interval(secs => $2) WHERE key = $1`
 
+/** A row like a bucket's: what ends at a time, by a hash. */
+const NOTE_HOME = `INSERT INTO accounts.attempts (key, full_at) VALUES ($1, now() + make_interval(days => ${HOME_DAYS}))
+  ON CONFLICT (key) DO UPDATE SET full_at = excluded.full_at`
+
+const IS_AT_HOME = 'SELECT FROM accounts.attempts WHERE key = $1 AND full_at > now()'
+
 const SWEEP = 'DELETE FROM accounts.attempts WHERE full_at <= now()'
 
-const keyOf = (kind: AttemptKind, who: string): Buffer =>
+const keyOf = (kind: AttemptKind | 'home', who: string): Buffer =>
   createHash('sha256').update(`${kind} ${who}`).digest()
+const homeOf = (name: string, network = ''): Buffer => keyOf('home', `${network} ${name}`)
 
 export function createAttempts(pool: pg.Pool): Attempts {
   async function takeOne([kind, who]: Attempt): Promise<number> {
@@ -81,6 +97,10 @@ export function createAttempts(pool: pg.Pool): Attempts {
       return 0
     },
     giveBack,
+    isAtHome: async (name, network) => (await pool.query(IS_AT_HOME, [homeOf(name, network)])).rowCount === 1,
+    noteHome: async (name, network) => {
+      await pool.query(NOTE_HOME, [homeOf(name, network)])
+    },
     sweep: async () => {
       await pool.query(SWEEP)
     },
