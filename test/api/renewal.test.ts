@@ -103,7 +103,12 @@ describe.concurrent('a token that ends', () => {
       headers: { authorization: `Bearer ${token}` },
     })
     expect(response.status).toBe(201)
-    const { ticket } = (await response.json()) as { ticket: string }
+    const { ticket, expiresInSeconds } = (await response.json()) as {
+      ticket: string
+      expiresInSeconds: number
+    }
+    expect(expiresInSeconds).toBeLessThanOrEqual(8)
+    expect(expiresInSeconds).toBeGreaterThan(0)
     await new Promise((resolve) => setTimeout(resolve, 8_100))
     // Eight seconds of the thirty that the ticket would be good for.
     await expect(join(url, 'hal', { ticket })).rejects.toThrow('401')
