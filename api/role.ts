@@ -38,7 +38,7 @@ export const startApi: StartRole = async ({ config, log, metrics }) => {
   const { databaseUrl, ledgerUrl, redisUrl, node } = config
   const report = reportErrors(log, 'the api met an error', isOfConflicts)
   // Postgres prefers plans of their own for some values, and made one for each search in 3 ms.
-  const pool = createPool({ url: databaseUrl, name: 'triptick-api', log, plannedOnce: true })
+  const pool = createPool({ url: databaseUrl, name: 'triptick-api', log, plannedOnce: true, durable: true })
   const ledger = measureAppends(await openLedger({ ledgerUrl, databaseUrl, pool, log }), metrics)
   const bus = await openBus({ databaseUrl, redisUrl, masterKey: config.masterKey, node, log })
   const directory = await openSessionDirectory({ databaseUrl, redisUrl, node, bus, log })

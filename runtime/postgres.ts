@@ -14,6 +14,8 @@ export interface PoolOptions {
   readonly statementTimeoutMs?: number
   /** Statements are planned once a connection, not for their values: ours go by keys, and to plan some takes longer than to run them. */
   readonly plannedOnce?: true
+  /** What is committed is on disk before it is answered, whatever the default of the database is. */
+  readonly durable?: true
 }
 
 /** Beyond the time that a statement may take, for an answer to arrive. */
@@ -21,6 +23,10 @@ const ANSWER_PATIENCE_MS = 5_000
 
 export function createPool(options: PoolOptions): pg.Pool {
   const { statementTimeoutMs = 30_000 } = options
+  const settings = [
+    ...(options.plannedOnce ? ['SET plan_cache_mode = force_generic_plan'] : []),
+    ...(options.durable ? ['SET synchronous_commit = on'] : []),
+  ].join('; ')
   const config: pg.PoolConfig & PostgresClientConfig = {
     Client: PostgresClient,
     connectionString: options.url,
@@ -40,9 +46,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     // Soon, and not after two hours: a connection that lies idle for a night must not be forgotten by what it leads through.
     keepAliveInitialDelayMillis: 10_000,
     // By a statement, before the connection is used: the `options` of a URL would take the place of ours.
-    ...(options.plannedOnce
-      ? { onConnect: (client) => client.query('SET plan_cache_mode = force_generic_plan') }
-      : {}),
+    ...(settings === '' ? {} : { onConnect: (client) => client.query(settings) }),
   }
   const pool = new pg.Pool(config)
   // What is under way on a connection that breaks fails; the event itself must not end the process, also where somebody holds the connection.

@@ -94,8 +94,9 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
     const before = await load()
     try {
       const now = await reads.refresh(() => readTail(ledger, stream, fold, before))
-      // An append that finished meanwhile knows more than this read.
-      if (folded === before) folded = now
+      // Of an append that was answered meanwhile, and of this read, whichever goes further. Where it was read anew, that is newer.
+      const isAdvanced = folded !== undefined && folded.revision > before.revision
+      if (folded === before || (isAdvanced && now.revision > (folded as typeof now).revision)) folded = now
     } catch (error) {
       // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
       if (error instanceof BrokenChain && folded === before) folded = undefined

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import type { ConversationId, Millis, UserId } from '../../domain/ids.ts'
 import type { CommandHandler } from '../../ledger/handle-command.ts'
-import type { Ledger } from '../../ledger/ledger.ts'
+import type { Ledger, RecordedEvent } from '../../ledger/ledger.ts'
 import { conversationStream } from '../../ledger/streams.ts'
 import { ALICE, envelope, faulty, ledger, newId, node, send, start, useLedger } from './command-kit.ts'
 
@@ -39,6 +39,47 @@ test('an append that is repeated does not put a state back that has been read me
     }),
   })
   expect(await send(first, id, 'said')).toMatchObject({ kind: 'done' })
+  expect(await knowsCarol(first, id)).toBe(true)
+})
+
+test('what a refresh has read is kept where an append that it has read too is answered later', async () => {
+  const id = newId()
+  const other = node({ node: 'n2' })
+  await start(other, id, 'group')
+  let isHeld = false
+  let hasRead = () => {}
+  const read = new Promise<void>((resolve) => {
+    hasRead = resolve
+  })
+  let hasAnswered = () => {}
+  const answered = new Promise<void>((resolve) => {
+    hasAnswered = resolve
+  })
+  const readStream: Ledger['readStream'] = async function* (stream, options) {
+    const events: RecordedEvent[] = []
+    for await (const event of ledger.readStream(stream, options)) events.push(event)
+    if (isHeld && stream === conversationStream(id)) {
+      hasRead()
+      await answered
+    }
+    yield* events
+  }
+  let refreshed: Promise<void> | undefined
+  const lateAnswer = faulty(async (write) => {
+    const outcome = await write()
+    if (refreshed) return outcome
+    // Written, and before that is known here the other node goes on, tells so, and both are read.
+    await add(other, id)
+    isHeld = true
+    refreshed = first.refresh(id)
+    await read
+    return outcome
+  })
+  const first = node({ node: 'n1', ledger: { ...lateAnswer, readStream } })
+  expect(await send(first, id, 'said')).toMatchObject({ kind: 'done' })
+  hasAnswered()
+  await refreshed
+  isHeld = false
   expect(await knowsCarol(first, id)).toBe(true)
 })
 

@@ -28,3 +28,18 @@ test('a connection that died without a word is given up some seconds after a sta
   await pool.end()
   await network.close()
 }, 40_000)
+
+test('what a durable pool commits is on disk, also where the default of the database is otherwise', async () => {
+  const admin = createPool({ url: database.url, name: 'test', log, max: 1 })
+  await admin.query(`DO $$ BEGIN
+    EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
+  END $$`)
+  await admin.end()
+  const settingOf = async (more: { readonly durable?: true }) => {
+    const pool = createPool({ url: database.url, name: 'test', log, max: 1, ...more })
+    const { rows } = await pool.query('SHOW synchronous_commit')
+    await pool.end()
+    return rows[0].synchronous_commit
+  }
+  expect([await settingOf({}), await settingOf({ durable: true })]).toEqual(['off', 'on'])
+})

@@ -56,11 +56,10 @@ export function startReactor({ ledger, undelivered, queue, settings, log }: Reac
   function watch(event: RecordedEvent): void {
     const conversationId = conversationOf(event.stream)
     if (event.type !== 'MessageSent' || conversationId === undefined) return
-    const sent: Sent = {
-      dueAt: performance.now() + settings.graceMs,
-      at: Number(event.metadata.recordedAt) as Millis,
-      position: event.position,
-    }
+    const at = Number(event.metadata.recordedAt) as Millis
+    // It parks its conversation, and no question about others may stand or fall with it.
+    if (!Number.isSafeInteger(at)) return
+    const sent: Sent = { dueAt: performance.now() + settings.graceMs, at, position: event.position }
     const entry = watched.get(conversationId)
     if (entry) entry.last = sent
     else if (watched.size < MAX_WATCHED) watched.set(conversationId, { first: sent, last: sent })

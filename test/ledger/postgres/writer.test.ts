@@ -146,7 +146,10 @@ test('a query that nobody answers does not keep the writer from closing', async 
   const hanging = expect(
     writer.send({ name: 'hanging', text: 'SELECT pg_sleep(30)', values: [] }).answer,
   ).rejects.toThrow('terminated')
-  await vi.waitFor(async () => expect(await writers()).toHaveLength(1), PATIENTLY)
+  // Sent, and not only connected: what waits for its connection would be told something else.
+  const hangs = async () =>
+    (await admin.query(`SELECT FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)'`)).rows
+  await vi.waitFor(async () => expect(await hangs()).toHaveLength(1), PATIENTLY)
   await writer.close()
   await hanging
 }, 20_000)

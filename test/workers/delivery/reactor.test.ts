@@ -17,10 +17,10 @@ function handFedLedger() {
   const events: RecordedEvent[] = []
   let wake = () => {}
   return {
-    sent(conversation: string, type = 'MessageSent') {
+    sent(conversation: string, type = 'MessageSent', recordedAt = `${Date.now()}`) {
       const position = BigInt(events.length + 1) as Position
       const stream = `conversation-${conversation}` as StreamName
-      const metadata = { recordedAt: `${Date.now()}` }
+      const metadata = { recordedAt }
       events.push({ stream, revision: 0 as never, position, id: '', type, data: {}, metadata })
       wake()
     },
@@ -64,6 +64,24 @@ function given(changed: Partial<ReactorDeps> = {}) {
   })
   return { sent, looks, wanted, stop: reactor.stop }
 }
+
+test('a message that says no time keeps no other conversation from being looked at', async () => {
+  const times: number[] = []
+  const undelivered: ReactorDeps['undelivered'] = {
+    in: async (_, olderThan) => {
+      times.push(olderThan)
+      return []
+    },
+    waitFor: async () => true,
+  }
+  const { sent, stop } = given({ undelivered })
+  sent('a', 'MessageSent', 'yesterday')
+  sent('b')
+  await pass(150)
+  expect(times).toEqual([expect.any(Number)])
+  expect(times[0]).toBeGreaterThan(0)
+  await stop()
+})
 
 test('a conversation is looked at once its grace period is over, and not before', async () => {
   const { sent, looks, wanted, stop } = given()
