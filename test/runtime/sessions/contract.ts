@@ -195,6 +195,8 @@ export function sessionContract(name: string, start: () => Promise<DirectoriesUn
       await under.kill(a)
       const again = await open('a')
       expect(await found(b, 'ann')).toEqual({})
+      // A heartbeat of the other may have looked while this one began, and is put right by the word of it.
+      await vi.waitFor(() => expect(b.peers()).toEqual(['a']), PATIENTLY)
       await again.add(user('bob'), device('phone'))
       expect(await found(b, 'ann', 'bob')).toEqual({ a: ['bob'] })
     })
