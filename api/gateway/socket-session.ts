@@ -4,11 +4,12 @@
  */
 import type { WebSocket } from 'ws'
 import { type ConversationId, type DeviceId, NO_SEQ, type Seq, type UserId } from '../../domain/ids.ts'
-import { BEGINNING, type Position, type Revision } from '../../ledger/ledger.ts'
+import { BEGINNING, type Position } from '../../ledger/ledger.ts'
 import type { MessageFrame } from '../../protocol/server-frames.ts'
 import type { Attendance } from '../presence/attendance.ts'
 import { Outbox } from './outbox.ts'
 import { type Delivery, MAX_BACKLOG_BYTES, type Place, type Session, type SessionMode } from './session.ts'
+import { ToldFacts } from './told-facts.ts'
 
 /** What a session tells its gateway; the same object for all of them. */
 export interface SessionEvents {
@@ -35,11 +36,6 @@ const TYPING_BACKLOG_BYTES = 16 * 1024
 const MAX_PENDING = 2000
 /** Early frames that a session holds; more are no longer a matter of overtaking. */
 const MAX_EARLY = 500
-/**
- * Facts of a conversation that are no messages, of which it is known that they were pushed: more of them do not overtake each other, and
- * may be told again when the session catches up while it is live. Their frames are shared by all who were told.
- */
-const MAX_TOLD = 200
 
 const NOTHING: Delivery[] = []
 const NONE: ReadonlySet<string> = new Set()
@@ -67,8 +63,8 @@ export class SocketSession implements Session {
   #pending = NOTHING
   /** Only conversations in which something happened since; idle sockets have none. */
   #sent: Map<ConversationId, Seq> | undefined
-  /** The last facts that are no messages; only conversations that had any since. */
-  #told: Map<ConversationId, Map<Revision, string>> | undefined
+  /** Only where there was any. */
+  #told: ToldFacts | undefined
   /** Only while something is missing; in the order in which they came. */
   #early: Map<ConversationId, readonly Delivery[]> | undefined
   #earlyCount = 0
@@ -153,8 +149,7 @@ export class SocketSession implements Session {
   }
 
   wasTold(conversationId: ConversationId, json: string): boolean {
-    for (const told of this.#told?.get(conversationId)?.values() ?? []) if (told === json) return true
-    return false
+    return this.#told?.has(conversationId, json) ?? false
   }
 
   isMissing(conversationId: ConversationId): boolean {
@@ -236,20 +231,12 @@ export class SocketSession implements Session {
     }
     if (seqBefore > upTo) return 'early'
     if (seq !== undefined && seq <= upTo) return 'known'
-    if (revision !== undefined && !this.#isFirstOf(conversationId, revision, json)) return 'known'
+    if (revision !== undefined) {
+      this.#told ??= new ToldFacts()
+      if (!this.#told.add(conversationId, revision, json)) return 'known'
+    }
     this.#remember(conversationId, seq ?? upTo)
     return 'send'
-  }
-
-  #isFirstOf(conversationId: ConversationId, revision: Revision, json: string): boolean {
-    this.#told ??= new Map()
-    const told = this.#told.get(conversationId) ?? new Map()
-    if (told.has(revision)) return false
-    this.#told.set(conversationId, told)
-    told.set(revision, json)
-    const [oldest] = told.keys()
-    if (told.size > MAX_TOLD) told.delete(oldest as Revision)
-    return true
   }
 
   #remember(conversationId: ConversationId, seq: Seq): void {
