@@ -95,8 +95,8 @@ export function createStreamState<State, Event>(deps: StreamStateDeps<State, Eve
     try {
       const now = await reads.refresh(() => readTail(ledger, stream, fold, before))
       // Of an append that was answered meanwhile, and of this read, whichever goes further. Where it was read anew, that is newer.
-      const isAdvanced = folded !== undefined && folded.revision > before.revision
-      if (folded === before || (isAdvanced && now.revision > (folded as typeof now).revision)) folded = now
+      const isAdvanced = folded && folded.revision > before.revision && now.revision > folded.revision
+      if (folded === before || isAdvanced) folded = now
     } catch (error) {
       // What is remembered may be of a stream that was put back to an earlier state: the next look goes by what is stored.
       if (error instanceof BrokenChain && folded === before) folded = undefined
