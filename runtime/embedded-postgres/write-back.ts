@@ -38,8 +38,8 @@ export function startWriteBack(cluster: string, onLost: (error: unknown) => void
   if (process.platform !== 'linux') return { stop: async () => {} }
   const stopping = new AbortController()
   const { signal } = stopping
-  /** Sizes at the last sync, or when they were first seen. */
-  const synced = new Map<string, number>()
+  /** Sizes at the last sync, or when they were first seen, and at the last look. */
+  const sizes = new Map<string, { readonly synced: number; readonly looked: number }>()
 
   async function run(): Promise<void> {
     /** Those that are still to be looked at before all are listed again. */
@@ -51,22 +51,23 @@ export function startWriteBack(cluster: string, onLost: (error: unknown) => void
         rest = await relationsOf(cluster)
         share = Math.ceil(rest.length / ROUNDS_FOR_ALL)
         const there = new Set(rest)
-        for (const file of synced.keys()) if (!there.has(file)) synced.delete(file)
+        for (const file of sizes.keys()) if (!there.has(file)) sizes.delete(file)
       }
       // All of them at first: what is there at the start may be old, and written long since.
-      const looked = new Set([...growing, ...rest.splice(0, round === 0 ? rest.length : share)])
+      const files = new Set([...growing, ...rest.splice(0, round === 0 ? rest.length : share)])
       growing = new Set()
-      for (const file of looked) {
+      for (const file of files) {
         // Dropped since it was listed, or closed to us.
         const size = (await stat(file).catch(() => undefined))?.size
         if (signal.aborted) return
         if (size === undefined) continue
         // What has come meanwhile is new from its first byte.
-        const before = synced.get(file) ?? (round === 0 ? size : 0)
-        const isDue = size - before >= GROWN_BYTES
+        const first = round === 0 ? size : 0
+        const { synced, looked } = sizes.get(file) ?? { synced: first, looked: first }
+        const isDue = size - synced >= GROWN_BYTES
         if (isDue) await sync(file)
-        if (size !== before) growing.add(file)
-        synced.set(file, isDue ? size : Math.min(before, size))
+        if (size !== looked) growing.add(file)
+        sizes.set(file, { synced: isDue ? size : Math.min(synced, size), looked: size })
       }
       await sleep(EVERY_MS, undefined, { signal, ref: false }).catch(() => {})
     }
