@@ -60,7 +60,11 @@ export function startWriteBack(cluster: string, onLost: (error: unknown) => void
         // Dropped since it was listed, or closed to us.
         const size = (await stat(file).catch(() => undefined))?.size
         if (signal.aborted) return
-        if (size === undefined) continue
+        if (size === undefined) {
+          // Who comes by that name next is new.
+          sizes.delete(file)
+          continue
+        }
         // What has come meanwhile is new from its first byte.
         const first = round === 0 ? size : 0
         const { synced, looked } = sizes.get(file) ?? { synced: first, looked: first }
