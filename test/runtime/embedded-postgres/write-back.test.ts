@@ -5,7 +5,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { startWriteBack, type WriteBack } from '../../../runtime/embedded-postgres/write-back.ts'
 
-const disk = vi.hoisted(() => ({ synced: [] as string[], looked: [] as string[], refuses: false }))
+const disk = vi.hoisted(() => ({
+  synced: [] as string[],
+  looked: [] as string[],
+  missed: [] as string[],
+  refuses: false,
+}))
 vi.mock('node:fs/promises', async (importOriginal) => {
   const actual = await importOriginal<typeof import('node:fs/promises')>()
   return {
@@ -13,6 +18,9 @@ vi.mock('node:fs/promises', async (importOriginal) => {
     stat: async (path: string) => {
       try {
         return await actual.stat(path)
+      } catch (error) {
+        disk.missed.push(path)
+        throw error
       } finally {
         disk.looked.push(path)
       }
@@ -49,7 +57,7 @@ const LIMIT_MS = 90_000
 beforeEach(() => {
   cluster = mkdtempSync(join(tmpdir(), 'triptick-write-back-'))
   for (const database of ['16384', TEMPLATE]) mkdirSync(join(cluster, 'base', database), { recursive: true })
-  Object.assign(disk, { synced: [], looked: [], refuses: false })
+  Object.assign(disk, { synced: [], looked: [], missed: [], refuses: false })
   lost = []
   busy = new Set()
   for (const name of ['16600', '16700.1', '16800', 't4_16900', ...STILL]) writeFileSync(fileOf(name), 'page')
@@ -95,7 +103,7 @@ test.skipIf(!ON_LINUX)(
   async () => {
     clearInterval(writing)
     const times = (name: string) => disk.looked.filter((file) => file === fileOf(name)).length
-    const looks = async (count: number) =>
+    const looks = (count: number) =>
       vi.waitFor(() => expect(Math.min(...STILL.map(times))).toBeGreaterThanOrEqual(count), {
         ...patiently,
         timeout: 60_000,
@@ -123,6 +131,23 @@ test.skipIf(!ON_LINUX)(
     const before = disk.synced.length
     await vi.waitFor(() => expect(disk.synced.length).toBeGreaterThan(before + 3), patiently)
     expect(lost).toEqual([])
+  },
+  LIMIT_MS,
+)
+
+test.skipIf(!ON_LINUX)(
+  `a table that is made anew under the name of one that was dropped is new from its first byte ${WHY}`,
+  async () => {
+    const name = fileOf('16800')
+    busy = new Set(['16800'])
+    await vi.waitFor(() => expect(disk.synced).toContain(name), patiently)
+    busy.delete('16800')
+    rmSync(name)
+    await vi.waitFor(() => expect(disk.missed).toContain(name), patiently)
+    disk.synced.length = 0
+    // As large as a sync asks for, and smaller than the one before was when it was synced.
+    writeFileSync(name, Buffer.alloc(1024 * 1024))
+    await vi.waitFor(() => expect(disk.synced).toEqual([name]), patiently)
   },
   LIMIT_MS,
 )
