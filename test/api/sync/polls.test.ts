@@ -1,98 +1,25 @@
+/** Long polls: what they answer with, when, and where the device of one is when it comes again or connects. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { begin, call, createCast, type Frame, join, textFrame } from '../support/chat.ts'
-import { type System, startSystem, tokenFor } from '../support/system.ts'
+import { begin, call, type Frame, join, textFrame } from '../../support/chat.ts'
+import { tokenFor } from '../../support/system.ts'
+import { createSyncScene, kinds, type Page } from './kit.ts'
 
-let system: System
+const { people, poll, post, system, url } = createSyncScene()
+
 let database: pg.Pool
-const url = (node = 0) => system.urls[node] as string
-
-beforeAll(async () => {
-  system = await startSystem({ apiNodes: 2, workers: false })
-  database = new pg.Pool({ connectionString: system.database.url, max: 2 })
+beforeAll(() => {
+  database = new pg.Pool({ connectionString: system().database.url, max: 2 })
 })
 afterAll(async () => {
   await database?.end()
-  await system?.stop()
 })
-
-const people = createCast()
-
-interface Page {
-  readonly frames: Frame[]
-  readonly position: string
-  readonly more: boolean
-}
-
-interface Asked {
-  readonly after?: string
-  readonly wait?: number
-  readonly device?: string
-  readonly node?: number
-}
-
-async function poll(userId: string, { node, ...query }: Asked = {}): Promise<Page> {
-  const asked = new URLSearchParams(
-    Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
-  )
-  const { status, body } = await call(url(node), userId, 'GET', `/v1/sync?${asked}`)
-  expect(status, JSON.stringify(body)).toBe(200)
-  return body as Page
-}
-
-async function post(userId: string, frames: Frame[], device = 'default', node = 0) {
-  const { status, body } = await call(url(node), userId, 'POST', '/v1/sync', { device, frames })
-  expect(status, JSON.stringify(body)).toBe(200)
-  return body.frames as Frame[]
-}
 
 /** The nodes on which this person's devices are: one that is not there any more has heard that it was replaced. */
 async function nodesOf(userId: string): Promise<string[]> {
   const { rows } = await database.query('SELECT node FROM gateway.sessions WHERE user_id = $1', [userId])
   return rows.map(({ node }) => node)
 }
-
-const kinds = (frames: readonly Frame[]) =>
-  frames.map(({ t, seq, kind, upTo }) =>
-    [t, seq ?? (t === 'receipt' ? `${kind} ${upTo}` : '')].join(' ').trim(),
-  )
-
-describe('whom a device that polls watches', () => {
-  const about = (userId: string) => ({ t: 'presence', userId })
-
-  test('it is told of, also if it said so before the first poll', async () => {
-    const [ann, ben] = people('ann', 'ben') as [string, string]
-    await begin(url(), ann, 'direct', [ben])
-    expect(await post(ben, [{ t: 'watch', userIds: [ann] }])).toEqual([])
-
-    let after: string | undefined
-    /** Polls until there is a word of ann. */
-    const wordOf = async () => {
-      for (;;) {
-        const page = await poll(ben, { wait: 10, ...(after === undefined ? {} : { after }) })
-        after = page.position
-        const word = page.frames.findLast(({ t }) => t === 'presence')
-        if (word) return word
-      }
-    }
-    expect(await wordOf()).toMatchObject({ ...about(ann), online: false })
-    const a = await join(url(), ann)
-    expect(await wordOf()).toMatchObject({ ...about(ann), online: true })
-    await a.close()
-    expect(await wordOf()).toMatchObject({ ...about(ann), online: false })
-  })
-
-  test('is the last list that it gave: nobody, if that was empty', async () => {
-    const [ann, ben] = people('ann', 'ben') as [string, string]
-    await begin(url(), ann, 'direct', [ben])
-    await post(ben, [{ t: 'watch', userIds: [ann] }])
-    await post(ben, [{ t: 'watch', userIds: [] }])
-    const a = await join(url(), ann)
-    const { frames } = await poll(ben, { wait: 1 })
-    expect(frames.filter(({ t }) => t === 'presence')).toEqual([])
-    await a.close()
-  })
-})
 
 describe('a long poll', () => {
   test('answers at once with everything missed in the order it happened, then `live`, and a position to go on from', async () => {
@@ -268,7 +195,7 @@ describe('a long poll', () => {
 
   test('ends when its node stops, and the next one goes on elsewhere', async () => {
     const [ann, ben] = people('ann', 'ben') as [string, string]
-    const third = await system.startApi()
+    const third = await system().startApi()
     const id = await begin(url(), ann, 'direct', [ben])
     const { position } = await poll(ben)
     const before = await nodesOf(ben)
@@ -277,65 +204,10 @@ describe('a long poll', () => {
     })
     await expect.poll(async () => (await nodesOf(ben)).some((node) => !before.includes(node))).toBe(true)
     await expect.poll(() => nodesOf(ben)).toHaveLength(1)
-    await system.stopApi(2)
+    await system().stopApi(2)
     const page = (await (await waiting).json()) as Page
     expect(page.frames).toEqual([])
     await post(ann, [textFrame({ userId: ann, deviceId: 'default' }, id, 'hello')])
     expect(kinds((await poll(ben, { after: page.position, wait: 20 })).frames)).toContain('message 1')
-  })
-})
-
-describe('frames over HTTP', () => {
-  test('do what they do over a socket, and are answered the same', async () => {
-    const [ann, ben] = people('ann', 'ben') as [string, string]
-    const id = await begin(url(), ann, 'direct', [ben])
-    const b = await join(url(), ben)
-    const send = textFrame({ userId: ann, deviceId: 'phone' }, id, 'hello', 'first')
-    const answers = await post(
-      ann,
-      [send, { t: 'ping' }, { t: 'nonsense', ref: 2 }, { ...send, ref: 3 }],
-      'phone',
-    )
-    expect(answers).toHaveLength(4)
-    expect(answers).toContainEqual(expect.objectContaining({ t: 'sent', ref: 'first', seq: 1 }))
-    expect(answers).toContainEqual(expect.objectContaining({ t: 'sent', ref: 3, seq: 1 }))
-    expect(answers).toContainEqual(expect.objectContaining({ t: 'error', ref: 2, code: 'bad_frame' }))
-    expect(answers).toContainEqual(expect.objectContaining({ t: 'pong' }))
-    await b.get({ t: 'message', seq: 1 })
-    // The other way round, on the other node.
-    const { position: after } = await poll(ann, { device: 'phone' })
-    b.send(textFrame(b, id, 'you too'))
-    const page = await poll(ann, { device: 'phone', wait: 20, after })
-    expect(kinds(page.frames)).toContain('message 2')
-    const position = page.position
-    const [read] = await post(
-      ann,
-      [
-        { t: 'read', conversationId: id, upTo: 2, ref: 9 },
-        { t: 'ack', position },
-      ],
-      'phone',
-      1,
-    )
-    expect(read).toMatchObject({ t: 'receipt', ref: 9, kind: 'read', upTo: 2 })
-    await b.get({ t: 'receipt', kind: 'read', upTo: 2 })
-    // What was acknowledged does not come again.
-    await expect
-      .poll(async () => kinds((await poll(ann, { device: 'phone' })).frames), { timeout: 20_000 })
-      .not.toContain('message 2')
-    await b.close()
-  })
-
-  test('of strangers are refused, and end nobody’s socket', async () => {
-    const [ann, ben, mallory] = people('ann', 'ben', 'mallory') as [string, string, string]
-    const id = await begin(url(), ann, 'direct', [ben])
-    const m = await join(url(), mallory)
-    const answers = await post(mallory, [
-      { t: 'read', conversationId: id, upTo: 1, ref: 1 },
-      textFrame({ userId: mallory, deviceId: 'default' }, id, 'let me in', 2),
-    ])
-    expect(answers.map(({ code }) => code)).toEqual(['not_member', 'not_member'])
-    expect(m.socket.readyState).toBe(1)
-    await m.close()
   })
 })
