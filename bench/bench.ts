@@ -77,7 +77,8 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     await system.stop()
   }
   if (plan.suites.includes('idle')) {
-    await onSystem((system) => idleSuite(plan.idle, system, context), preloading('collect-when-told'))
+    const settings = preloading('collect-when-told')
+    await onSystem((system) => idleSuite(plan.idle, system, settings, context), settings)
   }
   if (plan.suites.includes('group')) await onSystem((system) => groupSuite(plan.group, system, context))
   if (plan.suites.includes('catch-up'))

@@ -6,6 +6,8 @@ export interface SystemUnderTest {
   readonly pid: number
   readonly databaseUrl: string
   readonly masterKey: Buffer
+  /** Settings with which `startSystem` starts another node of this one. */
+  readonly joining: NodeJS.ProcessEnv
   tokenFor(userId: string): Promise<string>
   stop(): Promise<void>
 }

@@ -20,6 +20,7 @@ interface BenchOptions {
   readonly bytes: number
   readonly acks: 'each' | 'range'
   readonly sockets?: number
+  readonly nodes?: number
   readonly messages?: number
   readonly capacity?: number
   readonly members?: number
@@ -52,6 +53,7 @@ export function registerBench(program: Command): void {
         .default('each'),
     )
     .option('--sockets <n>', 'idle: how many (default: 10000)', wholeNumber)
+    .option('--nodes <n>', 'idle: on how many, at least (default: as few as may hold them)', wholeNumber)
     .option('--messages <n>', 'search: over how many (default: 100000)', wholeNumber)
     .option('--members <n>', 'group: how many, all online (default: 1024)', wholeNumber)
     .option('--people <n>', 'catch-up: how many come back at once (default: 1000)', wholeNumber)
@@ -133,7 +135,12 @@ async function runBench(names: readonly string[] = [], options: BenchOptions): P
       })
       endings.push(system.stop)
       const databaseUrl = own.DATABASE_URL ?? readRunning(system.config.dataFolder)?.databaseUrl ?? ''
-      return { ...system, databaseUrl, masterKey }
+      const joining = {
+        DATABASE_URL: databaseUrl,
+        TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
+        TRIPTICK_JWT_SECRET: system.config.jwtSecret,
+      }
+      return { ...system, databaseUrl, masterKey, joining }
     },
     progress: (text) => console.error(text),
     onEnd: (stop) => endings.push(stop),
@@ -195,6 +202,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     appendSeconds: options.seconds ?? (quick ? 1 : 5),
     idle: {
       sockets: options.sockets ?? (quick ? 200 : 10_000),
+      nodes: options.nodes ?? (quick ? 2 : 1),
       tries: quick ? 20 : 1000,
       judges: !quick,
     },

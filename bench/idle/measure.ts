@@ -1,14 +1,22 @@
-/** Measures idle sockets on one server: what each costs in memory, how long all take to connect, how soon a message reaches one. */
+/** Measures idle sockets on the nodes of one system: what each costs in memory, how long all take to connect, how soon a message reaches one. */
 import { type BenchChild, forkBenchChild } from '../child-process.ts'
 import type { Person } from '../crowd/socket.ts'
-import { memoryOf } from '../machine/collect.ts'
+import { type Memory, memoryOf } from '../machine/collect.ts'
 import type { BenchContext } from '../system-under-test.ts'
 import type { IdleLatency, IdleMessage, IdleOrder } from './settings.ts'
 
-export interface IdleServer {
+/** A process that serves sockets. */
+export interface IdleNode {
   readonly url: string
   readonly pid: number
-  /** Different for each server, so that no port waits for its last connection to be forgotten. */
+}
+
+export interface IdleSystem {
+  /** At least one; they share the sockets evenly. */
+  readonly nodes: readonly IdleNode[]
+  /** Where the writer connects, whose messages go to people of the last node. */
+  readonly writesTo: string
+  /** `127.0.<n>`, different for each system, so that no port waits for its last connection to be forgotten. */
   readonly network: string
   tokenFor(userId: string): Promise<string>
   /** Resolves when what connecting has caused is done. */
@@ -25,7 +33,7 @@ export interface IdleRun extends IdleLatency {
 }
 
 /**
- * Opened first and not counted: code is compiled, the young generation grows to its 128 MB, and what is kept of people is kept of
+ * Opened first at each node and not counted: code is compiled, the young generation grows to its 128 MB, and what is kept of people is kept of
  * as many as ever (`USERS_IN_MEMORY` of the api: 2,000). With 300 of them these stood in the figures of 10,000 sockets with 8 kB each.
  */
 export const WARM_UP_SOCKETS = 2_500
@@ -35,44 +43,49 @@ const SOCKETS_A_PROCESS = 8_000
 export async function measureIdle(
   sockets: number,
   tries: number,
-  server: IdleServer,
+  system: IdleSystem,
   context: BenchContext,
 ): Promise<IdleRun> {
-  const { url, pid, network } = server
+  const { nodes, network } = system
   const openers: Opener[] = []
-  const people = (from: number, count: number): Promise<Person[]> =>
+  let met = 0
+  const people = (count: number): Promise<Person[]> =>
     Promise.all(
-      Array.from({ length: count }, async (_, index) => {
-        const userId = `idle.${from + index}`
-        return { userId, token: await server.tokenFor(userId) }
+      Array.from({ length: count }, async () => {
+        const userId = `idle.${met++}`
+        return { userId, token: await system.tokenFor(userId) }
       }),
     )
-  const opener = (): Opener => {
-    const started = startOpener(context)
-    openers.push(started)
-    return started
+  const open = async (url: string, crowd: readonly Person[]): Promise<void> => {
+    const opener = startOpener(context)
+    openers.push(opener)
+    await opener.ask({ kind: 'open', url, people: crowd, localAddress: `${network}.${openers.length}` })
+  }
+  const memory = async (): Promise<Memory> => {
+    await system.settled()
+    const ofEach = await Promise.all(nodes.map(({ pid }) => memoryOf(pid)))
+    return {
+      living: ofEach.reduce((sum, { living }) => sum + living, 0),
+      resident: ofEach.reduce((sum, { resident }) => sum + resident, 0),
+    }
   }
 
   try {
-    const warmUp = await people(0, Math.min(WARM_UP_SOCKETS, sockets))
-    await opener().ask({ kind: 'open', url, people: warmUp, localAddress: `${network}.1` })
-    await server.settled()
-    const before = await memoryOf(pid)
+    for (const { url } of nodes) await open(url, await people(Math.min(WARM_UP_SOCKETS, sockets)))
+    const before = await memory()
 
-    const crowds: Person[][] = []
-    for (let from = 0; from < sockets; from += SOCKETS_A_PROCESS)
-      crowds.push(await people(WARM_UP_SOCKETS + from, Math.min(SOCKETS_A_PROCESS, sockets - from)))
+    const crowds: { readonly url: string; readonly people: readonly Person[] }[] = []
+    for (const [index, { url }] of nodes.entries()) {
+      for (let left = shareOf(sockets, nodes.length, index); left > 0; left -= SOCKETS_A_PROCESS)
+        crowds.push({ url, people: await people(Math.min(SOCKETS_A_PROCESS, left)) })
+    }
     const began = performance.now()
-    const opening = crowds.map((crowd, index) =>
-      opener().ask({ kind: 'open', url, people: crowd, localAddress: `${network}.${index + 2}` }),
-    )
-    await Promise.all(opening)
+    await Promise.all(crowds.map((crowd) => open(crowd.url, crowd.people)))
     const connectSeconds = (performance.now() - began) / 1000
-    await server.settled()
-    const after = await memoryOf(pid)
+    const after = await memory()
 
-    const writer = { userId: 'idle.writer', token: await server.tokenFor('idle.writer') }
-    const told = await openers.at(-1)?.ask({ kind: 'write', url, writer, tries })
+    const writer = { userId: 'idle.writer', token: await system.tokenFor('idle.writer') }
+    const told = await openers.at(-1)?.ask({ kind: 'write', url: system.writesTo, writer, tries })
     if (told?.kind !== 'written') throw new Error('nothing was written')
     return {
       ...told.run,
@@ -85,6 +98,10 @@ export async function measureIdle(
     await Promise.all(openers.map(({ stop }) => stop()))
   }
 }
+
+/** Of so many, as evenly as whole ones can be shared. */
+const shareOf = (sockets: number, nodes: number, index: number): number =>
+  Math.floor((sockets * (index + 1)) / nodes) - Math.floor((sockets * index) / nodes)
 
 interface Opener {
   ask(order: IdleOrder): Promise<IdleMessage>

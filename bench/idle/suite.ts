@@ -1,4 +1,7 @@
-/** `idle`: many sockets that say nothing; the reference is as many on a bare `ws` server. */
+/**
+ * `idle`: many sockets that say nothing; the reference is as many on bare `ws` servers. Where a process may not have as many files open as
+ * there are sockets, they are shared by as few nodes as can hold them, on either side.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { forkBenchChild } from '../child-process.ts'
@@ -7,10 +10,12 @@ import { apiProcessUnder, maxOpenFiles } from '../machine/processes.ts'
 import { unsignedToken } from '../relay/unsigned-token.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
-import { type IdleRun, measureIdle, WARM_UP_SOCKETS } from './measure.ts'
+import { type IdleNode, type IdleRun, measureIdle, WARM_UP_SOCKETS } from './measure.ts'
 
 export interface IdlePlan {
   readonly sockets: number
+  /** At least so many nodes. */
+  readonly nodes: number
   /** Messages to one of them each. */
   readonly tries: number
   /** A quick look shows that every message arrives, not what a socket costs. */
@@ -21,41 +26,50 @@ export interface IdlePlan {
 const LIMIT = 1.5
 /** Files that a server has open beside its sockets, generously. */
 const OTHER_FILES = 400
+/** Of which each takes some 0.3 GB and a share of the same cores. */
+const MOST_NODES = 4
 /**
  * Connections are facts, recorded some 300 people a second: nothing was recorded for this long, so all are. (With 1.5 s 17,100 sockets stood once
  * with 4,518 bytes each, with this with 4,076: who still waits to be recorded is held in memory.)
  */
 const QUIET_MS = 5_000
 
+/** @param settings with which `system` was started, so that a process says how much lives in it. */
 export async function idleSuite(
-  { sockets: asked, tries, judges }: IdlePlan,
+  plan: IdlePlan,
   system: SystemUnderTest,
+  settings: NodeJS.ProcessEnv,
   context: BenchContext,
 ): Promise<SuiteReport> {
-  const pid = apiProcessUnder(system.pid)
-  const openFiles = pid === undefined ? undefined : maxOpenFiles(pid)
-  if (pid === undefined || openFiles === undefined)
-    throw new Error('memory of other processes is read from /proc: Linux only')
+  const { sockets: asked, tries, judges } = plan
+  const { pid } = apiNode(system)
+  const openFiles = maxOpenFiles(pid) ?? Number.POSITIVE_INFINITY
   const room = openFiles - OTHER_FILES
-  const sockets = Math.min(asked, Math.max(room - WARM_UP_SOCKETS, Math.floor(room / 2)))
+  const socketsANode = Math.max(room - WARM_UP_SOCKETS, Math.floor(room / 2))
+  const nodes = Math.min(Math.max(plan.nodes, Math.ceil(asked / socketsANode)), MOST_NODES)
+  const sockets = Math.min(asked, nodes * socketsANode)
 
-  context.progress(`idle: ${sockets} sockets on a bare ws server`)
-  const relay = forkBenchChild<{ url: string }>('relay/main.js', preloading('collect-when-told'))
-  context.onEnd(relay.stop)
-  const { url } = await relay.next()
-  const bareServer = {
-    url,
-    pid: relay.pid,
-    network: '127.0.1',
-    tokenFor: async (userId: string) => unsignedToken(userId),
-    settled: async () => {},
-  }
-  const bare = await measureIdle(sockets, tries, bareServer, context)
-  await relay.stop()
+  context.progress(
+    `idle: ${sockets} sockets on ${nodes === 1 ? 'a bare ws server' : `${nodes} bare ws servers`}`,
+  )
+  const bare = await measureBare({ sockets, nodes, tries }, context)
 
   context.progress(`idle: ${sockets} sockets`)
-  const settled = () => ledgerIsQuiet(system.databaseUrl)
-  const ours = await measureIdle(sockets, tries, { ...system, pid, network: '127.0.2', settled }, context)
+  const others: SystemUnderTest[] = []
+  while (others.length + 1 < nodes) others.push(await context.startSystem({ ...settings, ...system.joining }))
+  const ours = await measureIdle(
+    sockets,
+    tries,
+    {
+      nodes: [system, ...others].map(apiNode),
+      writesTo: system.url,
+      network: '127.0.2',
+      tokenFor: system.tokenFor,
+      settled: () => ledgerIsQuiet(system.databaseUrl),
+    },
+    context,
+  )
+  for (const other of others) await other.stop()
 
   const ratio = ours.bytesPerSocket / bare.bytesPerSocket
   const row = (name: string, { bytesPerSocket, residentPerSocket, connectSeconds, arrivedMs }: IdleRun) => [
@@ -67,7 +81,7 @@ export async function idleSuite(
     ...[arrivedMs.p50, arrivedMs.p99, arrivedMs.max].map((ms) => ms.toFixed(1)),
   ]
   return {
-    title: `idle · ${sockets.toLocaleString('en-US')} sockets of one process, then ${tries} messages to one of them each`,
+    title: `idle · ${sockets.toLocaleString('en-US')} sockets of ${nodes === 1 ? 'one process' : `${nodes} processes`}, then ${tries} messages to one of them each`,
     rows: [
       ['', 'living bytes each', 'ratio', 'resident', 'connected, s', 'arrived p50, ms', 'p99', 'max'],
       row('bare ws', bare),
@@ -76,13 +90,14 @@ export async function idleSuite(
     notes: [
       ...(sockets < asked
         ? [
-            `${asked} were asked for: a process may have ${openFiles} files open here (ulimit -n, LimitNOFILE), sockets that do not count take up to ${WARM_UP_SOCKETS} of them, and ${OTHER_FILES} are kept for others`,
+            `${asked} were asked for: ${nodes} processes may have ${openFiles} files open each here (ulimit -n, LimitNOFILE), sockets that do not count take up to ${WARM_UP_SOCKETS} of them, and ${OTHER_FILES} are kept for others`,
           ]
         : []),
       ...(judges ? [] : ['too few sockets to say what one takes: no verdict on it']),
     ],
     figures: {
       sockets,
+      nodes,
       bytesPerSocket: ours.bytesPerSocket,
       bareBytesPerSocket: bare.bytesPerSocket,
       residentPerSocket: ours.residentPerSocket,
@@ -106,6 +121,40 @@ export async function idleSuite(
 
 const whatBroke = (name: string, { lost, doubled }: IdleRun): string[] =>
   lost + doubled === 0 ? [] : [`idle, ${name}: ${lost} lost, ${doubled} doubled`]
+
+/** @throws where no `/proc` tells of other processes. */
+function apiNode({ url, pid: root }: SystemUnderTest): IdleNode {
+  const pid = apiProcessUnder(root)
+  if (pid === undefined) throw new Error('memory of other processes is read from /proc: Linux only')
+  return { url, pid }
+}
+
+/** Servers that do not know of each other: the writer goes to the one that has whom they write to. */
+async function measureBare(
+  { sockets, nodes, tries }: { readonly sockets: number; readonly nodes: number; readonly tries: number },
+  context: BenchContext,
+): Promise<IdleRun> {
+  const relays = Array.from({ length: nodes }, () => {
+    const relay = forkBenchChild<{ url: string }>('relay/main.js', preloading('collect-when-told'))
+    context.onEnd(relay.stop)
+    return relay
+  })
+  const servers = await Promise.all(relays.map(async ({ next, pid }) => ({ url: (await next()).url, pid })))
+  const run = await measureIdle(
+    sockets,
+    tries,
+    {
+      nodes: servers,
+      writesTo: servers.at(-1)?.url as string,
+      network: '127.0.1',
+      tokenFor: async (userId) => unsignedToken(userId),
+      settled: async () => {},
+    },
+    context,
+  )
+  await Promise.all(relays.map(({ stop }) => stop()))
+  return run
+}
 
 async function ledgerIsQuiet(databaseUrl: string): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl })

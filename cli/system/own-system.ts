@@ -33,7 +33,7 @@ export async function startOwnSystem(config: Config, more: NodeJS.ProcessEnv = {
   // Postgres runs as another user when we are root, and must get through.
   chmodSync(folder, 0o711)
   const dataFolder = join(folder, 'data')
-  const jwtSecret = randomBytes(32).toString('base64url')
+  const { TRIPTICK_JWT_SECRET: jwtSecret = randomBytes(32).toString('base64url') } = more
   const inherited = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.includes(name))
   const child = spawn(process.execPath, [join(packageRoot, 'dist', 'cli', 'main.js'), 'start'], {
     env: {
