@@ -38,9 +38,12 @@ export interface Admission {
 
 /** Sockets of devices that are gone without a word are noticed in this time. */
 const RETRY_MS = 30_000
+/** One for all, who stay for hours. */
+const LONG_SINCE = Promise.resolve()
 
 export function createAdmission(deps: AdmissionDeps): Admission {
   const { hub, directory, ledger, positions, claims, expiry, presence, report } = deps
+  /** Of whoever was admitted and not dismissed yet: when others find them. */
   const found = new WeakMap<Session, Promise<void>>()
 
   const start = async ({ userId, deviceId }: Session): Promise<DeviceStarted> =>
@@ -67,6 +70,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       found.set(session, added)
       presence.arrived(session, added)
       await added
+      if (found.has(session)) found.set(session, LONG_SINCE)
       const [started] = await Promise.all([start(session), presence.loadPrivacy(session)])
       claim(session, started)
       return started

@@ -185,7 +185,7 @@ export async function createGateway(deps: GatewayDeps): Promise<Gateway> {
     released: heldReceipts.close,
     disconnect: async () => {
       const answered = polls.disconnect()
-      for (const session of [...hub.all()]) session.close(CLOSE_CODES.goingAway, 'the server is going away')
+      hub.closeAll(CLOSE_CODES.goingAway, 'the server is going away')
       await answered
     },
     close: async () => {

@@ -11,6 +11,8 @@ export interface Hub {
   deliver(userId: UserId, delivery: Delivery): void
   scheduleFlush(session: Session): void
   all(): Iterable<Session>
+  /** Also whoever is added from then on. */
+  closeAll(code: number, reason: string): void
   readonly size: number
 }
 
@@ -21,6 +23,7 @@ export function createHub(onMembers: (userId: UserId, who: UserId) => void = () 
   const byUser = new Map<UserId, Session[]>()
   let dirty: Session[] = []
   let size = 0
+  let closing: { readonly code: number; readonly reason: string } | undefined
 
   function flushAll(): void {
     const sessions = dirty
@@ -38,6 +41,10 @@ export function createHub(onMembers: (userId: UserId, who: UserId) => void = () 
     size--
   }
 
+  function* all(): Iterable<Session> {
+    for (const sessions of byUser.values()) yield* sessions
+  }
+
   return {
     add: (session) => {
       const sessions = byUser.get(session.userId) ?? []
@@ -48,6 +55,7 @@ export function createHub(onMembers: (userId: UserId, who: UserId) => void = () 
       }
       byUser.set(session.userId, [...(byUser.get(session.userId) ?? []), session])
       size++
+      if (closing) session.close(closing.code, closing.reason)
     },
     remove,
     sessionsOf: (userId) => byUser.get(userId) ?? NONE,
@@ -61,8 +69,10 @@ export function createHub(onMembers: (userId: UserId, who: UserId) => void = () 
       if (dirty.length === 0) setImmediate(flushAll)
       dirty.push(session)
     },
-    all: function* () {
-      for (const sessions of byUser.values()) yield* sessions
+    all,
+    closeAll: (code, reason) => {
+      closing = { code, reason }
+      for (const session of [...all()]) session.close(code, reason)
     },
     get size() {
       return size

@@ -18,8 +18,8 @@ import type { Addressed } from '../../ledger/mailbox/contract.ts'
 
 /** What a session knows of its person; shared by nobody else. */
 export interface Attendance {
-  /** Names this connection in its facts. */
-  readonly connection: string
+  /** Which of the connections of this process it is. Its facts name it so, behind the process's prefix. */
+  readonly connection: number
   /** When the person last did something here. */
   seenAt: Millis
   /** When that was last handed on to be recorded. */
@@ -159,6 +159,8 @@ export function createAttendanceRegister(
     return true
   }
 
+  const nameOf = ({ connection }: Attendance): string => `${prefix}${connection}`
+
   function connectionCommand(
     what: 'connect' | 'disconnect',
     session: Attending,
@@ -201,15 +203,22 @@ export function createAttendanceRegister(
   return {
     prefix,
     arrived: (session) => {
-      const connection = `${prefix}${++connections}`
       const at = now()
-      session.attendance = { connection, seenAt: at, recordedAt: at, privacy: EVERYTHING_SHARED }
-      record(session.userId, { type: 'connect', ...connectionCommand('connect', session, connection), at })
+      const attendance = {
+        connection: ++connections,
+        seenAt: at,
+        recordedAt: at,
+        privacy: EVERYTHING_SHARED,
+      }
+      session.attendance = attendance
+      const begun = connectionCommand('connect', session, nameOf(attendance))
+      record(session.userId, { type: 'connect', ...begun, at })
     },
     left: (session) => {
       const { userId, deviceId, attendance } = session
       if (!attendance) return
-      const { connection, seenAt } = attendance
+      const { seenAt } = attendance
+      const connection = nameOf(attendance)
       // Another device, or a request, may have been later.
       if (seenAt > (elsewhere.get(userId)?.seenAt ?? 0)) elsewhere.set(userId, { seenAt, recordedAt: seenAt })
       if (takeBack(userId, connection)) {

@@ -24,3 +24,19 @@ test('whoever goes through the sessions of a person reaches each, though some le
   expect(closed).toEqual(['poll', 'phone', 'laptop'])
   expect(hub.sessionsOf(ANN).map(({ deviceId }) => deviceId)).toEqual(['phone', 'laptop'])
 })
+
+test('once all are closed, whoever is added is closed too', () => {
+  const hub = createHub()
+  const closed: string[] = []
+  const session = (deviceId: string) =>
+    ({
+      userId: ANN,
+      deviceId,
+      close: (code: number) => closed.push(`${deviceId} ${code}`),
+    }) as unknown as Session
+  hub.add(session('phone'))
+  hub.closeAll(1001, 'going away')
+  expect(closed).toEqual(['phone 1001'])
+  hub.add(session('laptop'))
+  expect(closed).toEqual(['phone 1001', 'laptop 1001'])
+})
