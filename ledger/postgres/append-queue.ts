@@ -9,6 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { QueryResult } from 'pg'
 import { numbers, plain, written } from '../../runtime/array-literals.ts'
+import { jsonArray } from '../../runtime/binary-arrays.ts'
 import { inTime } from '../../runtime/in-time.ts'
 import type { AppendOutcome, EventToAppend, Position, Revision, StreamName } from '../ledger.ts'
 import { BELL } from './doorbell.ts'
@@ -180,13 +181,9 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
   }
 }
 
-/**
- * Appends a group of batches; see `ledger.append` and `append_together` in the migrations (0001, 0010) for the contract. JSON travels as one text, split at a
- * character that JSON only has escaped: an array literal would have to escape every quote. The bell rings with the commit.
- */
+/** Appends a group of batches; see `ledger.append` and `append_batches` in the migrations (0001, 0015) for the contract. The bell rings with the commit. */
 const APPEND = `SELECT batch, written, revision, last_position, CASE WHEN $10::boolean THEN pg_notify('${BELL}', '') END
-  FROM ledger.append_together($1, $2, $3, $4, $5, $6, $7, string_to_array($8, E'\\x1e'), string_to_array($9, E'\\x1e'))`
-const SEPARATOR = '\x1e'
+  FROM ledger.append_batches($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 const RING = `SELECT pg_notify('${BELL}', '')`
 
 interface AppendRow {
@@ -222,16 +219,12 @@ async function write(
 function valuesOf(batch: readonly AppendRequest[], ring: boolean): unknown[] {
   let batches = ''
   let indexes = ''
-  let data = ''
-  let metadata = ''
   const events: EventToAppend[] = []
   for (const [number, request] of batch.entries()) {
     for (const [index, event] of request.events.entries()) {
       const isFirst = events.length === 0
       batches += isFirst ? `${number + 1}` : `,${number + 1}`
       indexes += isFirst ? `${index + 1}` : `,${index + 1}`
-      data += isFirst ? event.data : SEPARATOR + event.data
-      metadata += isFirst ? event.metadata : SEPARATOR + event.metadata
       events.push(event)
     }
   }
@@ -243,8 +236,8 @@ function valuesOf(batch: readonly AppendRequest[], ring: boolean): unknown[] {
     `{${indexes}}`,
     plain(events, ({ id }) => id),
     written(events, ({ type }) => type),
-    data,
-    metadata,
+    jsonArray(events, ({ data }) => data),
+    jsonArray(events, ({ metadata }) => metadata),
     ring,
   ]
 }
