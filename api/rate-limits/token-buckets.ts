@@ -5,11 +5,15 @@
  */
 import { LRUCache } from 'lru-cache'
 
+interface Level {
+  fullAt: number
+}
+
 export interface TokenBucket {
-  /** 0, or after how many milliseconds there will be so much. */
-  waitMs(cost: number, now: number): number
-  /** Takes it, whether there is so much or not. */
-  spend(cost: number, now: number): void
+  /** What flows in in this time is 1; 0: there is no limit. */
+  readonly msPerToken: number
+  /** Looked up each time: to be changed before somebody else is asked. */
+  level(): Level
 }
 
 export interface TokenBuckets {
@@ -28,24 +32,26 @@ const MAX_BUCKETS = 50_000
 
 /** @param perSecond what flows in; 0: there is no limit. */
 export function createTokenBuckets(perSecond: number, maxBuckets = MAX_BUCKETS): TokenBuckets {
-  const fullAt = new LRUCache<string, number>({ max: maxBuckets })
-  const of = (name: string | undefined): TokenBucket => {
-    if (name === undefined || perSecond === 0) return BOTTOMLESS
-    return bucket(perSecond, { get: () => fullAt.get(name) ?? 0, set: (at) => fullAt.set(name, at) })
+  const levels = new LRUCache<string, Level>({ max: maxBuckets })
+  const msPerToken = msPerTokenOf(perSecond)
+
+  function levelOf(name: string): Level {
+    const known = levels.get(name)
+    if (known) return known
+    const full = { fullAt: 0 }
+    levels.set(name, full)
+    return full
   }
+
+  const of = (name: string | undefined): TokenBucket =>
+    name === undefined || msPerToken === 0 ? BOTTOMLESS : { msPerToken, level: () => levelOf(name) }
   return { of, take: (name, cost, now) => takeFromAll([of(name)], cost, now) }
 }
 
 /** One bucket of its owner's own. */
 export function createTokenBucket(perSecond: number): TokenBucket {
-  if (perSecond === 0) return BOTTOMLESS
-  let fullAt = 0
-  return bucket(perSecond, {
-    get: () => fullAt,
-    set: (at) => {
-      fullAt = at
-    },
-  })
+  const level = { fullAt: 0 }
+  return { msPerToken: msPerTokenOf(perSecond), level: () => level }
 }
 
 /**
@@ -54,25 +60,24 @@ export function createTokenBucket(perSecond: number): TokenBucket {
  */
 export function takeFromAll(buckets: readonly TokenBucket[], cost: number, now: number): number {
   let longest = 0
-  for (const { waitMs } of buckets) longest = Math.max(longest, waitMs(cost, now))
-  if (longest === 0) for (const { spend } of buckets) spend(cost, now)
-  return longest
-}
-
-const BOTTOMLESS: TokenBucket = { waitMs: () => 0, spend: () => {} }
-
-interface FullAt {
-  get(): number
-  set(at: number): void
-}
-
-function bucket(perSecond: number, fullAt: FullAt): TokenBucket {
-  // What costs more than a full bucket takes the full bucket: it would never be allowed otherwise.
-  const after = (cost: number, now: number) =>
-    Math.max(fullAt.get(), now) + Math.min((cost * 1000) / perSecond, BURST_SECONDS * 1000)
-  return {
-    waitMs: (cost, now) =>
-      Math.max(0, Math.ceil(after(cost, now) - now - BURST_SECONDS * 1000 - ROUNDING_MS)),
-    spend: (cost, now) => fullAt.set(after(cost, now)),
+  const levels = buckets.map((bucket) => bucket.level())
+  for (const [index, { msPerToken }] of buckets.entries()) {
+    const wait =
+      after(levels[index] as Level, msPerToken, cost, now) - now - BURST_SECONDS * 1000 - ROUNDING_MS
+    longest = Math.max(longest, Math.ceil(wait))
   }
+  if (longest > 0) return longest
+  for (const [index, { msPerToken }] of buckets.entries()) {
+    const level = levels[index] as Level
+    level.fullAt = after(level, msPerToken, cost, now)
+  }
+  return 0
 }
+
+/** When it is full again, if so much is taken of it now. What costs more than a full bucket takes the full bucket: it would never be allowed otherwise. */
+const after = ({ fullAt }: Level, msPerToken: number, cost: number, now: number): number =>
+  Math.max(fullAt, now) + Math.min(cost * msPerToken, BURST_SECONDS * 1000)
+
+const msPerTokenOf = (perSecond: number): number => (perSecond === 0 ? 0 : 1000 / perSecond)
+
+const BOTTOMLESS = createTokenBucket(0)
