@@ -81,7 +81,7 @@ export async function createServer(deps: ApiDeps, gateway: Gateway): Promise<Fas
       // The ticket is offered as a subprotocol too, and must not be echoed.
       handleProtocols: (offered: Set<string>) => (offered.has('triptick.v1') ? 'triptick.v1' : false),
       perMessageDeflate: false,
-      // The hub knows them all; a second list of them, with a listener for each, takes 200 bytes of a socket.
+      // The hub knows all that are not closing yet; a second list, with a listener for each, takes 200 bytes of a socket.
       clientTracking: false,
     },
   })

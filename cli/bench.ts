@@ -20,7 +20,7 @@ interface BenchOptions {
   readonly bytes: number
   readonly acks: 'each' | 'range'
   readonly sockets?: number
-  readonly nodes?: number
+  readonly nodes?: '1' | '2' | '3' | '4'
   readonly messages?: number
   readonly capacity?: number
   readonly members?: number
@@ -53,7 +53,12 @@ export function registerBench(program: Command): void {
         .default('each'),
     )
     .option('--sockets <n>', 'idle: how many (default: 10000)', wholeNumber)
-    .option('--nodes <n>', 'idle: on how many, at least (default: as few as may hold them)', wholeNumber)
+    .addOption(
+      new Option(
+        '--nodes <n>',
+        'idle: on how many, at least (default: as few as may hold them; quick: 2)',
+      ).choices(['1', '2', '3', '4']),
+    )
     .option('--messages <n>', 'search: over how many (default: 100000)', wholeNumber)
     .option('--members <n>', 'group: how many, all online (default: 1024)', wholeNumber)
     .option('--people <n>', 'catch-up: how many come back at once (default: 1000)', wholeNumber)
@@ -202,7 +207,7 @@ function planOf(names: readonly string[], options: BenchOptions): BenchPlan {
     appendSeconds: options.seconds ?? (quick ? 1 : 5),
     idle: {
       sockets: options.sockets ?? (quick ? 200 : 10_000),
-      nodes: options.nodes ?? (quick ? 2 : 1),
+      nodes: Number(options.nodes ?? (quick ? 2 : 1)),
       tries: quick ? 20 : 1000,
       judges: !quick,
     },

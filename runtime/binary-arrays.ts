@@ -1,4 +1,4 @@
-/** Columns of many rows as Postgres arrays in binary format, for texts of which nothing is to be escaped, or looked for an end. */
+/** Columns of many rows as Postgres arrays in binary format, for texts of which nothing is to be escaped or searched for. */
 
 /** `pg_type.oid` of `json`, as `pg_type.dat` has it for good. */
 const JSON_OID = 114

@@ -38,7 +38,7 @@ export interface Admission {
 
 /** Sockets of devices that are gone without a word are noticed in this time. */
 const RETRY_MS = 30_000
-/** One for all, who stay for hours. */
+/** Instead of the promise of each, which a session would hold for hours. */
 const LONG_SINCE = Promise.resolve()
 
 export function createAdmission(deps: AdmissionDeps): Admission {

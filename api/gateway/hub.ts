@@ -11,7 +11,7 @@ export interface Hub {
   deliver(userId: UserId, delivery: Delivery): void
   scheduleFlush(session: Session): void
   all(): Iterable<Session>
-  /** Also whoever is added from then on. */
+  /** Also sockets that are added from then on; a poll that comes then is answered at once, and stays for nothing. */
   closeAll(code: number, reason: string): void
   readonly size: number
 }
@@ -55,7 +55,7 @@ export function createHub(onMembers: (userId: UserId, who: UserId) => void = () 
       }
       byUser.set(session.userId, [...(byUser.get(session.userId) ?? []), session])
       size++
-      if (closing) session.close(closing.code, closing.reason)
+      if (closing && !session.isPolling) session.close(closing.code, closing.reason)
     },
     remove,
     sessionsOf: (userId) => byUser.get(userId) ?? NONE,

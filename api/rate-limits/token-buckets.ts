@@ -12,7 +12,7 @@ interface Level {
 export interface TokenBucket {
   /** What flows in in this time is 1; 0: there is no limit. */
   readonly msPerToken: number
-  /** Looked up each time: to be changed before somebody else is asked. */
+  /** Not to be kept: by the next call it may have been forgotten, and be another. */
   level(): Level
 }
 
@@ -27,7 +27,7 @@ export interface TokenBuckets {
 export const BURST_SECONDS = 4
 /** Sums of times with fractions are off by less. Without it the last of a burst is sometimes refused, for 1e-12 ms. */
 const ROUNDING_MS = 1e-6
-/** For memory, some 10 MB. Beyond it the bucket that was used longest ago is taken to be full. */
+/** For memory, some 10 MB. Beyond it the bucket that was asked longest ago is taken to be full. */
 const MAX_BUCKETS = 50_000
 
 /** @param perSecond what flows in; 0: there is no limit. */
@@ -50,6 +50,7 @@ export function createTokenBuckets(perSecond: number, maxBuckets = MAX_BUCKETS):
 
 /** One bucket of its owner's own. */
 export function createTokenBucket(perSecond: number): TokenBucket {
+  if (perSecond === 0) return BOTTOMLESS
   const level = { fullAt: 0 }
   return { msPerToken: msPerTokenOf(perSecond), level: () => level }
 }
@@ -60,24 +61,18 @@ export function createTokenBucket(perSecond: number): TokenBucket {
  */
 export function takeFromAll(buckets: readonly TokenBucket[], cost: number, now: number): number {
   let longest = 0
-  const levels = buckets.map((bucket) => bucket.level())
-  for (const [index, { msPerToken }] of buckets.entries()) {
-    const wait =
-      after(levels[index] as Level, msPerToken, cost, now) - now - BURST_SECONDS * 1000 - ROUNDING_MS
-    longest = Math.max(longest, Math.ceil(wait))
-  }
-  if (longest > 0) return longest
-  for (const [index, { msPerToken }] of buckets.entries()) {
-    const level = levels[index] as Level
-    level.fullAt = after(level, msPerToken, cost, now)
-  }
-  return 0
+  const taken = buckets.map((bucket) => {
+    const level = bucket.level()
+    // What costs more than a full bucket takes the full bucket: it would never be allowed otherwise.
+    const fullAt = Math.max(level.fullAt, now) + Math.min(cost * bucket.msPerToken, BURST_SECONDS * 1000)
+    longest = Math.max(longest, Math.ceil(fullAt - now - BURST_SECONDS * 1000 - ROUNDING_MS))
+    return { level, fullAt }
+  })
+  if (longest === 0) for (const { level, fullAt } of taken) level.fullAt = fullAt
+  return longest
 }
-
-/** When it is full again, if so much is taken of it now. What costs more than a full bucket takes the full bucket: it would never be allowed otherwise. */
-const after = ({ fullAt }: Level, msPerToken: number, cost: number, now: number): number =>
-  Math.max(fullAt, now) + Math.min(cost * msPerToken, BURST_SECONDS * 1000)
 
 const msPerTokenOf = (perSecond: number): number => (perSecond === 0 ? 0 : 1000 / perSecond)
 
-const BOTTOMLESS = createTokenBucket(0)
+/** Full whenever it is asked, by whatever clock. */
+const BOTTOMLESS: TokenBucket = { msPerToken: 0, level: () => ({ fullAt: 0 }) }

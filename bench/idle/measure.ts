@@ -71,7 +71,8 @@ export async function measureIdle(
   }
 
   try {
-    for (const { url } of nodes) await open(url, await people(Math.min(WARM_UP_SOCKETS, sockets)))
+    const warmUp = Math.min(WARM_UP_SOCKETS, Math.ceil(sockets / nodes.length))
+    for (const { url } of nodes) await open(url, await people(warmUp))
     const before = await memory()
 
     const crowds: { readonly url: string; readonly people: readonly Person[] }[] = []

@@ -26,7 +26,7 @@ export interface IdlePlan {
 const LIMIT = 1.5
 /** Files that a server has open beside its sockets, generously. */
 const OTHER_FILES = 400
-/** Of which each takes some 0.3 GB and a share of the same cores. */
+/** Each takes some 0.3 GB, and all share the same cores. */
 const MOST_NODES = 4
 /**
  * Connections are facts, recorded some 300 people a second: nothing was recorded for this long, so all are. (With 1.5 s 17,100 sockets stood once
@@ -90,9 +90,10 @@ export async function idleSuite(
     notes: [
       ...(sockets < asked
         ? [
-            `${asked} were asked for: ${nodes} processes may have ${openFiles} files open each here (ulimit -n, LimitNOFILE), sockets that do not count take up to ${WARM_UP_SOCKETS} of them, and ${OTHER_FILES} are kept for others`,
+            `${asked} were asked for: there are at most ${MOST_NODES} nodes, a process may have ${openFiles} files open here (ulimit -n, LimitNOFILE), sockets that do not count take up to ${WARM_UP_SOCKETS} of them, and ${OTHER_FILES} are kept for others`,
           ]
         : []),
+      ...(nodes > 1 ? ['messages go from one node to another; of the bare servers, within one'] : []),
       ...(judges ? [] : ['too few sockets to say what one takes: no verdict on it']),
     ],
     figures: {

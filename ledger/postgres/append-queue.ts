@@ -181,7 +181,7 @@ export function createAppendQueue(writer: Writer, timeoutMs: number): AppendQueu
   }
 }
 
-/** Appends a group of batches; see `ledger.append` and `append_batches` in the migrations (0001, 0015) for the contract. The bell rings with the commit. */
+/** Appends a group of batches; see `ledger.append`, `append_together` and `append_batches` in the migrations (0001, 0010, 0015) for the contract. The bell rings with the commit. */
 const APPEND = `SELECT batch, written, revision, last_position, CASE WHEN $10::boolean THEN pg_notify('${BELL}', '') END
   FROM ledger.append_batches($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 const RING = `SELECT pg_notify('${BELL}', '')`

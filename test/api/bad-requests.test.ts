@@ -125,5 +125,5 @@ describe('over HTTP', () => {
 
 test('no token or secret was logged', () => {
   const log = system.logged.join('')
-  for (const secret of SECRETS) expect(log).not.toContain(secret)
+  for (const secret of [...SECRETS, 'for bob alone']) expect(log).not.toContain(secret)
 })

@@ -1,5 +1,4 @@
 /** Bodies, and the lists and frames in them, as clients of all kinds send them: what is taken as it is, and what has a code. */
-
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'

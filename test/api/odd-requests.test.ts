@@ -1,5 +1,4 @@
 /** Paths, methods, queries and heads as clients and proxies of all kinds send them: the answer has a code, or is the one that was meant. */
-
 import { once } from 'node:events'
 import { type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'

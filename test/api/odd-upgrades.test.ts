@@ -1,5 +1,4 @@
 /** WebSockets, and upgrades to other protocols, as clients and proxies of all kinds ask for them. */
-
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'

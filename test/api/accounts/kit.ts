@@ -14,7 +14,7 @@ export interface Answer {
   readonly body: Frame
 }
 
-/** Runs from before the first test of the file to after its last; no password may have been logged by then. */
+/** Runs from before the first test of the file to after its last; no password may have been logged or kept by then. */
 export function createAccountsScene() {
   let system: System
   let pool: pg.Pool
@@ -27,11 +27,26 @@ export function createAccountsScene() {
     pool = new pg.Pool({ connectionString: system.database.url })
   })
   afterAll(async () => {
-    await pool.end()
-    await system.stop()
+    // Undefined where the start has failed: that is the error to be seen.
+    if ((system as System | undefined) === undefined) return
+    let kept: readonly string[] = []
+    try {
+      kept = await keptRows()
+      await pool.end()
+    } finally {
+      await system.stop()
+    }
     // Whatever was sent, taken and refused in this file.
-    expect(system.logged.join('\n')).not.toContain(PASSWORD)
+    expect([...kept, ...system.logged].join('\n')).not.toContain(PASSWORD)
   })
+
+  /** Each row of the accounts as text. */
+  async function keptRows(): Promise<readonly string[]> {
+    const { rows } = await pool.query<{ row: string }>(
+      'SELECT p::text AS row FROM accounts.people p UNION ALL SELECT l::text FROM accounts.logins l UNION ALL SELECT a::text FROM accounts.attempts a',
+    )
+    return rows.map(({ row }) => row)
+  }
 
   async function post(path: string, body: object, { on = 0, from = '127.0.0.1' } = {}): Promise<Answer> {
     const response = await fetch(`${node(on)}/v1/auth/${path}`, {
@@ -62,7 +77,7 @@ export function createAccountsScene() {
     return { name, ...body }
   }
 
-  return { system: () => system, pool: () => pool, node, post, postInTime, registered }
+  return { system: () => system, pool: () => pool, node, post, postInTime, registered, keptRows }
 }
 
 export function expectProblem({ status, headers, body }: Answer, expected: number, code: string): void {

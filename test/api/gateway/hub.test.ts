@@ -25,18 +25,20 @@ test('whoever goes through the sessions of a person reaches each, though some le
   expect(hub.sessionsOf(ANN).map(({ deviceId }) => deviceId)).toEqual(['phone', 'laptop'])
 })
 
-test('once all are closed, whoever is added is closed too', () => {
+test('once all are closed, a socket that is added is closed too, and a poll left to end by itself', () => {
   const hub = createHub()
   const closed: string[] = []
-  const session = (deviceId: string) =>
+  const session = (deviceId: string, isPolling = false) =>
     ({
       userId: ANN,
       deviceId,
+      isPolling,
       close: (code: number) => closed.push(`${deviceId} ${code}`),
     }) as unknown as Session
   hub.add(session('phone'))
   hub.closeAll(1001, 'going away')
   expect(closed).toEqual(['phone 1001'])
   hub.add(session('laptop'))
+  hub.add(session('poll', true))
   expect(closed).toEqual(['phone 1001', 'laptop 1001'])
 })

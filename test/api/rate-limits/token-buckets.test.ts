@@ -84,3 +84,13 @@ test('memory is bounded: the bucket that was used longest ago is forgotten', () 
   expect(buckets.take('999', 1, NOW)).toBeGreaterThan(0)
   expect(buckets.take('0', BURST_SECONDS, NOW)).toBe(0)
 })
+
+test('without a limit nobody waits, whatever clock was used before', () => {
+  const buckets = createTokenBuckets(0)
+  const one = createTokenBucket(0)
+  for (const now of [NOW, 0]) {
+    expect(buckets.take('anybody', 1e9, now)).toBe(0)
+    expect(buckets.take(undefined, 1e9, now)).toBe(0)
+    expect(takeFromAll([one, buckets.of('anybody')], 1e9, now)).toBe(0)
+  }
+})
