@@ -28,10 +28,7 @@ const LIMIT = 1.5
 const OTHER_FILES = 400
 /** Each takes some 0.3 GB, and all share the same cores. */
 const MOST_NODES = 4
-/**
- * Connections are facts, recorded some 300 people a second: nothing was recorded for this long, so all are. (With 1.5 s 17,100 sockets stood once
- * with 4,518 bytes each, with this with 4,076: who still waits to be recorded is held in memory.)
- */
+/** Connections are facts, recorded some 300 people a second: nothing was recorded for this long, so all are. Who still waits for it is held in memory. */
 const QUIET_MS = 5_000
 
 /** @param settings with which `system` was started, so that a process says how much lives in it. */
