@@ -18,7 +18,13 @@ import { emptyIndex } from './search/write-index.ts'
 export const startProjections: StartRole = async (context) => {
   const { config, log, metrics } = context
   const { databaseUrl, ledgerUrl } = config
-  const pool = createPool({ url: databaseUrl, name: 'triptick projections', log, max: 4 })
+  const pool = createPool({
+    url: databaseUrl,
+    name: 'triptick projections',
+    log,
+    max: 4,
+    goesAfterOthers: true,
+  })
   try {
     await ensureReadModels(pool)
     const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })

@@ -4,12 +4,18 @@
  * of the answer too, outlives every collection of the young generation until the next full one. Given a callback and no `query_timeout`, `pg` assigns none.
  * Collections then copy what nobody needs (docs/performance.md, "What is kept too long").
  */
+import { channel } from 'node:diagnostics_channel'
 import pg from 'pg'
 
 export interface PostgresClientConfig extends pg.ClientConfig {
   /** Longest that a query waits for its answer; then the connection is cut, and what was asked on it fails. Default: no limit. Not for what is submitted as an object (COPY). */
   readonly answerMs?: number
+  /** Work that can wait, holding nothing that others wait for: its process in the server is told to `patientBackends`. */
+  readonly goesAfterOthers?: true
 }
+
+/** Each connection that `goesAfterOthers`, once it is there: the id of its process in the server, which may be on another machine. */
+export const patientBackends = channel('triptick:patient-backends')
 
 /** The server said nothing in time. */
 export class UnansweredError extends Error {
@@ -25,11 +31,14 @@ export class UnansweredError extends Error {
 type Callback = (error: Error | null, result: unknown) => void
 
 class TimedClient extends pg.Client {
+  /** Of its process in the server, once connected. `pg` sets it, and its types do not know it. */
+  declare readonly processID: number
   readonly #answerMs: number | undefined
 
   constructor(config: PostgresClientConfig = {}) {
     super(config)
     this.#answerMs = config.answerMs
+    if (config.goesAfterOthers) this.once('connect', () => patientBackends.publish(this.processID))
   }
 
   /** All calls that the types of `pg` know. */

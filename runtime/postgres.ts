@@ -14,6 +14,8 @@ export interface PoolOptions {
   readonly statementTimeoutMs?: number
   /** Statements are planned once a connection, not for their values: ours go by keys, and to plan some takes longer than to run them. */
   readonly plannedOnce?: true
+  /** See `PostgresClientConfig`. */
+  readonly goesAfterOthers?: true
   /** What is committed is on disk before it is answered, whatever the default of the database is. */
   readonly durable?: true
 }
@@ -32,6 +34,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     connectionString: options.url,
     application_name: options.name,
     max: options.max ?? 10,
+    ...(options.goesAfterOthers ? { goesAfterOthers: true } : {}),
     connectionTimeoutMillis: 10_000,
     // Never closed for want of work: to open one again costs a process, a handshake of 4,096 hashes and every plan, and they are wanted several
     // at once, when there is work. At 1,000 messages/s sends waited for 120 ms behind that, each half a minute.

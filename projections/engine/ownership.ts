@@ -60,6 +60,7 @@ export async function tryOwnership(
     answerMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
+    goesAfterOthers: true,
   })
   const lost = new AbortController()
   client.on('error', () => lost.abort())

@@ -45,6 +45,7 @@ export function createSession(databaseUrl: string, name: string): Session {
       connectionTimeoutMillis: 10_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 10_000,
+      goesAfterOthers: true,
       // Statements are sent without waiting for the answers to those before: a batch is three round trips, not ten.
       pipeline: true,
     })

@@ -112,12 +112,15 @@ export async function bringUp(
   // 4. the roles
   const resolved = resolveConfig(config, databaseUrl)
   for (const { name, child } of up.children) {
-    child.start({
+    const environment = {
       DATABASE_URL: databaseUrl,
       TRIPTICK_JWT_SECRET: resolved.jwtSecret,
       TRIPTICK_MASTER_KEY: resolved.masterKey.toString('base64'),
       TRIPTICK_NODE: name === 'api' ? config.node : `${config.node.slice(0, 50)}-${name}`,
-    })
+    }
+    // A tick waits for the api, and nobody for read models that are at most moments old.
+    if (name === 'api') child.start({ environment })
+    else child.start({ environment, goesAfterOthers: up.postgres ? 'process and backends' : 'process' })
   }
   await Promise.race([Promise.all(allReady), aborted(signal)])
 

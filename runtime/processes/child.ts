@@ -14,7 +14,7 @@ import { once } from 'node:events'
 import type { Logger } from '../logging.ts'
 import { StartProblem, startProblem } from '../problem.ts'
 import { identify, type ProcessIdentity } from '../process-identity.ts'
-import { type ToChild, ToSupervisor } from './messages.ts'
+import { type StartOrder, type ToChild, ToSupervisor } from './messages.ts'
 import { V8_FLAGS } from './v8-flags.ts'
 
 const CRASHES_IN_A_MINUTE = 5
@@ -37,7 +37,7 @@ export interface ChildOptions {
 
 export class Child {
   readonly #options: ChildOptions
-  #environment: Readonly<Record<string, string>> | undefined
+  #order: StartOrder | undefined
   #process: ChildProcess | undefined
   #identity: ProcessIdentity | undefined
   #pause: NodeJS.Timeout | undefined
@@ -55,9 +55,9 @@ export class Child {
   }
 
   /** The database is up: begin, and begin by yourself after every crash. */
-  start(environment: Readonly<Record<string, string>>): void {
-    this.#environment = environment
-    this.#tell({ kind: 'start', environment })
+  start(order: Omit<StartOrder, 'kind'>): void {
+    this.#order = { kind: 'start', ...order }
+    this.#tell(this.#order)
   }
 
   /** Asks it to stop, and resolves when it is gone. */
@@ -85,6 +85,8 @@ export class Child {
     const child = fork(program, args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
       execArgv: [...process.execArgv, ...V8_FLAGS],
+      // A session of its own: a terminal's Ctrl-C is for us, and Linux weighs sessions against each other (`scheduling.ts`).
+      detached: true,
     })
     this.#process = child
     this.#identity = child.pid === undefined ? undefined : identify(child.pid)
@@ -93,7 +95,7 @@ export class Child {
     // Without a pid it could not even be forked, and no `exit` follows.
     child.on('error', (error) => child.pid === undefined && this.#gone(error.message))
     onForked()
-    if (this.#environment !== undefined) this.start(this.#environment)
+    if (this.#order !== undefined) this.#tell(this.#order)
   }
 
   #tell(message: ToChild): void {

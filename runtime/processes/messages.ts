@@ -3,10 +3,16 @@ import { z } from 'zod'
 
 /** Supervisor to child. The database may come up while the child still loads its code, so its settings follow later. */
 export const ToChild = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('start'), environment: z.record(z.string(), z.string()) }),
+  z.object({
+    kind: z.literal('start'),
+    environment: z.record(z.string(), z.string()),
+    /** Whoever wants a core goes before it; and before Postgres' processes of its connections that say so, where Postgres is ours. */
+    goesAfterOthers: z.enum(['process', 'process and backends']).exactOptional(),
+  }),
   z.object({ kind: z.literal('stop') }),
 ])
 export type ToChild = z.infer<typeof ToChild>
+export type StartOrder = Extract<ToChild, { kind: 'start' }>
 
 const Problem = z.object({ setting: z.string().exactOptional(), problem: z.string(), fix: z.string() })
 

@@ -7,12 +7,13 @@ import { readConfig } from '../config.ts'
 import { StartProblem } from '../problem.ts'
 import type { RoleName } from '../role.ts'
 import { resolveConfig } from '../secrets.ts'
-import { ToChild, type ToSupervisor } from './messages.ts'
+import { type StartOrder, ToChild, type ToSupervisor } from './messages.ts'
 import { type RoleLoader, runRoles } from './run-roles.ts'
+import { goAfterOthers } from './scheduling.ts'
 
 /** Resolves with the exit code. */
 export async function runSupervised(names: readonly RoleName[], load: RoleLoader): Promise<number> {
-  // 1. A Ctrl-C goes to every process of the terminal. Ours come down in order: api, background, Postgres.
+  // 1. We come down in order: api, background, Postgres. What somebody sends to all processes of that name is for the supervisor.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   const told = listenToSupervisor()
@@ -20,11 +21,12 @@ export async function runSupervised(names: readonly RoleName[], load: RoleLoader
   // 2. the code, while the supervisor brings up the database
   const loading = Promise.all(names.map(async (name) => [name, await load(name)] as const))
   loading.catch(() => {}) // awaited below; it may fail before we are told to start
-  const environment = await Promise.race([told.start, told.stop, terminated])
-  if (environment === undefined || Array.isArray(environment)) return 0
+  const order = await Promise.race([told.start, told.stop, terminated])
+  if (order === undefined || Array.isArray(order)) return 0
+  if (order.goesAfterOthers !== undefined) goAfterOthers(order.goesAfterOthers)
   // 3. the roles
   try {
-    const running = await Promise.race([startWith(environment, new Map(await loading)), told.stop])
+    const running = await Promise.race([startWith(order, new Map(await loading)), told.stop])
     // Told to stop half-way: what has been started keeps nothing in memory that matters.
     if (running === undefined) return 0
     await tell({ kind: 'ready', ...(running.address === undefined ? {} : { address: running.address }) })
@@ -38,9 +40,7 @@ export async function runSupervised(names: readonly RoleName[], load: RoleLoader
   }
 }
 
-type Environment = Readonly<Record<string, string>>
-
-function startWith(environment: Environment, roles: Parameters<typeof runRoles>[0]) {
+function startWith({ environment }: StartOrder, roles: Parameters<typeof runRoles>[0]) {
   const reading = readConfig({ ...process.env, ...environment })
   if (!reading.ok) throw new StartProblem(reading.problems, 2)
   const { databaseUrl } = reading.config
@@ -48,10 +48,10 @@ function startWith(environment: Environment, roles: Parameters<typeof runRoles>[
   return runRoles(roles, resolveConfig(reading.config, databaseUrl))
 }
 
-function listenToSupervisor(): { start: Promise<Environment>; stop: Promise<undefined> } {
-  let begin: (environment: Environment) => void
+function listenToSupervisor(): { start: Promise<StartOrder>; stop: Promise<undefined> } {
+  let begin: (order: StartOrder) => void
   let end: (nothing: undefined) => void
-  const start = new Promise<Environment>((resolve) => {
+  const start = new Promise<StartOrder>((resolve) => {
     begin = resolve
   })
   const stop = new Promise<undefined>((resolve) => {
@@ -61,7 +61,7 @@ function listenToSupervisor(): { start: Promise<Environment>; stop: Promise<unde
     const message = ToChild.parse(raw)
     switch (message.kind) {
       case 'start':
-        begin(message.environment)
+        begin(message)
         break
       case 'stop':
         end(undefined)

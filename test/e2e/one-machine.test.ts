@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { isAlive } from '../../runtime/process-identity.ts'
 import { buildProgram } from '../support/built-program.ts'
@@ -76,12 +77,31 @@ test('a fresh folder becomes a system on which two people see all three lives of
 /** Of `sched_setscheduler(2)`. */
 const SCHED_BATCH = 3
 
-const policyOf = (pid: number): number => {
+/** proc(5), `/proc/<pid>/stat`, counted from `state`. */
+const FIELD = { nice: 16, policy: 38 }
+
+function scheduled(pid: number, field: keyof typeof FIELD): number {
   // "pid (command) state …": the command may hold blanks and brackets, so count from the last bracket.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
     .split(' ')
-  return Number(fields[38])
+  return Number(fields[FIELD[field]])
+}
+
+interface Named {
+  readonly name: string
+  readonly pid: number
+}
+
+/** Not by every kernel. */
+const sessionsAreWeighed = existsSync('/proc/self/autogroup')
+
+/** Of the session of a process among others, where the kernel weighs sessions. */
+function weighed(pid: number): string | undefined {
+  if (!sessionsAreWeighed) return undefined
+  return readFileSync(`/proc/${pid}/autogroup`, 'utf8')
+    .replace(/^.* nice /, 'nice ')
+    .trim()
 }
 
 test.runIf(process.platform === 'linux')(
@@ -89,7 +109,42 @@ test.runIf(process.platform === 'linux')(
   async () => {
     expect(familyOf(triptick.pid)).toContain(postmaster())
     // A backend that ends meanwhile has no policy any more.
-    await expect.poll(() => new Set(familyOf(triptick.pid).map(policyOf))).toEqual(new Set([SCHED_BATCH]))
+    await expect
+      .poll(() => new Set(familyOf(triptick.pid).map((pid) => scheduled(pid, 'policy'))))
+      .toEqual(new Set([SCHED_BATCH]))
+  },
+)
+
+test.runIf(process.platform === 'linux')(
+  'what no tick waits for goes after the others: read models, search and workers, with their connections to Postgres',
+  async () => {
+    const places = async () => {
+      const { databaseUrl, children } = JSON.parse(readFileSync(join(data(), 'running.json'), 'utf8'))
+      const client = new pg.Client({ connectionString: databaseUrl })
+      await client.connect()
+      const { rows } = await client.query('SELECT pid, application_name AS name FROM pg_stat_activity')
+      await client.end()
+      const [api, background] = children as { pid: number }[]
+      const named = [{ name: 'api', ...api }, { name: 'background', ...background }, ...rows] as Named[]
+      return new Map(
+        named.map(({ name, pid }) => [name, { nice: scheduled(pid, 'nice'), session: weighed(pid) }]),
+      )
+    }
+    const after = { nice: 10, session: sessionsAreWeighed ? 'nice 10' : undefined }
+    const usual = { nice: 0, session: sessionsAreWeighed ? 'nice 0' : undefined }
+    await expect
+      .poll(async () => Object.fromEntries(await places()), { timeout: 10_000 })
+      .toMatchObject({
+        background: after,
+        'triptick read lane 0': after,
+        'triptick search owner': after,
+        'triptick projections': after,
+        'triptick-workers': after,
+        api: usual,
+        'triptick-api': usual,
+        // Whoever appends, in whichever process, has a lock that all who append wait for.
+        'triptick ledger writer': usual,
+      })
   },
 )
 
