@@ -10,12 +10,13 @@ import pg from 'pg'
 export interface PostgresClientConfig extends pg.ClientConfig {
   /** Longest that a query waits for its answer; then the connection is cut, and what was asked on it fails. Default: no limit. Not for what is submitted as an object (COPY). */
   readonly answerMs?: number
-  /** Work that can wait, holding nothing that others wait for: its process in the server is told to `patientBackends`. */
+  /** Work that can wait, and holds no lock that a send waits for: its process in the server is told to `PATIENT_BACKENDS`. */
   readonly goesAfterOthers?: true
 }
 
-/** Each connection that `goesAfterOthers`, once it is there: the id of its process in the server, which may be on another machine. */
-export const patientBackends = channel('triptick:patient-backends')
+/** A channel of `node:diagnostics_channel`: of each connection that `goesAfterOthers`, once it is there, the id of its process in the server, which may be on another machine. */
+export const PATIENT_BACKENDS = 'triptick:patient-backends'
+const patientBackends = channel(PATIENT_BACKENDS)
 
 /** The server said nothing in time. */
 export class UnansweredError extends Error {

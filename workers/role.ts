@@ -38,7 +38,7 @@ export const startWorkers: StartRole = async ({ config, log, metrics }) => {
   }
 
   try {
-    const pool = createPool({ url: databaseUrl, name: 'triptick-workers', log, goesAfterOthers: true })
+    const pool = createPool({ url: databaseUrl, name: 'triptick-workers', log })
     opened.push(() => pool.end())
     const ledger = await openLedger({ ledgerUrl, databaseUrl, pool, log })
     opened.push(() => ledger.close())

@@ -118,7 +118,7 @@ export async function bringUp(
       TRIPTICK_MASTER_KEY: resolved.masterKey.toString('base64'),
       TRIPTICK_NODE: name === 'api' ? config.node : `${config.node.slice(0, 50)}-${name}`,
     }
-    // A tick waits for the api, and nobody for read models that are at most moments old.
+    // A send waits for the api, and not for read models.
     if (name === 'api') child.start({ environment })
     else child.start({ environment, goesAfterOthers: up.postgres ? 'process and backends' : 'process' })
   }

@@ -6,7 +6,7 @@ export const ToChild = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('start'),
     environment: z.record(z.string(), z.string()),
-    /** Whoever wants a core goes before it; and before Postgres' processes of its connections that say so, where Postgres is ours. */
+    /** It weighs less than the others where cores are short; and, where Postgres is ours, so do Postgres' processes of its connections that say so. */
     goesAfterOthers: z.enum(['process', 'process and backends']).exactOptional(),
   }),
   z.object({ kind: z.literal('stop') }),

@@ -1,22 +1,30 @@
 /**
- * How the kernel shares the cores among the processes of one machine (docs/adr/0018-batch-scheduling.md).
+ * How the kernel shares the cores among the processes of one machine.
  *
  * - By default each that wakes takes the core from the one that runs, hundreds of times a second, and each finds its caches cold: at 500 messages a
  *   second api, database and clients on two cores used a third more CPU than with batch scheduling, where whoever runs goes on for its slice,
- *   some 3 ms. sched(7), "SCHED_BATCH".
- * - By default each has the same share. A tick does not wait for read models and search, so they have a tenth of the weight of those it waits for,
- *   and whatever these leave of the cores. sched(7), "Autogroup": the kernel weighs sessions against each other, and `nice` within one.
+ *   some 3 ms (sched(7), "SCHED_BATCH"; docs/adr/0018-batch-scheduling.md).
+ * - By default each has the same share. No send waits for read models and search, so they have a tenth of the weight of the others, and whatever
+ *   these leave of the cores (docs/adr/0021-after-others.md). Linux weighs sessions against each other, and by `nice` the processes within one;
+ *   in a cgroup with a share of its own, and without autogroups, by `nice` alone (sched(7), "The autogroup feature"). So both are set.
  */
 import { execFile } from 'node:child_process'
+import { subscribe } from 'node:diagnostics_channel'
 import { readdir, writeFile } from 'node:fs/promises'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createLine } from '../line.ts'
-import { patientBackends } from '../postgres-client.ts'
+import { PATIENT_BACKENDS } from '../postgres-client.ts'
+import { identify, isStill, type ProcessIdentity } from '../process-identity.ts'
 
-/** 110 where others weigh 1,024. */
-const NICE = 10
+/** Ten of them make a tenth of the weight: 110 instead of 1,024. */
+const NICER = 10
+/** Than what it was started with. */
+const NICE = Math.min(19, getPriority() + NICER)
+/** The kernel lets whoever has no CAP_SYS_ADMIN weigh one session a tenth of a second, in the whole machine (EAGAIN). */
+const AGAIN_MS = 110
+const MOST_TRIES = 50
 
 /**
  * This process with all its threads, and what it starts from now on. Node has no call for it, so `chrt` of util-linux; where
@@ -35,45 +43,37 @@ export async function scheduleAsBatch(): Promise<boolean> {
 }
 
 /**
- * For as long as this process lives: whoever else wants a core has it first, as a rule. The process leads a session of its own.
+ * For as long as this process lives, it has a tenth of the weight of the others where cores are short. It leads a session of its own.
  *
- * @param what `process and backends`: also Postgres' processes of its connections that say so. Only where Postgres runs on this machine and is ours.
+ * @param what `process and backends`: so have Postgres' processes of those of its connections that go after others. Only where Postgres runs on this
+ *   machine and is ours. Connections are made all over the program, and none of their makers knows of this: so they tell a channel.
  */
 export function goAfterOthers(what: 'process' | 'process and backends'): void {
   if (process.platform !== 'linux') return
   giveWay(process.pid)
-  if (what === 'process') return
-  patientBackends.subscribe((pid) => giveWay(Number(pid)))
+  if (what === 'process and backends') subscribe(PATIENT_BACKENDS, (pid) => giveWay(Number(pid)))
 }
 
-/** One after another: see `AGAIN_MS`. */
 const line = createLine(1)
-/** The kernel lets whoever is not root weigh one session a tenth of a second, in the whole machine (EAGAIN). */
-const AGAIN_MS = 110
-const MOST_TRIES = 50
 
 /** Where it may not, or the process has gone, everything works as before. */
 function giveWay(pid: number): void {
-  line.inTurn(() => weighThreads(pid).then(() => weighSession(pid))).catch(() => {})
+  const who = identify(pid)
+  if (!who) return
+  line.inTurn(() => Promise.allSettled([weighThreads(who), weighSession(who)])).catch(() => {})
 }
 
-/** Those that it has; more take after them. */
-async function weighThreads(pid: number): Promise<void> {
-  for (const thread of await readdir(`/proc/${pid}/task`)) {
-    try {
-      setPriority(Number(thread), NICE)
-    } catch (error) {
-      if (!isGone(error)) throw error
-    }
-  }
+/** Those that it has; what they start has the same. */
+async function weighThreads(who: ProcessIdentity): Promise<void> {
+  const threads = await readdir(`/proc/${who.pid}/task`)
+  if (!isStill(who)) return
+  await Promise.allSettled(threads.map(async (thread) => setPriority(Number(thread), NICE)))
 }
 
-const isGone = (error: unknown): boolean => (error as { info?: { code?: unknown } }).info?.code === 'ESRCH'
-
-async function weighSession(pid: number): Promise<void> {
-  for (let tries = 1; ; tries++) {
+async function weighSession(who: ProcessIdentity): Promise<void> {
+  for (let tries = 1; isStill(who); tries++) {
     try {
-      return await writeFile(`/proc/${pid}/autogroup`, String(NICE))
+      return await writeFile(`/proc/${who.pid}/autogroup`, String(NICER))
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || tries === MOST_TRIES) throw error
       await sleep(AGAIN_MS)

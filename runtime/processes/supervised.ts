@@ -13,7 +13,7 @@ import { goAfterOthers } from './scheduling.ts'
 
 /** Resolves with the exit code. */
 export async function runSupervised(names: readonly RoleName[], load: RoleLoader): Promise<number> {
-  // 1. We come down in order: api, background, Postgres. What somebody sends to all processes of that name is for the supervisor.
+  // 1. We come down in order: api, background, Postgres. SIGINT and SIGHUP, sent to all processes of our name, are for the supervisor.
   process.on('SIGINT', () => {})
   process.on('SIGHUP', () => {})
   const told = listenToSupervisor()
