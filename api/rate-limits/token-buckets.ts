@@ -60,17 +60,25 @@ export function createTokenBucket(perSecond: number): TokenBucket {
  * none: otherwise whoever is held back by one would use up the others by asking).
  */
 export function takeFromAll(buckets: readonly TokenBucket[], cost: number, now: number): number {
+  const levels = buckets.map(levelNow)
   let longest = 0
-  const taken = buckets.map((bucket) => {
-    const level = bucket.level()
-    // What costs more than a full bucket takes the full bucket: it would never be allowed otherwise.
-    const fullAt = Math.max(level.fullAt, now) + Math.min(cost * bucket.msPerToken, BURST_SECONDS * 1000)
+  for (let index = 0; index < buckets.length; index++) {
+    const fullAt = fullAfter(levels[index] as Level, buckets[index] as TokenBucket, cost, now)
     longest = Math.max(longest, Math.ceil(fullAt - now - BURST_SECONDS * 1000 - ROUNDING_MS))
-    return { level, fullAt }
-  })
-  if (longest === 0) for (const { level, fullAt } of taken) level.fullAt = fullAt
-  return longest
+  }
+  if (longest > 0) return longest
+  for (let index = 0; index < buckets.length; index++) {
+    const level = levels[index] as Level
+    level.fullAt = fullAfter(level, buckets[index] as TokenBucket, cost, now)
+  }
+  return 0
 }
+
+const levelNow = (bucket: TokenBucket): Level => bucket.level()
+
+/** What costs more than a full bucket takes the full bucket: it would never be allowed otherwise. */
+const fullAfter = (level: Level, { msPerToken }: TokenBucket, cost: number, now: number): number =>
+  Math.max(level.fullAt, now) + Math.min(cost * msPerToken, BURST_SECONDS * 1000)
 
 const msPerTokenOf = (perSecond: number): number => (perSecond === 0 ? 0 : 1000 / perSecond)
 
