@@ -82,10 +82,11 @@ const settingsOf = ({ textBytes, acks, runs, secondsPerRun }: LivesPlan): string
   `${textBytes} B, acks ${acks}, ${runs} × ${secondsPerRun} s`
 
 function throughputTable(relay: readonly MeasuredRun[], system: readonly MeasuredRun[]): string {
-  const reference = median(relay)?.messagesPerSecond ?? 0
+  const rates = (runs: readonly MeasuredRun[]) => runs.map(({ messagesPerSecond }) => messagesPerSecond)
+  const reference = middleOf(rates(relay))
   const row = (name: string, runs: readonly MeasuredRun[]) => {
-    const middle = median(runs)?.messagesPerSecond ?? 0
-    const all = runs.map(({ messagesPerSecond }) => messagesPerSecond)
+    const all = rates(runs)
+    const middle = middleOf(all)
     return [
       name,
       count(middle),
@@ -100,6 +101,13 @@ function throughputTable(relay: readonly MeasuredRun[], system: readonly Measure
     row('bare ws relay, stores nothing', relay),
     row('triptick, all three durable', system),
   ])
+}
+
+/** The median; of an even number the mean of the two in the middle, of none 0. */
+function middleOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const half = sorted.length / 2
+  return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2
 }
 
 function coresOf(run: MeasuredRun | undefined): string {

@@ -25,8 +25,8 @@ const plan = {
   load: { inFlight: 4 },
 } as const
 
-const report = (system: MeasuredRun[]): BenchReport => {
-  const lives = { closed: { plan, relay: [run(8000)], system } }
+const report = (system: MeasuredRun[], relay = [run(8000)]): BenchReport => {
+  const lives = { closed: { plan, relay, system } }
   return {
     machine: {
       cpu: 'A CPU',
@@ -70,6 +70,12 @@ test('the table fits a terminal, names machine and commit, and says the ratio to
   expect(text).toMatch(/triptick, all three durable +3,000 +1,000 +4,000 +0\.38/)
   expect(text).toContain('nothing lost, nothing doubled, nothing out of order')
   expect(renderReport(report([run(1, { lost: 3 })]))).toContain('BROKEN')
+})
+
+test('the reference is measured before and after: of an even number of runs the mean of the two in the middle', () => {
+  const text = renderReport(report([run(3000)], [run(5000), run(7000), run(9000), run(20_000)]))
+  expect(text).toMatch(/bare ws relay, stores nothing +8,000 +5,000 +20,000 +1\.00/)
+  expect(text).toMatch(/triptick, all three durable +3,000 +3,000 +3,000 +0\.38/)
 })
 
 test('the run in the middle stands for all', () => {
