@@ -66,7 +66,7 @@ export function takeFromAll(buckets: readonly TokenBucket[], cost: number, now: 
     const fullAt = fullAfter(levels[index] as Level, buckets[index] as TokenBucket, cost, now)
     longest = Math.max(longest, Math.ceil(fullAt - now - BURST_SECONDS * 1000 - ROUNDING_MS))
   }
-  if (longest > 0) return longest
+  if (longest !== 0) return longest
   for (let index = 0; index < buckets.length; index++) {
     const level = levels[index] as Level
     level.fullAt = fullAfter(level, buckets[index] as TokenBucket, cost, now)

@@ -98,7 +98,7 @@ function throughputTable(relay: readonly MeasuredRun[], system: readonly Measure
   }
   return table([
     ['messages/s', 'median', 'min', 'max', 'ratio', 'cores'],
-    row('bare ws relay, stores nothing', relay),
+    row('bare ws relay, before and after', relay),
     row('triptick, all three durable', system),
   ])
 }

@@ -60,6 +60,8 @@ export function serverSettings({ port, socketFolder }: ServerPlace): Readonly<Re
     // with 27 MB a second, and where a host gives a virtual machine its memory page by page the backend that appends took half as much CPU again.
     wal_level: 'minimal',
     max_wal_senders: '0',
+    // What is new and large stands in the WAL too, and is not only synced: a failed sync that we hear of first loses nothing (ADR 19).
+    wal_skip_threshold: '2147483647kB',
 
     random_page_cost: '1.1',
     // Our queries are short: compiling them costs more than it saves, and two cores have none to spare for helpers.

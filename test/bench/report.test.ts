@@ -74,7 +74,7 @@ test('the table fits a terminal, names machine and commit, and says the ratio to
 
 test('the reference is measured before and after: of an even number of runs the mean of the two in the middle', () => {
   const text = renderReport(report([run(3000)], [run(5000), run(7000), run(9000), run(20_000)]))
-  expect(text).toMatch(/bare ws relay, stores nothing +8,000 +5,000 +20,000 +1\.00/)
+  expect(text).toMatch(/bare ws relay, before and after +8,000 +5,000 +20,000 +1\.00/)
   expect(text).toMatch(/triptick, all three durable +3,000 +3,000 +3,000 +0\.38/)
 })
 
