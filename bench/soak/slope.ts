@@ -19,18 +19,19 @@ export function bytesPerHour(samples: readonly Sample[]): number {
 }
 
 /**
- * The lowest of each so many hours, of whole windows only. A process whose memory is collected goes up and down by a third in a few minutes,
- * and a line through all of it leans by where it happens to begin and end; what is kept for good raises the lowest too.
+ * The highest of each so many hours, of whole windows only. A process whose memory is collected goes up and down by a third in a few minutes,
+ * and a line through all of it leans by where it happens to begin and end; what is kept for good raises the highest too. Not the lowest: V8
+ * gives its young generation back when it likes, for a moment, and an api that stood at 275 MB was 114 in one look.
  */
-export function lowestOfEach(hours: number, samples: readonly Sample[]): Sample[] {
+export function highestOfEach(hours: number, samples: readonly Sample[]): Sample[] {
   const windowOf = (sample: Sample | undefined): number =>
     Math.floor(((sample?.hours ?? 0) - (samples[0]?.hours ?? 0)) / hours)
   const last = windowOf(samples.at(-1))
-  const lowest = new Map<number, Sample>()
+  const highest = new Map<number, Sample>()
   for (const sample of samples) {
     const window = windowOf(sample)
     if (window === last) break
-    if (sample.bytes < (lowest.get(window)?.bytes ?? Number.POSITIVE_INFINITY)) lowest.set(window, sample)
+    if (sample.bytes > (highest.get(window)?.bytes ?? -1)) highest.set(window, sample)
   }
-  return [...lowest.values()]
+  return [...highest.values()]
 }

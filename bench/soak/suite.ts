@@ -8,7 +8,7 @@ import { type Memory, memoryUnder } from '../machine/processes.ts'
 import { measureCapacity } from '../overload/measure.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
-import { bytesPerHour, lowestOfEach, type Sample } from './slope.ts'
+import { bytesPerHour, highestOfEach, type Sample } from './slope.ts'
 
 export interface SoakPlan extends Pick<LivesPlan, 'textBytes' | 'acks'> {
   readonly pairs: number
@@ -29,7 +29,7 @@ const MAX_WARM_UP_SECONDS = 600
 const LIMIT_BYTES_PER_HOUR = 50e6
 const JUDGED_SECONDS = 30 * 60
 /** Longer than V8 goes without a collection of all of its heap: 2 minutes at 700 messages/s. */
-const LOWEST_OF_MINUTES = 3
+const HIGHEST_OF_MINUTES = 3
 
 export async function soakSuite(
   { seconds, ...plan }: SoakPlan,
@@ -83,7 +83,7 @@ export async function soakSuite(
     ],
     notes: [
       `${run.verdict.read} messages read; sent p99 ${sent.p99.toFixed(1)} ms, delivered ${delivered.p99.toFixed(1)} ms, read ${read.p99.toFixed(1)} ms`,
-      `the median slope between any two of the lowest looks of each ${LOWEST_OF_MINUTES} minutes, after ${(warmHours * 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
+      `the median slope between any two of the highest looks of each ${HIGHEST_OF_MINUTES} minutes, after ${(warmHours * 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
       ...(seconds < JUDGED_SECONDS ? ['too short to say whether memory stays flat: no verdict on it'] : []),
     ],
     figures: Object.assign(
@@ -107,12 +107,12 @@ export async function soakSuite(
 }
 
 function lineOf(kind: (typeof KINDS)[number], samples: readonly Sample[]) {
-  const lowest = lowestOfEach(LOWEST_OF_MINUTES / 60, samples)
+  const highest = highestOfEach(HIGHEST_OF_MINUTES / 60, samples)
   return {
     kind,
-    first: (lowest[0] ?? samples[0])?.bytes ?? 0,
-    last: (lowest.at(-1) ?? samples.at(-1))?.bytes ?? 0,
-    perHour: lowest.length < 2 ? undefined : bytesPerHour(lowest),
+    first: (highest[0] ?? samples[0])?.bytes ?? 0,
+    last: (highest.at(-1) ?? samples.at(-1))?.bytes ?? 0,
+    perHour: highest.length < 2 ? undefined : bytesPerHour(highest),
   }
 }
 
