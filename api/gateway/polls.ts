@@ -146,6 +146,8 @@ export function createPolls(deps: PollsDeps): Polls {
       turn.end()
       attendance.polls--
       attendance.awaySince = performance.now()
+      // It came when those that were here had been ended. Nobody waits for it to come back.
+      if (isStopping && attendance.polls === 0) session.closed()
     }
   }
 

@@ -13,6 +13,7 @@ const turnOfTheLoop = () => new Promise(setImmediate)
 function begin() {
   const turns = createTurns(1)
   const sessions: Session[] = []
+  const dismissed: Session[] = []
   let claimedAnew = 0
   let pagesRead = 0
   let letRead = () => {}
@@ -48,7 +49,7 @@ function begin() {
       claimAnew: async () => {
         claimedAnew++
       },
-      dismiss: () => {},
+      dismiss: (session: Session) => void dismissed.push(session),
     },
     expiry: { expect: () => {} },
     turns,
@@ -60,6 +61,7 @@ function begin() {
   return {
     polls,
     sessions,
+    dismissed,
     read: () => pagesRead,
     claimedAnew: () => claimedAnew,
     poll: (after = 0n, signal = new AbortController().signal, waitMs = 0) =>
@@ -164,6 +166,15 @@ test('a poll that waits for its turn when its node stops is answered that there 
   expect(await polling).toEqual({ frames: [], position: 0n, more: true })
   expect(read()).toBe(0)
   await disconnected
+  polls.close()
+})
+
+test('a poll that comes while its node stops is answered, and its device is gone with the answer', async () => {
+  const { polls, poll, sessions, dismissed } = begin()
+  await polls.disconnect()
+  expect((await poll(9n, undefined, 60_000)).frames).toEqual([])
+  expect(sessions).toHaveLength(1)
+  expect(dismissed).toEqual(sessions)
   polls.close()
 })
 
