@@ -76,10 +76,9 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     tables.push(await measure(system))
     await system.stop()
   }
-  if (plan.suites.includes('idle')) {
-    const settings = preloading('collect-when-told')
-    await onSystem((system) => idleSuite(plan.idle, system, settings, context), settings)
-  }
+  const collecting = preloading('collect-when-told')
+  if (plan.suites.includes('idle'))
+    await onSystem((system) => idleSuite(plan.idle, system, collecting, context), collecting)
   if (plan.suites.includes('group')) await onSystem((system) => groupSuite(plan.group, system, context))
   if (plan.suites.includes('catch-up'))
     await onSystem((system) => catchUpSuite(plan.catchUp, system, context))
@@ -89,7 +88,8 @@ export async function bench(plan: BenchPlan, context: BenchContext): Promise<Ben
     tables.push(await projectSuite(plan.projectEvents, databaseUrl, context))
   }
   if (plan.suites.includes('grow')) tables.push(await growSuite(plan.grow, context, meetMachine))
-  if (plan.suites.includes('soak')) await onSystem((system) => soakSuite(plan.soak, system, context))
+  if (plan.suites.includes('soak'))
+    await onSystem((system) => soakSuite(plan.soak, system, context), collecting)
   if (plan.suites.includes('eventstoredb')) {
     const databaseUrl = await startDatabase(context)
     await meetMachine(databaseUrl)

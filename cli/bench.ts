@@ -133,9 +133,11 @@ async function runBench(names: readonly string[] = [], options: BenchOptions): P
     startSystem: async (own = {}) => {
       const { TRIPTICK_MASTER_KEY: given } = own
       const masterKey = given === undefined ? randomBytes(32) : Buffer.from(given, 'base64')
+      const profiling = options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)
       const system = await startOwnSystem(config, {
-        ...(options.cpuProf === undefined ? {} : profilingEnvironment(options.cpuProf)),
+        ...profiling,
         ...own,
+        ...preloadingBoth(profiling, own),
         TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
       })
       endings.push(system.stop)
@@ -173,6 +175,12 @@ function mustBeWritable(file: string): void {
     const problem = `${file} cannot be written: ${(error as Error).message}`
     throw new StartProblem([{ problem, fix: 'Give --json a file in a folder that is there.' }], 2, error)
   }
+}
+
+/** What either preloads: each says so in the same variable. */
+function preloadingBoth(...settings: readonly NodeJS.ProcessEnv[]): NodeJS.ProcessEnv {
+  const nodeOptions = settings.flatMap(({ NODE_OPTIONS }) => NODE_OPTIONS ?? [])
+  return nodeOptions.length === 0 ? {} : { NODE_OPTIONS: nodeOptions.join(' ') }
 }
 
 /** See `bench/machine/cpu-profile.ts`. */

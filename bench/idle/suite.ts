@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { forkBenchChild } from '../child-process.ts'
 import { preloading } from '../machine/preload.ts'
-import { apiProcessUnder, maxOpenFiles } from '../machine/processes.ts'
+import { maxOpenFiles, processUnder } from '../machine/processes.ts'
 import { unsignedToken } from '../relay/unsigned-token.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
@@ -122,7 +122,7 @@ const whatBroke = (name: string, { lost, doubled }: IdleRun): string[] =>
 
 /** @throws where no `/proc` tells of other processes. */
 function apiNode({ url, pid: root }: SystemUnderTest): IdleNode {
-  const pid = apiProcessUnder(root)
+  const pid = processUnder(root, 'api')
   if (pid === undefined) throw new Error('memory of other processes is read from /proc: Linux only')
   return { url, pid }
 }

@@ -39,10 +39,10 @@ export function memoryUnder(root: number): Memory | undefined {
   return memory
 }
 
-/** The process that serves the sockets. */
-export function apiProcessUnder(root: number): number | undefined {
+/** The first of its kind. */
+export function processUnder(root: number, kind: ProcessKind): number | undefined {
   return process.platform === 'linux'
-    ? descendants(root).find(({ pid }) => kindOf(pid) === 'api')?.pid
+    ? descendants(root).find(({ pid }) => kindOf(pid) === kind)?.pid
     : undefined
 }
 

@@ -8,6 +8,7 @@ import { type Memory, memoryUnder } from '../machine/processes.ts'
 import { measureCapacity } from '../overload/measure.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
+import { livingTwice } from './living.ts'
 import { bytesPerHour, highestOfEach, type Sample } from './slope.ts'
 
 export interface SoakPlan extends Pick<LivesPlan, 'textBytes' | 'acks'> {
@@ -31,6 +32,10 @@ const JUDGED_SECONDS = 30 * 60
 /** Longer than V8 goes without a collection of all of its heap: 2 minutes at 700 messages/s. */
 const HIGHEST_OF_MINUTES = 3
 
+/** Of what lives: two bytes a message at 1,500 a second. What is in use by chance makes 1 to 3 MB an hour of 20 minutes. */
+const LIVING_LIMIT_BYTES_PER_HOUR = 10e6
+
+/** @param system its processes listen for the collection (`collect-when-told`). */
 export async function soakSuite(
   { seconds, ...plan }: SoakPlan,
   system: SystemUnderTest,
@@ -41,6 +46,7 @@ export async function soakSuite(
   const rate = Math.max(1, Math.round(capacity / 2))
   context.progress(`soak: ${rate} messages/s for ${(seconds / 60).toFixed(1)} minutes`)
 
+  const warmSeconds = Math.min(seconds * WARM_UP_PART, MAX_WARM_UP_SECONDS)
   const began = performance.now()
   const taken: { readonly hours: number; readonly memory: Memory }[] = []
   const look = () => {
@@ -54,27 +60,36 @@ export async function soakSuite(
     context.progress(`soak: ${((performance.now() - began) / 60_000).toFixed(0)} min, ${memory}`)
   }, 60_000)
   const lives = { ...plan, load: { rate }, warmUpSeconds: 0, runs: 1, secondsPerRun: seconds }
-  const [run] = await measureSystem(lives, system, 'soak', context).finally(() => {
+  const over = new AbortController()
+  const [[run], living] = await Promise.all([
+    measureSystem(lives, system, 'soak', context),
+    livingTwice(system.pid, { warmSeconds, seconds }, over.signal),
+  ]).finally(() => {
     clearInterval(looking)
     clearInterval(telling)
+    over.abort()
   })
   if (!run) throw new Error('the soak was not measured')
 
-  const warmHours = Math.min(seconds * WARM_UP_PART, MAX_WARM_UP_SECONDS) / 3600
-  const warm = taken.filter(({ hours }) => hours >= warmHours && hours <= seconds / 3600)
-  const lines = KINDS.map((kind) =>
-    lineOf(
-      kind,
-      warm.map(({ hours, memory }) => ({ hours, bytes: memory[kind] })),
-    ),
-  )
+  const warm = taken.filter(({ hours }) => hours >= warmSeconds / 3600 && hours <= seconds / 3600)
+  const lines = [
+    ...KINDS.map((kind) => {
+      const all = warm.map(({ hours, memory }) => ({ hours, bytes: memory[kind] }))
+      const samples = highestOfEach(HIGHEST_OF_MINUTES / 60, all)
+      return lineOf({ name: kind, figure: kind, limit: LIMIT_BYTES_PER_HOUR, samples, all })
+    }),
+    ...(['api', 'background'] as const).map((kind) => {
+      const of = { name: `${kind}, what lives`, figure: `${kind}Living`, limit: LIVING_LIMIT_BYTES_PER_HOUR }
+      return lineOf({ ...of, samples: living[kind], all: living[kind] })
+    }),
+  ]
   const { sent, delivered, read } = run.latencyMs
   return {
     title: `soak · ${rate} messages/s (half of ${capacity}) over ${plan.pairs} pairs for ${(seconds / 60).toFixed(1)} minutes`,
     rows: [
       ['memory of its own, MB', 'warm', 'end', 'MB an hour', 'bytes a message'],
-      ...lines.map(({ kind, first, last, perHour }) => [
-        kind,
+      ...lines.map(({ name, first, last, perHour }) => [
+        name,
         megabytes(first),
         megabytes(last),
         perHour === undefined ? 'not measured' : megabytes(perHour),
@@ -83,37 +98,49 @@ export async function soakSuite(
     ],
     notes: [
       `${run.verdict.read} messages read; sent p99 ${sent.p99.toFixed(1)} ms, delivered ${delivered.p99.toFixed(1)} ms, read ${read.p99.toFixed(1)} ms`,
-      `the median slope between any two of the highest looks of each ${HIGHEST_OF_MINUTES} minutes, after ${(warmHours * 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
+      `the median slope between any two of the highest looks of each ${HIGHEST_OF_MINUTES} minutes, after ${(warmSeconds / 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
+      'what lives: right after a collection of all garbage, then and at the end',
       ...(seconds < JUDGED_SECONDS ? ['too short to say whether memory stays flat: no verdict on it'] : []),
     ],
     figures: Object.assign(
       { seconds, rate, messages: run.verdict.read, sentP99Ms: sent.p99, readP99Ms: read.p99 },
-      ...lines.map(({ kind, last, perHour }) => ({
-        ...(perHour === undefined ? {} : { [`${kind}BytesPerHour`]: perHour }),
-        [`${kind}Bytes`]: last,
+      ...lines.map(({ figure, last, perHour }) => ({
+        ...(perHour === undefined ? {} : { [`${figure}BytesPerHour`]: perHour }),
+        [`${figure}Bytes`]: last,
       })),
     ),
     broken: [
       ...whatPairsBroke('soak', run.verdict),
       ...(taken.length > 0 ? [] : ['soak: memory of other processes is read from /proc: Linux only']),
       ...lines
-        .filter(({ perHour = 0 }) => seconds >= JUDGED_SECONDS && perHour > LIMIT_BYTES_PER_HOUR)
+        .filter(({ perHour = 0, limit }) => seconds >= JUDGED_SECONDS && perHour > limit)
         .map(
-          ({ kind, perHour = 0 }) =>
-            `soak: ${kind} grows by ${megabytes(perHour)} MB an hour, ${megabytes(LIMIT_BYTES_PER_HOUR)} are allowed`,
+          ({ name, perHour = 0, limit }) =>
+            `soak: ${name} grows by ${megabytes(perHour)} MB an hour, ${megabytes(limit)} are allowed`,
         ),
     ],
   }
 }
 
-function lineOf(kind: (typeof KINDS)[number], samples: readonly Sample[]) {
-  const highest = highestOfEach(HIGHEST_OF_MINUTES / 60, samples)
-  return {
-    kind,
-    first: (highest[0] ?? samples[0])?.bytes ?? 0,
-    last: (highest.at(-1) ?? samples.at(-1))?.bytes ?? 0,
-    perHour: highest.length < 2 ? undefined : bytesPerHour(highest),
-  }
+interface Measured {
+  readonly name: string
+  /** What it is called among the figures. */
+  readonly figure: string
+  /** Bytes an hour. */
+  readonly limit: number
+  /** Of which the slope is taken. */
+  readonly samples: readonly Sample[]
+  /** Shown where there are too few samples. */
+  readonly all: readonly Sample[]
 }
+
+const lineOf = ({ name, figure, limit, samples, all }: Measured) => ({
+  name,
+  figure,
+  limit,
+  first: (samples[0] ?? all[0])?.bytes ?? 0,
+  last: (samples.at(-1) ?? all.at(-1))?.bytes ?? 0,
+  perHour: samples.length < 2 ? undefined : bytesPerHour(samples),
+})
 
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
