@@ -137,7 +137,7 @@ async function runBench(names: readonly string[] = [], options: BenchOptions): P
       const system = await startOwnSystem(config, {
         ...profiling,
         ...own,
-        ...preloadingBoth(profiling, own),
+        ...nodeOptionsOf(profiling, own),
         TRIPTICK_MASTER_KEY: masterKey.toString('base64'),
       })
       endings.push(system.stop)
@@ -177,8 +177,8 @@ function mustBeWritable(file: string): void {
   }
 }
 
-/** What either preloads: each says so in the same variable. */
-function preloadingBoth(...settings: readonly NodeJS.ProcessEnv[]): NodeJS.ProcessEnv {
+/** Of both, where both have some: what each preloads stands in this one variable. */
+function nodeOptionsOf(...settings: readonly NodeJS.ProcessEnv[]): NodeJS.ProcessEnv {
   const nodeOptions = settings.flatMap(({ NODE_OPTIONS }) => NODE_OPTIONS ?? [])
   return nodeOptions.length === 0 ? {} : { NODE_OPTIONS: nodeOptions.join(' ') }
 }

@@ -62,8 +62,9 @@ export interface Polls {
   poll(identity: Identity, poll: Poll): Promise<MissedPage>
   /** Carries frames out and answers the frames that answer them. */
   perform(identity: Identity, frames: FramesOverHttp): Promise<readonly string[]>
-  /** Ends those that wait, and every later one at once. Resolves when they have their answers. */
+  /** Ends those that wait, and every later one at once. Resolves when those that were here have their answers. */
   disconnect(): Promise<void>
+  /** No poll comes any more. The devices of those that came after `disconnect` are gone, too. */
   close(): void
 }
 
@@ -146,8 +147,6 @@ export function createPolls(deps: PollsDeps): Polls {
       turn.end()
       attendance.polls--
       attendance.awaySince = performance.now()
-      // It came when those that were here had been ended. Nobody waits for it to come back.
-      if (isStopping && attendance.polls === 0) session.closed()
     }
   }
 
@@ -240,6 +239,9 @@ export function createPolls(deps: PollsDeps): Polls {
       // One turn for the answers to leave.
       await new Promise(setImmediate)
     },
-    close: () => clearInterval(sweeping),
+    close: () => {
+      clearInterval(sweeping)
+      for (const { session } of [...here.values()]) session.closed()
+    },
   }
 }

@@ -10,8 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** More than one: what a finaliser frees was all that kept something else. */
-const COLLECTIONS = 3
+/** Before the last two. More than one: what a finaliser frees was all that kept something else. */
+const COLLECTIONS = 2
 const BETWEEN_MS = 1_000
 const PATIENCE_MS = 30_000
 
@@ -28,11 +28,11 @@ export interface Memory {
 /** Looks right after the last collection: a heartbeat of a node of 12,500 people leaves 8 MB of garbage, 800 bytes for each of 10,000 sockets. */
 async function measure(): Promise<Memory> {
   const collect = runInNewContext('gc') as () => void
-  for (let n = 1; n < COLLECTIONS; n++) {
+  for (let n = 0; n < COLLECTIONS; n++) {
     collect()
     await sleep(BETWEEN_MS)
   }
-  // Twice: buffers that the first finds unused are freed beside the program, and counted until the second, which waits for that.
+  // Buffers that the first of these finds unused are freed beside the program, and counted until the second, which waits for that.
   collect()
   collect()
   const { rss, heapUsed, external } = process.memoryUsage()
@@ -49,11 +49,12 @@ export function listenForCollect(): void {
   })
 }
 
-/** Asks a process that listens. @throws if it does not answer in half a minute. */
-export async function memoryOf(pid: number): Promise<Memory> {
+/** Asks a process that listens. @throws if it does not answer in half a minute, is not there, or `signal` is aborted. */
+export async function memoryOf(pid: number, signal?: AbortSignal): Promise<Memory> {
   const file = fileOf(pid)
   process.kill(pid, 'SIGUSR2')
-  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; await sleep(100)) {
+  for (const deadline = performance.now() + PATIENCE_MS; performance.now() < deadline; ) {
+    await sleep(100, undefined, { signal })
     try {
       const memory = JSON.parse(readFileSync(file, 'utf8')) as Memory
       rmSync(file)

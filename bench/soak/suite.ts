@@ -8,8 +8,9 @@ import { type Memory, memoryUnder } from '../machine/processes.ts'
 import { measureCapacity } from '../overload/measure.ts'
 import type { SuiteReport } from '../report/suite-report.ts'
 import type { BenchContext, SystemUnderTest } from '../system-under-test.ts'
-import { livingTwice } from './living.ts'
-import { bytesPerHour, highestOfEach, type Sample } from './slope.ts'
+import { growthOf, megabytes, whatGrew } from './growth.ts'
+import { lookAtLiving } from './living.ts'
+import { highestOfEach } from './slope.ts'
 
 export interface SoakPlan extends Pick<LivesPlan, 'textBytes' | 'acks'> {
   readonly pairs: number
@@ -34,6 +35,9 @@ const HIGHEST_OF_MINUTES = 3
 
 /** Of what lives: two bytes a message at 1,500 a second. What is in use by chance makes 1 to 3 MB an hour of 20 minutes. */
 const LIVING_LIMIT_BYTES_PER_HOUR = 10e6
+const LIVING_LOOKS = 5
+/** Between the two processes: they are not to stand still together. And before the warm-up ends, and the run. */
+const LOOK_SECONDS = 5
 
 /** @param system its processes listen for the collection (`collect-when-told`). */
 export async function soakSuite(
@@ -61,10 +65,15 @@ export async function soakSuite(
   }, 60_000)
   const lives = { ...plan, load: { rate }, warmUpSeconds: 0, runs: 1, secondsPerRun: seconds }
   const over = new AbortController()
-  const [[run], living] = await Promise.all([
-    measureSystem(lives, system, 'soak', context),
-    livingTwice(system.pid, { warmSeconds, seconds }, over.signal),
-  ]).finally(() => {
+  const [firstLook, lastLook] = [warmSeconds - 2 * LOOK_SECONDS, seconds - 2 * LOOK_SECONDS]
+  const lookTimes = Array.from(
+    { length: LIVING_LOOKS },
+    (_, index) => firstLook + (index * (lastLook - firstLook)) / (LIVING_LOOKS - 1),
+  )
+  const livingApi = lookAtLiving(system.pid, 'api', lookTimes, over.signal)
+  const later = lookTimes.map((second) => second + LOOK_SECONDS)
+  const livingBackground = lookAtLiving(system.pid, 'background', later, over.signal)
+  const [run] = await measureSystem(lives, system, 'soak', context).finally(() => {
     clearInterval(looking)
     clearInterval(telling)
     over.abort()
@@ -72,23 +81,23 @@ export async function soakSuite(
   if (!run) throw new Error('the soak was not measured')
 
   const warm = taken.filter(({ hours }) => hours >= warmSeconds / 3600 && hours <= seconds / 3600)
-  const lines = [
-    ...KINDS.map((kind) => {
-      const all = warm.map(({ hours, memory }) => ({ hours, bytes: memory[kind] }))
-      const samples = highestOfEach(HIGHEST_OF_MINUTES / 60, all)
-      return lineOf({ name: kind, figure: kind, limit: LIMIT_BYTES_PER_HOUR, samples, all })
-    }),
-    ...(['api', 'background'] as const).map((kind) => {
-      const of = { name: `${kind}, what lives`, figure: `${kind}Living`, limit: LIVING_LIMIT_BYTES_PER_HOUR }
-      return lineOf({ ...of, samples: living[kind], all: living[kind] })
-    }),
+  const resident = KINDS.map((kind) => {
+    const otherwise = warm.map(({ hours, memory }) => ({ hours, bytes: memory[kind] }))
+    const samples = highestOfEach(HIGHEST_OF_MINUTES / 60, otherwise)
+    return growthOf({ name: kind, limit: LIMIT_BYTES_PER_HOUR, samples, atLeast: 2, otherwise })
+  })
+  const living = { limit: LIVING_LIMIT_BYTES_PER_HOUR, atLeast: LIVING_LOOKS }
+  const growths = [
+    ...resident,
+    growthOf({ name: 'api, what lives', ...living, ...(await livingApi) }),
+    growthOf({ name: 'background, what lives', ...living, ...(await livingBackground) }),
   ]
   const { sent, delivered, read } = run.latencyMs
   return {
     title: `soak · ${rate} messages/s (half of ${capacity}) over ${plan.pairs} pairs for ${(seconds / 60).toFixed(1)} minutes`,
     rows: [
       ['memory of its own, MB', 'warm', 'end', 'MB an hour', 'bytes a message'],
-      ...lines.map(({ name, first, last, perHour }) => [
+      ...growths.map(({ name, first, last, perHour }) => [
         name,
         megabytes(first),
         megabytes(last),
@@ -99,48 +108,23 @@ export async function soakSuite(
     notes: [
       `${run.verdict.read} messages read; sent p99 ${sent.p99.toFixed(1)} ms, delivered ${delivered.p99.toFixed(1)} ms, read ${read.p99.toFixed(1)} ms`,
       `the median slope between any two of the highest looks of each ${HIGHEST_OF_MINUTES} minutes, after ${(warmSeconds / 60).toFixed(1)} minutes; without what processes share (the buffers of Postgres)`,
-      'what lives: right after a collection of all garbage, then and at the end',
+      `what lives: looked at ${LIVING_LOOKS} times, each right after a collection of all garbage that the bench has asked for`,
       ...(seconds < JUDGED_SECONDS ? ['too short to say whether memory stays flat: no verdict on it'] : []),
     ],
     figures: Object.assign(
       { seconds, rate, messages: run.verdict.read, sentP99Ms: sent.p99, readP99Ms: read.p99 },
-      ...lines.map(({ figure, last, perHour }) => ({
-        ...(perHour === undefined ? {} : { [`${figure}BytesPerHour`]: perHour }),
-        [`${figure}Bytes`]: last,
-      })),
+      ...growths.map(({ name, last, perHour }) => {
+        const figure = name.replace(', what lives', 'Living')
+        return {
+          ...(perHour === undefined ? {} : { [`${figure}BytesPerHour`]: perHour }),
+          [`${figure}Bytes`]: last,
+        }
+      }),
     ),
     broken: [
       ...whatPairsBroke('soak', run.verdict),
       ...(taken.length > 0 ? [] : ['soak: memory of other processes is read from /proc: Linux only']),
-      ...lines
-        .filter(({ perHour = 0, limit }) => seconds >= JUDGED_SECONDS && perHour > limit)
-        .map(
-          ({ name, perHour = 0, limit }) =>
-            `soak: ${name} grows by ${megabytes(perHour)} MB an hour, ${megabytes(limit)} are allowed`,
-        ),
+      ...(seconds < JUDGED_SECONDS ? [] : whatGrew(growths)),
     ],
   }
 }
-
-interface Measured {
-  readonly name: string
-  /** What it is called among the figures. */
-  readonly figure: string
-  /** Bytes an hour. */
-  readonly limit: number
-  /** Of which the slope is taken. */
-  readonly samples: readonly Sample[]
-  /** Shown where there are too few samples. */
-  readonly all: readonly Sample[]
-}
-
-const lineOf = ({ name, figure, limit, samples, all }: Measured) => ({
-  name,
-  figure,
-  limit,
-  first: (samples[0] ?? all[0])?.bytes ?? 0,
-  last: (samples.at(-1) ?? all.at(-1))?.bytes ?? 0,
-  perHour: samples.length < 2 ? undefined : bytesPerHour(samples),
-})
-
-const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1)
