@@ -11,8 +11,8 @@ export interface Living {
 }
 
 /**
- * @param root whose children are the system; they listen for the collection (`collect-when-told`), which stands still for 40 to 180 ms
- *   at a time, within 3 s.
+ * @param root whose children are the system; they listen for the collection (`collect-when-told`): four times 35 to 88 ms within 3 s,
+ *   in which the process stands still.
  * @param atSeconds from now, rising.
  * @param signal ends it early.
  */
